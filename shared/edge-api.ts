@@ -1,0 +1,86 @@
+import { z } from "zod";
+import type { SegmentRef } from "./segment.ts";
+import type { SourceInfo } from "./source/source-info.ts";
+import type { Epoch, Millis, MountPath, SampleCount, Sequence } from "./units.ts";
+
+/**
+ * The calls an ingest host makes to the edge, version 1: JSON over `POST /api/ingest/v1/<call>` with
+ * `Authorization: Bearer <ingest token>`. Both sides parse with these schemas.
+ *
+ * | call     | 200            | other answers                                                |
+ * |----------|----------------|--------------------------------------------------------------|
+ * | claim    | ClaimReply     | 409 `mount-in-use`: another source has the mount             |
+ * | announce | `{}`           | 410 `fenced`: a newer epoch exists, stop sending             |
+ * | renew    | `{}`           | 410 `fenced`                                                 |
+ * | release  | `{}`           | 410 `fenced`                                                 |
+ *
+ * 401 with a wrong token, 400 with a body that does not parse. Errors are `{ error, message }`.
+ */
+export const ingestApiPrefix = "/api/ingest/v1";
+
+const mount = z
+  .string()
+  .max(256)
+  .regex(/^\//)
+  .transform((value) => value as MountPath);
+const natural = z.number().int().nonnegative().max(Number.MAX_SAFE_INTEGER);
+const epochSchema = natural.min(1).transform((value) => value as Epoch);
+
+const sourceInfoSchema = z.object({
+  name: z.string().max(1024).optional(),
+  description: z.string().max(1024).optional(),
+  genre: z.string().max(1024).optional(),
+  url: z.string().max(1024).optional(),
+  public: z.boolean().optional(),
+  bitrate: z.string().max(16).optional(),
+  audioInfo: z.string().max(1024).optional(),
+  contentType: z.string().max(128),
+  userAgent: z.string().max(1024).optional(),
+  ip: z.string().max(64),
+  protocol: z.string().max(16),
+});
+
+const segmentRefSchema = z.object({
+  epoch: epochSchema,
+  sequence: natural.transform((value) => value as Sequence),
+  startMs: natural.transform((value) => value as Millis),
+  firstSample: natural.transform((value) => value as SampleCount),
+  samples: natural.min(1).transform((value) => value as SampleCount),
+  sampleRate: z.number().int().min(8000).max(192_000),
+  bytes: natural.min(1),
+  titles: z
+    .array(
+      z.object({
+        atSample: natural.transform((value) => value as SampleCount),
+        text: z.string().max(4096),
+        url: z.string().max(1024).optional(),
+      }),
+    )
+    .max(64),
+});
+
+export const claimSchema = z.object({
+  mount,
+  /** Identity of the ingest host, kept over restarts: the same host may take its own mount again at once. */
+  ingest: z.string().min(1).max(64),
+  source: sourceInfoSchema,
+});
+export const claimReplySchema = z.object({ epoch: epochSchema });
+export const announceSchema = z.object({ mount, segment: segmentRefSchema });
+/** Renew: the source is connected though no segment came. Release: the source has gone. */
+export const holdSchema = z.object({ mount, epoch: epochSchema });
+export const edgeErrorSchema = z.object({ error: z.string(), message: z.string() });
+
+export interface Claim {
+  readonly mount: MountPath;
+  readonly ingest: string;
+  readonly source: SourceInfo;
+}
+export interface Announcement {
+  readonly mount: MountPath;
+  readonly segment: SegmentRef;
+}
+export interface Hold {
+  readonly mount: MountPath;
+  readonly epoch: Epoch;
+}
