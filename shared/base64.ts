@@ -1,0 +1,38 @@
+import { ProtocolError } from "./protocol-error.ts";
+
+/** Base64url without padding (RFC 4648 §5): the hosts of this layer share no base64 of their own yet. */
+const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+const valueOf = new Map([...alphabet].map((character, value) => [character, value]));
+
+export function encodeBase64Url(bytes: Uint8Array): string {
+  let text = "";
+  for (let at = 0; at < bytes.length; at += 3) {
+    const left = bytes.length - at;
+    const group = ((bytes[at] ?? 0) << 16) | ((bytes[at + 1] ?? 0) << 8) | (bytes[at + 2] ?? 0);
+    const characters = left >= 3 ? 4 : left + 1;
+    for (let index = 0; index < characters; index++) {
+      text += alphabet.charAt((group >> (18 - 6 * index)) & 63);
+    }
+  }
+  return text;
+}
+
+/** Throws ProtocolError on a character outside the alphabet or an impossible length. */
+export function decodeBase64Url(text: string): Uint8Array {
+  if (text.length % 4 === 1) throw new ProtocolError(`expected base64url, got ${text.length} characters`);
+  const bytes = new Uint8Array(Math.floor((text.length * 3) / 4));
+  let bits = 0;
+  let held = 0;
+  let at = 0;
+  for (const character of text) {
+    const value = valueOf.get(character);
+    if (value === undefined) throw new ProtocolError(`expected base64url, got ${JSON.stringify(character)}`);
+    bits = ((bits << 6) | value) & 0xffff;
+    held += 6;
+    if (held >= 8) {
+      held -= 8;
+      bytes[at++] = (bits >> held) & 0xff;
+    }
+  }
+  return bytes;
+}

@@ -1,0 +1,126 @@
+import type { Frame } from "./codec/codec.ts";
+import { fitTitles } from "./object-format.ts";
+import type { Segment, TitleMark } from "./segment.ts";
+import { type Epoch, type Millis, type Sequence, sampleCount, sequence } from "./units.ts";
+
+/**
+ * Cuts one epoch's frames into segments: at the first frame boundary at or after the target duration, and wherever
+ * the format changes, so that a segment has one sample rate. Media time comes from the cumulative sample count.
+ */
+export class Segmenter {
+  readonly #epoch: Epoch;
+  readonly #targetMs: number;
+  #next: Sequence = sequence(0);
+  /** Samples of the epoch before the open segment, at its sample rate. */
+  #firstSample = 0;
+  #sampleRate = 0;
+  #open: OpenSegment | null = null;
+  /** A title set while no segment is open: it begins with the next one's first frame. */
+  #waiting: Title | null = null;
+
+  constructor(options: { readonly epoch: Epoch; readonly targetMs: number }) {
+    this.#epoch = options.epoch;
+    this.#targetMs = options.targetMs;
+  }
+
+  /** Segments completed by this frame: none, one, or two when the format changes. `now` is the wall clock. */
+  push(frame: Frame, now: Millis): Segment[] {
+    const done: Segment[] = [];
+    if (this.#open && this.#open.formatKey !== frame.format.key) done.push(...this.flush());
+    const open = (this.#open ??= this.#begin(frame, now));
+    open.frames.push(frame.bytes);
+    open.bytes += frame.bytes.length;
+    open.samples += frame.samples;
+    if (open.samples * 1000 >= this.#targetMs * this.#sampleRate) done.push(...this.flush());
+    return done;
+  }
+
+  /** The title from the next frame on. Setting it again before that frame replaces it. */
+  setTitle(title: { readonly text: string; readonly url?: string }): void {
+    if (!this.#open) {
+      this.#waiting = title;
+      return;
+    }
+    const mark: TitleMark = { ...title, atSample: sampleCount(this.#open.samples) };
+    const titles = this.#open.titles;
+    if (titles.at(-1)?.atSample === mark.atSample) titles.pop();
+    titles.push(mark);
+  }
+
+  /** Whether a title now set would begin inside the open segment (true) or with the next (false). */
+  get isOpen(): boolean {
+    return this.#open !== null;
+  }
+
+  /** Closes the open segment, however short. */
+  flush(): Segment[] {
+    const open = this.#open;
+    if (!open) return [];
+    this.#open = null;
+    // A title set after the last frame belongs to the frame that comes next.
+    const late = open.titles.at(-1);
+    if (late && late.atSample >= open.samples) {
+      open.titles.pop();
+      this.#waiting = late.url === undefined ? { text: late.text } : { text: late.text, url: late.url };
+    }
+    const segment: Segment = {
+      epoch: this.#epoch,
+      sequence: this.#next,
+      startMs: open.startMs,
+      firstSample: sampleCount(this.#firstSample),
+      samples: sampleCount(open.samples),
+      sampleRate: this.#sampleRate,
+      bytes: open.bytes,
+      titles: fitTitles(open.titles),
+      body: concatenate(open.frames, open.bytes),
+      reservoir: open.reservoir,
+    };
+    this.#next = sequence(this.#next + 1);
+    this.#firstSample += open.samples;
+    return [segment];
+  }
+
+  #begin(frame: Frame, now: Millis): OpenSegment {
+    const rate = frame.format.sampleRate;
+    if (this.#sampleRate !== 0 && this.#sampleRate !== rate) {
+      this.#firstSample = Math.round((this.#firstSample * rate) / this.#sampleRate);
+    }
+    this.#sampleRate = rate;
+    const titles = this.#waiting ? [{ ...this.#waiting, atSample: sampleCount(0) }] : [];
+    this.#waiting = null;
+    return {
+      formatKey: frame.format.key,
+      startMs: now,
+      frames: [],
+      bytes: 0,
+      samples: 0,
+      titles,
+      reservoir: frame.reservoir.slice(),
+    };
+  }
+}
+
+interface Title {
+  readonly text: string;
+  readonly url?: string;
+}
+
+interface OpenSegment {
+  readonly formatKey: string;
+  readonly startMs: Millis;
+  readonly frames: Uint8Array[];
+  bytes: number;
+  samples: number;
+  readonly titles: TitleMark[];
+  readonly reservoir: Uint8Array;
+}
+
+function concatenate(parts: readonly Uint8Array[], size: number): Uint8Array {
+  const whole = new Uint8Array(size);
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}
