@@ -1,0 +1,72 @@
+import { parseArgs } from "node:util";
+import { HelpRequest } from "./config-error.ts";
+import { nearest } from "./nearest.ts";
+
+/** What the command line says; undefined where it says nothing. Paths are as typed. */
+export interface Flags {
+  readonly config?: string;
+  readonly data?: string;
+  readonly host?: string;
+  readonly edgePort?: number;
+  readonly ingestPort?: number;
+}
+
+const help = `Usage: npm start -- [options]        the whole station
+       npm run ingest -- [options]   the source side alone
+
+  --config FILE       station file (default: station.toml, if there is one)
+  --data DIR          folder for everything that is kept (default: .skywave)
+  --edge-port N       port for listeners (default: 8787)
+  --ingest-port N     port for sources (default: 8000); N + 1 takes SHOUTcast sources
+  --host ADDR         address to listen on (default: 127.0.0.1; 0.0.0.0 opens the station to the network)
+  --help              this text
+
+Environment: SKYWAVE_SOURCE_PASSWORD and SKYWAVE_ADMIN_PASSWORD come before the station file. An ingest that serves
+another edge takes SKYWAVE_EDGE_URL, SKYWAVE_INGEST_TOKEN, SKYWAVE_S3_URL, SKYWAVE_S3_ACCESS_KEY_ID and
+SKYWAVE_S3_SECRET_ACCESS_KEY.`;
+
+const names = ["config", "data", "host", "edge-port", "ingest-port"];
+
+/** Reads the command line; problems are added to `problems`. Throws HelpRequest for `--help`. */
+export function parseFlags(argv: readonly string[], problems: string[]): Flags {
+  const { tokens } = parseArgs({
+    args: [...argv],
+    options: Object.fromEntries(names.map((name) => [name, { type: "string" as const }])),
+    strict: false,
+    tokens: true,
+  });
+  const given = new Map<string, string>();
+  for (const token of tokens) {
+    if (token.kind === "positional") problems.push(`unexpected argument ${JSON.stringify(token.value)}`);
+    if (token.kind !== "option") continue;
+    if (token.name === "help" || token.name === "h") throw new HelpRequest(help);
+    if (!names.includes(token.name)) {
+      const meant = nearest(token.name, names);
+      problems.push(
+        `${token.rawName} is not a known flag${meant === undefined ? "" : `; did you mean --${meant}?`}`,
+      );
+    } else if (token.value === undefined || token.value === "")
+      problems.push(`${token.rawName} needs a value`);
+    else given.set(token.name, token.value);
+  }
+  const edgePort = portFlag("edge-port", given, problems);
+  const ingestPort = portFlag("ingest-port", given, problems);
+  const [config, data, host] = [given.get("config"), given.get("data"), given.get("host")];
+  return {
+    ...(config === undefined ? {} : { config }),
+    ...(data === undefined ? {} : { data }),
+    ...(host === undefined ? {} : { host }),
+    ...(edgePort === undefined ? {} : { edgePort }),
+    ...(ingestPort === undefined ? {} : { ingestPort }),
+  };
+}
+
+/** 0 takes any free port. The highest is left out: its neighbour above would be the SHOUTcast port. */
+function portFlag(name: string, given: ReadonlyMap<string, string>, problems: string[]): number | undefined {
+  const typed = given.get(name);
+  if (typed === undefined) return undefined;
+  const port = Number(typed);
+  if (/^\d{1,5}$/.test(typed) && port <= 65_534) return port;
+  problems.push(`--${name} must be a port from 1 to 65534, got ${JSON.stringify(typed)}`);
+  return undefined;
+}

@@ -1,0 +1,203 @@
+import { existsSync, readFileSync } from "node:fs";
+import { isIP } from "node:net";
+import { dirname, resolve } from "node:path";
+import type { EdgeStation } from "../shared/edge-station.ts";
+import { ConfigError } from "./config-error.ts";
+import { type Flags, parseFlags } from "./flags.ts";
+import type { IngestSettings } from "./ingest-settings.ts";
+import { openSecrets, type Secrets } from "./secrets.ts";
+import { type Station, stationSchema } from "./station.ts";
+import { parseStation } from "./station-file.ts";
+
+/** Everything the local stack needs to know. */
+export interface StackSettings {
+  readonly dataDir: string;
+  readonly host: string;
+  /** Where listeners connect. */
+  readonly edgePort: number;
+  /** The ingest process as it runs beside this stack's own edge. */
+  readonly ingest: IngestSettings;
+  readonly edge: EdgeStation;
+  readonly secrets: Secrets;
+  /** Whether the source password is the one made at random for this data folder. */
+  readonly generatedSourcePassword: boolean;
+  readonly generatedAdminPassword: boolean;
+}
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Path of the bucket under the S3 endpoint that a local edge runtime serves to loopback. */
+export const localBucketPath = "/cdn-cgi/local/r2/s3/skywave-segments";
+
+/** Settings of the ingest process; makes the data folder when missing. Throws ConfigError or HelpRequest. */
+export function loadIngestSettings(argv: readonly string[], env: Environment): IngestSettings {
+  return loadStackSettings(argv, env).ingest;
+}
+
+/** Settings of the whole local stack; makes the data folder when missing. Throws ConfigError or HelpRequest. */
+export function loadStackSettings(argv: readonly string[], env: Environment): StackSettings {
+  const problems: string[] = [];
+  const flags = parseFlags(argv, problems);
+  if (flags.host !== undefined && isIP(flags.host) === 0 && flags.host !== "localhost") {
+    problems.push(`--host must be an IP address, got ${JSON.stringify(flags.host)}`);
+  }
+  const remote = readRemote(env, problems);
+  // npm runs scripts in the project's folder; a path in a flag starts where the command was typed.
+  const base = env["INIT_CWD"] ?? process.cwd();
+  const stationFile = flags.config === undefined ? resolve("station.toml") : resolve(base, flags.config);
+  const station = readStation(flags, stationFile, problems);
+  if (problems.length > 0) throw new ConfigError(problems);
+
+  const dataDir = flags.data === undefined ? resolve(".skywave") : resolve(base, flags.data);
+  const secrets = openSecrets(dataDir);
+  return combine({ flags, station, stationDir: dirname(stationFile), secrets, dataDir, env, remote });
+}
+
+/** What the environment says of an edge and a storage that are elsewhere. */
+interface Remote {
+  readonly edgeUrl?: string;
+  readonly bucketUrl?: string;
+}
+
+function readRemote(env: Environment, problems: string[]): Remote {
+  const url = (name: string): string | undefined => {
+    const value = env[name];
+    if (value === undefined || value === "") return undefined;
+    if (/^https?:$/.test(URL.parse(value)?.protocol ?? "")) return value.replace(/\/+$/, "");
+    problems.push(`${name} must be an http or https URL, got ${JSON.stringify(value)}`);
+    return undefined;
+  };
+  const edgeUrl = url("SKYWAVE_EDGE_URL");
+  const bucketUrl = url("SKYWAVE_S3_URL");
+  return {
+    ...(edgeUrl === undefined ? {} : { edgeUrl }),
+    ...(bucketUrl === undefined ? {} : { bucketUrl }),
+  };
+}
+
+function readStation(flags: Flags, file: string, problems: string[]): Station {
+  try {
+    if (flags.config === undefined && !existsSync(file)) return stationSchema.parse({});
+    return parseStation(readFileSync(file, "utf8"), flags.config ?? "station.toml");
+  } catch (error) {
+    if (error instanceof ConfigError) problems.push(...error.problems);
+    else if (error instanceof Error && "code" in error) {
+      problems.push(`the station file cannot be read: ${error.message}`);
+    } else throw error;
+    return stationSchema.parse({});
+  }
+}
+
+interface Sources {
+  readonly flags: Flags;
+  readonly station: Station;
+  /** Where relative paths in the station file start. */
+  readonly stationDir: string;
+  readonly secrets: Secrets;
+  readonly dataDir: string;
+  readonly env: Environment;
+  readonly remote: Remote;
+}
+
+function combine({ flags, station, stationDir, secrets, dataDir, env, remote }: Sources): StackSettings {
+  const host = flags.host ?? "127.0.0.1";
+  const edgePort = flags.edgePort ?? station.edge.port;
+  const edgeUrl = remote.edgeUrl ?? `http://${urlHost(reachable(host))}:${edgePort}`;
+  const sourcePassword = env["SKYWAVE_SOURCE_PASSWORD"] || station.sources.password;
+  const adminPassword = env["SKYWAVE_ADMIN_PASSWORD"] || station.admin.password;
+  const port = flags.ingestPort ?? station.ingest.port;
+  const { tls } = station.ingest;
+  const ingest: IngestSettings = {
+    host,
+    port,
+    shoutcastPort: above(port),
+    ...(tls === undefined
+      ? {}
+      : {
+          tls: {
+            port: tls.port,
+            shoutcastPort: above(tls.port),
+            certFile: resolve(stationDir, tls.cert),
+            keyFile: resolve(stationDir, tls.key),
+          },
+        }),
+    dataDir,
+    ingestId: secrets.ingestId,
+    edgeUrl,
+    ingestToken: env["SKYWAVE_INGEST_TOKEN"] || secrets.ingestToken,
+    storage: {
+      bucketUrl: remote.bucketUrl ?? edgeUrl + localBucketPath,
+      accessKeyId: env["SKYWAVE_S3_ACCESS_KEY_ID"] || secrets.s3AccessKeyId,
+      secretAccessKey: env["SKYWAVE_S3_SECRET_ACCESS_KEY"] || secrets.s3SecretAccessKey,
+    },
+    sourcePassword: sourcePassword ?? secrets.sourcePassword,
+    adminUser: "admin",
+    adminPassword: adminPassword ?? secrets.adminPassword,
+    mounts: mountCredentials(station),
+    shoutcastMount: station.ingest.shoutcast_mount,
+    limits: {
+      sources: station.limits.sources,
+      connections: station.limits.connections,
+      headerTimeoutMs: toMs(station.limits.header_timeout),
+      sourceTimeoutMs: toMs(station.limits.source_timeout),
+      segmentMs: toMs(station.limits.segment_seconds),
+    },
+  };
+  return {
+    dataDir,
+    host,
+    edgePort,
+    ingest,
+    edge: edgeStation(station, ingest),
+    secrets,
+    generatedSourcePassword: sourcePassword === undefined,
+    generatedAdminPassword: adminPassword === undefined,
+  };
+}
+
+/** What the edge is told of the station; nothing secret. */
+function edgeStation(station: Station, ingest: IngestSettings): EdgeStation {
+  const { name, description, location, admin, hostname } = station.station;
+  const maxListeners = station.limits.max_listeners;
+  return {
+    name,
+    description,
+    location,
+    admin,
+    hostname,
+    burstMs: toMs(station.limits.burst_seconds),
+    segmentMs: toMs(station.limits.segment_seconds),
+    graceMs: toMs(station.limits.grace_seconds),
+    metaint: station.icy.metaint,
+    ...(maxListeners === undefined ? {} : { maxListeners }),
+    mounts: Object.fromEntries(
+      Object.entries(station.mounts).map(([mount, { max_listeners }]) => [
+        mount,
+        max_listeners === undefined ? {} : { maxListeners: max_listeners },
+      ]),
+    ),
+    ingestHost: `${hostname === "localhost" ? urlHost(reachable(ingest.host)) : hostname}:${ingest.port}`,
+    shoutcastPort: ingest.shoutcastPort,
+  };
+}
+
+function mountCredentials(station: Station): IngestSettings["mounts"] {
+  return new Map(
+    Object.entries(station.mounts).map(([mount, { username, password }]) => [
+      mount,
+      { ...(username === undefined ? {} : { username }), ...(password === undefined ? {} : { password }) },
+    ]),
+  );
+}
+
+/** An address this machine reaches a listening address at. */
+export function reachable(host: string): string {
+  if (host === "0.0.0.0") return "127.0.0.1";
+  return host === "::" ? "::1" : host;
+}
+
+/** An address as it stands in a URL. */
+export const urlHost = (host: string): string => (isIP(host) === 6 ? `[${host}]` : host);
+
+const above = (port: number): number => (port === 0 ? 0 : port + 1);
+const toMs = (seconds: number): number => Math.round(seconds * 1000);
