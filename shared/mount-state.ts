@@ -1,0 +1,245 @@
+import { comparePosition, durationMs, type SegmentRef, type TitleMark } from "./segment.ts";
+import type { SourceInfo } from "./source/source-info.ts";
+import { type Epoch, type Millis, type MountPath, epoch as epochOf, millis } from "./units.ts";
+
+/**
+ * One mount as a pure state machine: who may write, which segments it can still serve, what listeners are told.
+ * The mount's object feeds it events with the time and keeps what it returns.
+ *
+ *   claim     a source wants the mount; the epoch rises by one when it gets it
+ *   announce  a segment is in storage
+ *   renew     the source is connected though no segment came
+ *   release   the source has gone
+ *   report    how many listeners one runtime (isolate) has
+ *
+ * Fencing: every event but claim and report names its epoch; one older than the state's is refused, and so is its sender
+ * from then on. Invariants: the epoch never falls; the window is in order of play without duplicates; at most one source.
+ */
+export interface MountState {
+  readonly format: 1;
+  /** The highest epoch ever claimed; 0 before the first source. */
+  readonly epoch: number;
+  readonly holder: MountHolder | null;
+  /** Segments in order of play, oldest first: bounded by `limits.window*`. */
+  readonly window: readonly SegmentRef[];
+  /** Title in force at the window's first sample; null when none was ever set in these epochs. */
+  readonly titleBefore: Title | null;
+  /** When the newest segment was announced, 0 before the first. */
+  readonly edgeMs: Millis;
+  /** Listeners by runtime: each reports its own number and is forgotten when it stops reporting. */
+  readonly listeners: Readonly<Record<string, ListenerReport>>;
+  readonly listenerPeak: number;
+}
+
+/** The source that has, or last had, the mount. */
+export interface MountHolder {
+  readonly epoch: Epoch;
+  /** Identity of its ingest host. */
+  readonly ingest: string;
+  readonly source: SourceInfo;
+  readonly sinceMs: Millis;
+  /** Last word from the ingest about this epoch. */
+  readonly seenMs: Millis;
+  /** It said goodbye, at `seenMs`. */
+  readonly released: boolean;
+}
+
+export interface Title {
+  readonly text: string;
+  readonly url?: string;
+}
+
+export interface ListenerReport {
+  readonly count: number;
+  readonly seenMs: Millis;
+}
+
+export interface MountLimits {
+  /** Silence after which an ingest host counts as gone, ms. */
+  readonly leaseMs: number;
+  /** How long listeners are kept when the source has gone, ms. */
+  readonly graceMs: number;
+  /** The window holds at least this much audio and this many bytes while there are that many, and no more. */
+  readonly windowMs: number;
+  readonly windowBytes: number;
+  /** ...and never more segments than this. */
+  readonly windowSegments: number;
+  /** Silence after which a runtime's listeners are not counted any more, ms. */
+  readonly reportTtlMs: number;
+  /** Runtimes whose reports are kept. */
+  readonly reporters: number;
+}
+
+export type MountEvent =
+  | { readonly kind: "claim"; readonly ingest: string; readonly source: SourceInfo }
+  | { readonly kind: "announce"; readonly segment: SegmentRef }
+  | { readonly kind: "renew"; readonly epoch: Epoch }
+  | { readonly kind: "release"; readonly epoch: Epoch }
+  | { readonly kind: "report"; readonly runtime: string; readonly count: number };
+
+export type MountReply =
+  | { readonly kind: "claimed"; readonly epoch: Epoch }
+  | { readonly kind: "in-use" }
+  | { readonly kind: "ok" }
+  | { readonly kind: "fenced"; readonly epoch: number };
+
+/** live: a source has the mount. waiting: it has gone, listeners are kept. off: nothing to hear. */
+export type MountPhase = "live" | "waiting" | "off";
+
+export const emptyMount: MountState = {
+  format: 1,
+  epoch: 0,
+  holder: null,
+  window: [],
+  titleBefore: null,
+  edgeMs: millis(0),
+  listeners: {},
+  listenerPeak: 0,
+};
+
+export interface Reduced {
+  readonly state: MountState;
+  readonly reply: MountReply;
+}
+
+export function reduceMount(state: MountState, event: MountEvent, now: Millis, limits: MountLimits): Reduced {
+  switch (event.kind) {
+    case "claim":
+      return claim(state, event, now, limits);
+    case "report":
+      return { state: report(state, event, now, limits), reply: { kind: "ok" } };
+    case "announce": {
+      const held = hold(state, event.segment.epoch, now, false);
+      if (held.reply.kind !== "ok") return held;
+      return { state: append(held.state, event.segment, now, limits), reply: held.reply };
+    }
+    case "renew":
+      return hold(state, event.epoch, now, false);
+    case "release":
+      return hold(state, event.epoch, now, true);
+  }
+}
+
+export function phaseOf(state: MountState, now: Millis, limits: MountLimits): MountPhase {
+  const { holder } = state;
+  if (!holder) return "off";
+  if (holds(holder, now, limits)) return "live";
+  const goneMs = holder.released ? holder.seenMs : holder.seenMs + limits.leaseMs;
+  return now < goneMs + limits.graceMs && state.window.length > 0 ? "waiting" : "off";
+}
+
+/** Listeners of all runtimes that reported lately. */
+export function listenerCount(state: MountState, now: Millis, limits: MountLimits): number {
+  let total = 0;
+  for (const { count, seenMs } of Object.values(state.listeners)) {
+    if (now - seenMs <= limits.reportTtlMs) total += count;
+  }
+  return total;
+}
+
+/** The title in force at the live edge. */
+export function currentTitle(state: Pick<MountState, "window" | "titleBefore">): Title | null {
+  for (const segment of state.window.toReversed()) {
+    const last = segment.titles.at(-1);
+    if (last) return withoutPosition(last);
+  }
+  return state.titleBefore;
+}
+
+function claim(
+  state: MountState,
+  { ingest, source }: Extract<MountEvent, { kind: "claim" }>,
+  now: Millis,
+  limits: MountLimits,
+): Reduced {
+  const { holder } = state;
+  // An ingest host knows its own sockets: when it claims again, whatever it had before is gone.
+  if (holder && holder.ingest !== ingest && holds(holder, now, limits)) {
+    return { state, reply: { kind: "in-use" } };
+  }
+  const epoch = epochOf(state.epoch + 1);
+  const fresh = phaseOf(state, now, limits) === "off";
+  return {
+    state: {
+      ...state,
+      epoch,
+      holder: { epoch, ingest, source, sinceMs: now, seenMs: now, released: false },
+      // Yesterday's broadcast is no burst for today's.
+      window: fresh ? [] : state.window,
+      titleBefore: fresh ? null : state.titleBefore,
+      listenerPeak: fresh ? 0 : state.listenerPeak,
+    },
+    reply: { kind: "claimed", epoch },
+  };
+}
+
+function hold(state: MountState, epoch: Epoch, now: Millis, released: boolean): Reduced {
+  const { holder } = state;
+  if (!holder || epoch !== holder.epoch) return { state, reply: { kind: "fenced", epoch: state.epoch } };
+  return {
+    state: { ...state, holder: { ...holder, seenMs: now, released: released || holder.released } },
+    reply: { kind: "ok" },
+  };
+}
+
+function append(state: MountState, segment: SegmentRef, now: Millis, limits: MountLimits): MountState {
+  const last = state.window.at(-1);
+  // An announcement whose reply was lost comes again.
+  if (last && comparePosition(segment, last) <= 0) return state;
+  const window = [...state.window, segment];
+  let { titleBefore } = state;
+  let ms = 0;
+  let bytes = 0;
+  for (const kept of window) {
+    ms += durationMs(kept);
+    bytes += kept.bytes;
+  }
+  for (let oldest = window[0]; oldest; oldest = window[0]) {
+    ms -= durationMs(oldest);
+    bytes -= oldest.bytes;
+    const enough = ms >= limits.windowMs && bytes >= limits.windowBytes;
+    if (!enough && window.length <= limits.windowSegments) break;
+    window.shift();
+    const title = oldest.titles.at(-1);
+    if (title) titleBefore = withoutPosition(title);
+  }
+  return { ...state, window, titleBefore, edgeMs: now };
+}
+
+function report(
+  state: MountState,
+  { runtime, count }: Extract<MountEvent, { kind: "report" }>,
+  now: Millis,
+  limits: MountLimits,
+): MountState {
+  const listeners: Record<string, ListenerReport> = {};
+  for (const [name, known] of Object.entries(state.listeners)) {
+    if (name !== runtime && now - known.seenMs <= limits.reportTtlMs) listeners[name] = known;
+  }
+  if (count > 0 && Object.keys(listeners).length < limits.reporters) {
+    listeners[runtime] = { count, seenMs: now };
+  }
+  const next = { ...state, listeners };
+  return { ...next, listenerPeak: Math.max(state.listenerPeak, listenerCount(next, now, limits)) };
+}
+
+const holds = (holder: MountHolder, now: Millis, limits: MountLimits): boolean =>
+  !holder.released && now - holder.seenMs <= limits.leaseMs;
+
+const withoutPosition = ({ text, url }: TitleMark): Title => (url === undefined ? { text } : { text, url });
+
+/** What a runtime is told when it asks for what is newer than it has. Times are ages, so that no two clocks meet. */
+export interface MountView {
+  readonly mount: MountPath;
+  readonly phase: MountPhase;
+  readonly epoch: number;
+  readonly source: SourceInfo | null;
+  /** Segments newer than the asker's position, in order of play. */
+  readonly segments: readonly SegmentRef[];
+  /** Title in force at the first sample of `segments`. */
+  readonly titleBefore: Title | null;
+  /** How long ago the newest segment was announced, ms. */
+  readonly edgeAgeMs: number;
+  /** Listeners elsewhere: of all runtimes but the asker. */
+  readonly listenersElsewhere: number;
+}

@@ -1,0 +1,194 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import {
+  currentTitle,
+  emptyMount,
+  listenerCount,
+  type MountEvent,
+  type MountLimits,
+  type MountState,
+  phaseOf,
+  reduceMount,
+} from "../../shared/mount-state.ts";
+import { comparePosition, type SegmentRef } from "../../shared/segment.ts";
+import type { SourceInfo } from "../../shared/source/source-info.ts";
+import { epoch, millis, sampleCount, sequence } from "../../shared/units.ts";
+
+const limits: MountLimits = {
+  leaseMs: 6_000,
+  graceMs: 15_000,
+  windowMs: 60_000,
+  windowBytes: 262_144,
+  windowSegments: 256,
+  reportTtlMs: 15_000,
+  reporters: 100,
+};
+const source: SourceInfo = { contentType: "audio/mpeg", ip: "127.0.0.1", protocol: "SOURCE" };
+
+const segment = (at: number, number: number, titles: string[] = []): SegmentRef => ({
+  epoch: epoch(at),
+  sequence: sequence(number),
+  startMs: millis(0),
+  firstSample: sampleCount(number * 88_200),
+  samples: sampleCount(88_200),
+  sampleRate: 44_100,
+  bytes: 32_000,
+  titles: titles.map((text, index) => ({ atSample: sampleCount(index), text })),
+});
+
+/** Runs events, each at its time, and returns the last state and reply. */
+function run(events: readonly (readonly [number, MountEvent])[], from: MountState = emptyMount) {
+  let state = from;
+  let reply: ReturnType<typeof reduceMount>["reply"] = { kind: "ok" };
+  for (const [now, event] of events) ({ state, reply } = reduceMount(state, event, millis(now), limits));
+  return { state, reply };
+}
+const claim = (ingest = "a"): MountEvent => ({ kind: "claim", ingest, source });
+const announce = (at: number, number: number, titles?: string[]): MountEvent => ({
+  kind: "announce",
+  segment: segment(at, number, titles),
+});
+
+describe("the mount's state", () => {
+  it("raises the epoch with every claim that it grants", () => {
+    const first = run([[0, claim()]]);
+    expect(first.reply).toEqual({ kind: "claimed", epoch: 1 });
+    const second = run(
+      [
+        [10, { kind: "release", epoch: epoch(1) }],
+        [20, claim("b")],
+      ],
+      first.state,
+    );
+    expect(second.reply).toEqual({ kind: "claimed", epoch: 2 });
+  });
+
+  it("refuses a second ingest host while the first one is heard of, and not after", () => {
+    const { state } = run([[0, claim("a")]]);
+    expect(run([[6_000, claim("b")]], state).reply).toEqual({ kind: "in-use" });
+    expect(run([[6_001, claim("b")]], state).reply).toEqual({ kind: "claimed", epoch: 2 });
+    const renewed = run([[5_000, { kind: "renew", epoch: epoch(1) }]], state).state;
+    expect(run([[11_000, claim("b")]], renewed).reply).toEqual({ kind: "in-use" });
+  });
+
+  it("gives an ingest host its own mount back at once", () => {
+    expect(
+      run([
+        [0, claim("a")],
+        [1, claim("a")],
+      ]).reply,
+    ).toEqual({ kind: "claimed", epoch: 2 });
+  });
+
+  it("refuses whoever speaks of an older epoch, and leaves the state as it was", () => {
+    const { state } = run([
+      [0, claim("a")],
+      [10, announce(1, 0)],
+      [20, claim("a")],
+    ]);
+    for (const event of [
+      announce(1, 1),
+      { kind: "renew", epoch: epoch(1) },
+      { kind: "release", epoch: epoch(1) },
+    ] satisfies MountEvent[]) {
+      const late = run([[30, event]], state);
+      expect(late.reply).toEqual({ kind: "fenced", epoch: 2 });
+      expect(late.state).toBe(state);
+    }
+  });
+
+  it("takes a repeated announcement once", () => {
+    const { state, reply } = run([
+      [0, claim()],
+      [1, announce(1, 0)],
+      [2, announce(1, 0)],
+    ]);
+    expect(reply).toEqual({ kind: "ok" });
+    expect(state.window).toHaveLength(1);
+  });
+
+  it("keeps a window of at least a minute and no more than it needs", () => {
+    const events = Array.from({ length: 100 }, (_, index) => [index, announce(1, index)] as const);
+    const { state } = run([[0, claim()], ...events]);
+    expect(state.window.map((kept) => kept.sequence)).toEqual(
+      Array.from({ length: 30 }, (_, index) => index + 70),
+    );
+  });
+
+  it("is live, then waits for its source, then is off", () => {
+    const { state } = run([
+      [0, claim()],
+      [1_000, announce(1, 0)],
+    ]);
+    expect(phaseOf(state, millis(7_000), limits)).toBe("live");
+    expect(phaseOf(state, millis(7_001), limits)).toBe("waiting");
+    expect(phaseOf(state, millis(21_999), limits)).toBe("waiting");
+    expect(phaseOf(state, millis(22_000), limits)).toBe("off");
+    const left = run([[2_000, { kind: "release", epoch: epoch(1) }]], state).state;
+    expect(phaseOf(left, millis(2_000), limits)).toBe("waiting");
+    expect(phaseOf(left, millis(17_000), limits)).toBe("off");
+  });
+
+  it("plays on over a source that returns within the grace, and forgets a broadcast that ended", () => {
+    const { state } = run([
+      [0, claim()],
+      [1_000, announce(1, 0, ["Old"])],
+      [2_000, { kind: "release", epoch: epoch(1) }],
+    ]);
+    expect(run([[3_000, claim("b")]], state).state.window).toHaveLength(1);
+    const next = run([[60_000, claim("b")]], state).state;
+    expect(next.window).toHaveLength(0);
+    expect(currentTitle(next)).toBeNull();
+  });
+
+  it("knows the title in force although its segment has left the window", () => {
+    const events = Array.from({ length: 50 }, (_, index) => [index, announce(1, index + 1)] as const);
+    const { state } = run([[0, claim()], [0, announce(1, 0, ["First", "Second"])], ...events]);
+    expect(state.window[0]?.sequence).toBeGreaterThan(0);
+    expect(state.titleBefore).toEqual({ text: "Second" });
+    expect(currentTitle(state)).toEqual({ text: "Second" });
+  });
+
+  it("counts listeners of all runtimes and forgets a runtime that fell silent", () => {
+    const { state } = run([
+      [0, { kind: "report", runtime: "x", count: 3 }],
+      [10_000, { kind: "report", runtime: "y", count: 2 }],
+    ]);
+    expect(listenerCount(state, millis(10_000), limits)).toBe(5);
+    expect(listenerCount(state, millis(15_001), limits)).toBe(2);
+    const gone = run([[16_000, { kind: "report", runtime: "y", count: 0 }]], state).state;
+    expect(listenerCount(gone, millis(16_000), limits)).toBe(0);
+    expect(gone.listenerPeak).toBe(5);
+  });
+
+  it("keeps its invariants under any sequence of events", () => {
+    const event = fc.oneof(
+      fc.constantFrom("a", "b").map((ingest): MountEvent => claim(ingest)),
+      fc.tuple(fc.integer({ min: 1, max: 5 }), fc.nat(20)).map(([at, number]) => announce(at, number)),
+      fc.integer({ min: 1, max: 5 }).map((at): MountEvent => ({ kind: "renew", epoch: epoch(at) })),
+      fc.integer({ min: 1, max: 5 }).map((at): MountEvent => ({ kind: "release", epoch: epoch(at) })),
+      fc
+        .tuple(fc.constantFrom("x", "y"), fc.nat(5))
+        .map(([runtime, count]): MountEvent => ({ kind: "report", runtime, count })),
+    );
+    fc.assert(
+      fc.property(fc.array(fc.tuple(fc.nat(8_000), event)), (steps) => {
+        let state = emptyMount;
+        let now = 0;
+        for (const [pause, next] of steps) {
+          now += pause;
+          const before = state;
+          const reduced = reduceMount(state, next, millis(now), limits);
+          state = reduced.state;
+          expect(state.epoch).toBeGreaterThanOrEqual(before.epoch);
+          expect(state.epoch - before.epoch).toBe(reduced.reply.kind === "claimed" ? 1 : 0);
+          for (const [index, kept] of state.window.entries()) {
+            const previous = state.window[index - 1];
+            if (previous) expect(comparePosition(previous, kept)).toBeLessThan(0);
+            expect(kept.epoch).toBeLessThanOrEqual(state.epoch);
+          }
+        }
+      }),
+    );
+  });
+});
