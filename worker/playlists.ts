@@ -29,13 +29,13 @@ export const pls = (url: string, title: string): Playlist => ({
 /** As Icecast 2.4.4: a line of the annotation is there when its value is. */
 export function xspf(url: string, { source, ...mount }: MountStatus): Playlist {
   const lines = [
-    ["Stream Title: ", source.name ?? "Unspecified name"],
-    ["Stream Description: ", source.description ?? "Unspecified description"],
+    ["Stream Title: ", source.name || "Unspecified name"],
+    ["Stream Description: ", source.description || "Unspecified description"],
     ["Content Type:", source.contentType],
     ["Bitrate: ", source.bitrate],
     ["Current Listeners: ", String(mount.listeners)],
     ["Peak Listeners: ", String(mount.listenerPeak)],
-    ["Stream Genre: ", source.genre ?? "various"],
+    ["Stream Genre: ", source.genre || "various"],
   ] as const;
   const annotation = lines.flatMap(([label, value]) => (value ? [label + value] : [])).join("\n");
   const body = `<?xml version="1.0" encoding="UTF-8"?>
@@ -60,10 +60,10 @@ export const vclt = (url: string, { source, title }: MountStatus): Playlist => (
   body: [
     `STREAMURL=${oneLine(url)}`,
     ...(title ? [`TITLE=${oneLine(title)}`] : []),
-    `SERVER_NAME=${oneLine(source.name ?? "Unspecified name")}`,
-    `DESCRIPTION=${oneLine(source.description ?? "Unspecified description")}`,
+    `SERVER_NAME=${oneLine(source.name || "Unspecified name")}`,
+    `DESCRIPTION=${oneLine(source.description || "Unspecified description")}`,
     "SIGNALINFO=",
-    `GENRE=${oneLine(source.genre ?? "various")}`,
+    `GENRE=${oneLine(source.genre || "various")}`,
     "==",
     "",
   ].join("\n"),

@@ -49,15 +49,15 @@ function sourceFields({ source, ...mount }: MountStatus, host: string): Map<stri
     if (value !== undefined) fields.set(name, value);
   };
   set("audio_info", source.audioInfo);
-  set("bitrate", source.bitrate);
-  set("genre", source.genre ?? "various");
+  set("bitrate", source.bitrate || undefined);
+  set("genre", source.genre || "various");
   set("listener_peak", String(mount.listenerPeak));
   set("listeners", String(mount.listeners));
   set("listenurl", host + encodeURI(mount.mount.toWellFormed()));
-  set("server_description", source.description ?? "Unspecified description");
-  set("server_name", source.name ?? "Unspecified name");
+  set("server_description", source.description || "Unspecified description");
+  set("server_name", source.name || "Unspecified name");
   set("server_type", source.contentType);
-  set("server_url", source.url);
+  set("server_url", source.url || undefined);
   set("stream_start", rfcDate(mount.streamStartMs));
   set("stream_start_iso8601", isoDate(mount.streamStartMs));
   set("title", mount.title);
@@ -65,9 +65,9 @@ function sourceFields({ source, ...mount }: MountStatus, host: string): Map<stri
 }
 
 /** Each `key=value` of ice-audio-info is a field of its own, unless Icecast has that name for itself. */
-function audioInfoFields(audioInfo = ""): Map<string, string> {
+function audioInfoFields(audioInfo: string | undefined): Map<string, string> {
   const fields = new Map<string, string>();
-  for (const pair of audioInfo.split(";")) {
+  for (const pair of (audioInfo ?? "").split(";")) {
     const equals = pair.indexOf("=");
     const name = pair.slice(0, Math.max(equals, 0)).trim();
     if (/^[A-Za-z][\w-]*$/.test(name) && !reserved.test(name)) {
@@ -97,11 +97,14 @@ function object(members: readonly (readonly [string, string])[]): string {
     .join(",");
 }
 
-/** Text as the stylesheet types it. A number keeps its digits; one that JSON cannot write stays a string. */
+/**
+ * Text as the stylesheet types it: a number keeps its digits, and one that begins with 0 is a string. Icecast writes
+ * `.5`, `5.` and `-` bare, which is not JSON; here they are strings.
+ */
 function jsonValue(text: string): string {
   if (text === "") return "null";
   if (/^(?:true|false)$/i.test(text)) return text.toLowerCase();
-  if (/^(?:0|-0(?:\.\d+)?|-?[1-9]\d*(?:\.\d+)?)$/.test(text)) return text;
+  if (/^(?:0|(?:-0|-?[1-9]\d*)(?:\.\d+)?(?:e[+-]?\d+)?)$/i.test(text)) return text;
   return JSON.stringify(text);
 }
 

@@ -1,0 +1,128 @@
+import { type Context, Hono } from "hono";
+import { cors } from "hono/cors";
+import { ingestApiPrefix } from "../shared/edge-api.ts";
+import type { MountStatus } from "../shared/mount-status.ts";
+import { MountPathError, parseMountPath } from "../shared/mount-path.ts";
+import type { MountPath } from "../shared/units.ts";
+import type { Env } from "./env.ts";
+import { badRequest, fileNotFound } from "./icecast-errors.ts";
+import { ingestApi, isSecret } from "./ingest-api.ts";
+import { listen, noStore } from "./listen.ts";
+import { isolateCounts } from "./mount-feed.ts";
+import { directoryName } from "./mount-object.ts";
+import { page } from "./page-routes.ts";
+import { m3u, type Playlist, pls, vclt, xspf } from "./playlists.ts";
+import { stationOf } from "./station.ts";
+import { statusJson } from "./status-json.ts";
+
+type App = { Bindings: Env };
+
+export const app = new Hono<App>();
+
+// A browser may read ICY from anywhere: that is what a public stream is for.
+app.use(
+  cors({
+    origin: "*",
+    allowMethods: ["GET", "HEAD", "OPTIONS"],
+    allowHeaders: ["Icy-MetaData", "Range", "Authorization", "Content-Type"],
+    exposeHeaders: [
+      "Icy-MetaInt",
+      "Icy-Br",
+      "Icy-Description",
+      "Icy-Genre",
+      "Icy-Name",
+      "Icy-Pub",
+      "Icy-Url",
+      "Ice-Audio-Info",
+    ],
+    maxAge: 86_400,
+  }),
+);
+
+app.route(ingestApiPrefix, ingestApi);
+app.route("/", page);
+
+app.get("/health", async (context) => {
+  const { mounts } = await directory(context.env);
+  return json({ status: "ok", mounts: mounts.length, ...isolateCounts() });
+});
+
+app.get("/api/v1/station", (context) => {
+  const { name, description, ingestHost, shoutcastPort } = stationOf(context.env);
+  return json({ name, description, ingestHost, shoutcastPort });
+});
+
+app.get("/status-json.xsl", async (context) => {
+  const { startedMs, mounts } = await directory(context.env);
+  const only = context.req.query("mount");
+  const body = statusJson({
+    station: stationOf(context.env),
+    serverStartMs: startedMs,
+    mounts: only === undefined ? mounts : mounts.filter(({ mount }) => mount === only),
+    host: await publicOrigin(context),
+  });
+  return reply(body, "application/json; charset=UTF-8");
+});
+
+app.on(["GET", "HEAD"], "/*", async (context) => {
+  const { pathname } = new URL(context.req.url);
+  const playlist = /^(\/.+)\.(m3u|pls|xspf|vclt)$/.exec(pathname);
+  try {
+    if (playlist?.[1]) return await playlistOf(context, parseMountPath(playlist[1]), playlist[2] ?? "");
+    const host = {
+      env: context.env,
+      keepAlive: (work: Promise<unknown>) => context.executionCtx.waitUntil(work),
+    };
+    return await listen(context.req.raw, parseMountPath(pathname), stationOf(context.env), host);
+  } catch (error) {
+    if (error instanceof MountPathError) return fileNotFound();
+    throw error;
+  }
+});
+
+app.all("/*", () => badRequest("unknown request"));
+
+app.onError((error) => {
+  console.error("request failed", error.stack ?? String(error));
+  return new Response("Internal Server Error\n", { status: 500, headers: { "Cache-Control": "no-store" } });
+});
+
+async function playlistOf(context: Context<App>, mount: MountPath, kind: string): Promise<Response> {
+  const url = `${await publicOrigin(context)}${encodeURI(mount)}`;
+  const { mounts } = kind === "m3u" || kind === "pls" ? { mounts: [] } : await directory(context.env);
+  const status = mounts.find((candidate) => candidate.mount === mount);
+  if (kind === "m3u") return playlistReply(m3u(url));
+  if (kind === "pls") return playlistReply(pls(url, stationOf(context.env).name));
+  if (!status) return fileNotFound();
+  return playlistReply(kind === "xspf" ? xspf(url, status) : vclt(url, status));
+}
+
+const playlistReply = ({ contentType, body }: Playlist): Response => reply(body, contentType);
+
+function reply(body: string, contentType: string): Response {
+  const headers = new Headers({ "Content-Type": contentType });
+  noStore(headers);
+  return new Response(body, { headers });
+}
+
+const json = (value: unknown): Response => reply(JSON.stringify(value), "application/json; charset=UTF-8");
+
+const directory = (
+  env: Env,
+): Promise<{ readonly startedMs: number; readonly mounts: readonly MountStatus[] }> =>
+  env.DIRECTORY.getByName(directoryName).list();
+
+/**
+ * Scheme and host as the listener typed them. A request that came through an ingest host names what it was asked
+ * for there; nobody else is believed.
+ */
+async function publicOrigin(context: Context<App>): Promise<string> {
+  const { origin } = new URL(context.req.url);
+  const { headers } = context.req.raw;
+  const token = headers.get("X-Skywave-Ingest");
+  const host = headers.get("X-Forwarded-Host");
+  const secret = context.env.INGEST_TOKEN;
+  if (token === null || host === null || !secret || !(await isSecret(token, secret))) return origin;
+  const scheme = headers.get("X-Forwarded-Proto") === "https" ? "https" : "http";
+  return /^[A-Za-z0-9._:[\]-]{1,255}$/.test(host) ? `${scheme}://${host}` : origin;
+}

@@ -1,0 +1,26 @@
+/** Error replies with the texts of Icecast 2.4.4 on the wire, which players and scripts match. */
+
+export const fileNotFound = (): Response =>
+  html(404, "File Not Found", "The file you requested could not be found");
+
+export const badRequest = (message: string): Response => html(400, "Bad Request", message);
+
+/** `message` is one of Icecast's: "max listeners reached", "Mountpoint in use". */
+export const forbidden = (message: string): Response =>
+  new Response(message, {
+    status: 403,
+    statusText: "Forbidden",
+    headers: headers("text/plain; charset=utf-8"),
+  });
+
+function html(status: number, statusText: string, message: string): Response {
+  const body = `<html><head><title>Error ${status}</title></head><body><b>${status} - ${message}</b></body></html>\r\n`;
+  return new Response(body, { status, statusText, headers: headers("text/html; charset=utf-8") });
+}
+
+const headers = (contentType: string): HeadersInit => ({
+  "Content-Type": contentType,
+  "Cache-Control": "no-cache, no-store",
+  Expires: "Mon, 26 Jul 1997 05:00:00 GMT",
+  Pragma: "no-cache",
+});

@@ -1,0 +1,88 @@
+import { Hono } from "hono";
+import { bodyLimit } from "hono/body-limit";
+import type { z } from "zod";
+import {
+  type Announcement,
+  announceSchema,
+  type Claim,
+  claimSchema,
+  type Hold,
+  holdSchema,
+} from "../shared/edge-api.ts";
+import type { MountReply } from "../shared/mount-state.ts";
+import type { MountPath } from "../shared/units.ts";
+import type { Env } from "./env.ts";
+import { ingestBodyBytes } from "./limits.ts";
+import type { MountObject } from "./mount-object.ts";
+
+/** The calls of `shared/edge-api.ts`, each one call of the mount's object. */
+export const ingestApi = new Hono<{ Bindings: Env }>();
+
+ingestApi.use(async (context, next) => {
+  if (!(await isIngest(context.req.raw.headers.get("Authorization"), context.env))) {
+    return context.json({ error: "unauthorized", message: "the ingest token is missing or wrong" }, 401);
+  }
+  return next();
+});
+ingestApi.use(bodyLimit({ maxSize: ingestBodyBytes }));
+
+ingestApi.post("/claim", (context) =>
+  call(context.req.raw, claimSchema, context.env, (mount, body) => mount.claim(body as Claim)),
+);
+ingestApi.post("/announce", (context) =>
+  call(context.req.raw, announceSchema, context.env, (mount, body) => mount.announce(body as Announcement)),
+);
+ingestApi.post("/renew", (context) =>
+  call(context.req.raw, holdSchema, context.env, (mount, body) => mount.renew(body as Hold)),
+);
+ingestApi.post("/release", (context) =>
+  call(context.req.raw, holdSchema, context.env, (mount, body) => mount.release(body as Hold)),
+);
+
+async function call<Body extends { mount: MountPath }>(
+  request: Request,
+  schema: z.ZodType<Body>,
+  env: Env,
+  act: (mount: DurableObjectStub<MountObject>, body: Body) => Promise<MountReply>,
+): Promise<Response> {
+  const body = schema.safeParse(await request.json().catch(() => null));
+  if (!body.success) {
+    const message = body.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`).join("; ");
+    return Response.json({ error: "malformed", message }, { status: 400 });
+  }
+  const reply = await act(env.MOUNT.getByName(body.data.mount), body.data);
+  switch (reply.kind) {
+    case "claimed":
+      return Response.json({ epoch: reply.epoch });
+    case "ok":
+      return Response.json({});
+    case "in-use":
+      return Response.json(
+        { error: "mount-in-use", message: "another source has the mount" },
+        { status: 409 },
+      );
+    case "fenced":
+      return Response.json(
+        { error: "fenced", message: `the mount is at epoch ${reply.epoch}` },
+        { status: 410 },
+      );
+  }
+}
+
+/** Compares digests, so that the time it takes tells nothing of the token. */
+export async function isIngest(
+  authorization: string | null,
+  env: Pick<Env, "INGEST_TOKEN">,
+): Promise<boolean> {
+  const token = env.INGEST_TOKEN;
+  if (!token || !authorization?.startsWith("Bearer ")) return false;
+  return isSecret(authorization.slice("Bearer ".length), token);
+}
+
+export async function isSecret(given: string, secret: string): Promise<boolean> {
+  const encoder = new TextEncoder();
+  const [a, b] = await Promise.all(
+    [given, secret].map((text) => crypto.subtle.digest("SHA-256", encoder.encode(text))),
+  );
+  return a !== undefined && b !== undefined && crypto.subtle.timingSafeEqual(a, b);
+}

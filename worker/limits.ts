@@ -1,0 +1,40 @@
+/** Every bound of the edge, and how its default was chosen. Times in ms. */
+
+/** Listeners hear silence as a fault after about this long without a byte, so a mount call never holds longer. */
+export const mountCallHoldMs = 5_000;
+
+/** Past this a mount call is taken for dead (its request ended, its object moved) and another listener asks. */
+export const mountCallTimeoutMs = 8_000;
+
+/** How long a storage read may take before another listener tries: local disk needs 10 ms, R2 far away 200 ms. */
+export const segmentReadTimeoutMs = 2_000;
+
+/** A failed read is tried again this often, waiting this much longer each time: in all less than the burst in hand. */
+export const segmentReadAttempts = 3;
+export const segmentReadRetryMs = 250;
+
+/** Segment bytes kept per isolate: 512 segments of 2 s at 128 kb/s, a quarter of an isolate's 128 MB. */
+export const segmentCacheBytes = 16 * 1024 * 1024;
+
+/** Chromium's media element starts after 131,072 bytes (measured: 4.1 s of silence with 64 KiB of burst at 128 kb/s). */
+export const mediaElementBurstBytes = 131_072 + 4_096;
+
+/** The longest burst a listener may ask for with `?burst=`. */
+export const maxBurstMs = 60_000;
+
+/** How long a mount's absence is remembered, so that a player retrying a dead mount costs one call a second. */
+export const absentMountMs = 1_000;
+
+/** How long a listener that joins before the first segment waits for it: a source is on air before its sound is. */
+export const firstSegmentWaitMs = 15_000;
+
+/** Retry of a failed mount call: long enough not to hammer a broken object, short against the burst in hand. */
+export const mountCallRetryMs = 500;
+
+/** Changes of a mount's status reach the directory at most this often... */
+export const publishEveryMs = 500;
+/** ...and are repeated this often while nothing changes, so that an evicted directory fills again. */
+export const republishMs = 5_000;
+
+/** A body of the ingest API: an announcement with 16 titles of 4 kB. */
+export const ingestBodyBytes = 256 * 1024;

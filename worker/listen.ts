@@ -1,0 +1,92 @@
+import type { MountPath } from "../shared/units.ts";
+import type { EdgeStation } from "../shared/edge-station.ts";
+import { durationMs } from "../shared/segment.ts";
+import { fileNotFound, forbidden } from "./icecast-errors.ts";
+import { firstSegmentWaitMs, maxBurstMs, mediaElementBurstBytes } from "./limits.ts";
+import { openListenerStream } from "./listener-stream.ts";
+import { feedOf, type Host, type MountFeed } from "./mount-feed.ts";
+
+/**
+ * `GET` and `HEAD` of a mount. Never a 206: a live stream has no ranges (Icecast 2.4.4 ignores them too; a 206 makes
+ * ffmpeg and mpv seek to its end), and never cached.
+ */
+export async function listen(
+  request: Request,
+  mount: MountPath,
+  station: EdgeStation,
+  host: Host,
+): Promise<Response> {
+  const feed = feedOf(mount);
+  await feed.refresh(host);
+  if (feed.phase === "off") return fileNotFound();
+  const max = station.mounts[mount]?.maxListeners ?? station.maxListeners;
+  if (max !== undefined && feed.listeners + feed.listenersElsewhere >= max) {
+    return forbidden("max listeners reached");
+  }
+  const metaint = Number.parseInt(request.headers.get("Icy-MetaData") ?? "0", 10) ? station.metaint : 0;
+  if (request.method === "HEAD") {
+    return new Response(null, { headers: streamHeaders(feed, metaint) });
+  }
+  await firstSegment(feed, host);
+  const stream = openListenerStream(
+    feed,
+    {
+      metaint,
+      behindMs: burstMs(new URL(request.url), station),
+      leastBytes: wantsMediaElementBurst(request, metaint) ? mediaElementBurstBytes : 0,
+    },
+    host,
+    request.signal,
+  );
+  return new Response(stream, { headers: streamHeaders(feed, metaint) });
+}
+
+/** A source that has just connected has nothing in storage yet: the reply waits, as Icecast's does. */
+async function firstSegment(feed: MountFeed, host: Host): Promise<void> {
+  const deadline = Date.now() + firstSegmentWaitMs;
+  while (feed.window.length === 0 && feed.phase === "live" && Date.now() < deadline) await feed.wait(host);
+}
+
+function burstMs(url: URL, station: EdgeStation): number {
+  const asked = url.searchParams.get("burst");
+  const seconds = asked === null || asked === "" ? Number.NaN : Number(asked);
+  return seconds >= 0 ? Math.min(seconds * 1000, maxBurstMs) : station.burstMs;
+}
+
+/** Browsers name what a request is for (Fetch Metadata); their media elements never ask for ICY. */
+function wantsMediaElementBurst(request: Request, metaint: number): boolean {
+  const destination = request.headers.get("Sec-Fetch-Dest");
+  const asked = new URL(request.url).searchParams.has("burst");
+  return metaint === 0 && !asked && (destination === "audio" || destination === "video");
+}
+
+/** As Icecast 2.4.4 orders them; only what the source sent appears, but for the bitrate, which is measured then. */
+function streamHeaders(feed: MountFeed, metaint: number): Headers {
+  const { source } = feed;
+  const headers = new Headers({ "Content-Type": "audio/mpeg" });
+  noStore(headers);
+  const set = (name: string, value: string | undefined): void => {
+    if (value !== undefined && value !== "") headers.set(name, value);
+  };
+  set("icy-br", source?.bitrate ?? measuredBitrate(feed));
+  set("ice-audio-info", source?.audioInfo);
+  set("icy-description", source?.description);
+  set("icy-genre", source?.genre);
+  set("icy-name", source?.name);
+  set("icy-pub", source?.public === undefined ? undefined : source.public ? "1" : "0");
+  set("icy-url", source?.url);
+  if (metaint > 0) headers.set("icy-metaint", String(metaint));
+  return headers;
+}
+
+function measuredBitrate(feed: MountFeed): string | undefined {
+  const newest = feed.window.at(-1);
+  return newest && String(Math.round((newest.bytes * 8) / durationMs(newest)));
+}
+
+/** What Icecast sends with every reply; `no-store` also keeps 404s out of caches. */
+export function noStore(headers: Headers): void {
+  headers.set("Cache-Control", "no-cache, no-store");
+  headers.set("Expires", "Mon, 26 Jul 1997 05:00:00 GMT");
+  headers.set("Pragma", "no-cache");
+}

@@ -1,0 +1,6 @@
+import { app } from "./app.ts";
+
+export { DirectoryObject } from "./directory-object.ts";
+export { MountObject } from "./mount-object.ts";
+
+export default { fetch: app.fetch };

@@ -1,0 +1,176 @@
+import type { MountPhase, MountView, Title } from "../shared/mount-state.ts";
+import { comparePosition, type SegmentRef } from "../shared/segment.ts";
+import type { SourceInfo } from "../shared/source/source-info.ts";
+import type { MountPath } from "../shared/units.ts";
+import type { Env } from "./env.ts";
+import { absentMountMs, mountCallHoldMs, mountCallRetryMs, mountCallTimeoutMs } from "./limits.ts";
+import { type LoadedSegment, SegmentCache } from "./segment-cache.ts";
+
+/** What one listener's request lends to the feed while the feed works on its behalf. */
+export interface Host {
+  readonly env: Env;
+  /** `ctx.waitUntil`: lets shared work outlive the listener that began it, up to the platform's 30 s. */
+  readonly keepAlive: (work: Promise<unknown>) => void;
+}
+
+/**
+ * One mount as this isolate's listeners see it. However many they are, one question at a time stands at the mount's
+ * object and is answered when there is a newer segment; that segment is read once, then all are woken.
+ *
+ * The question belongs to the request of whichever listener found none standing. Requests end at any moment, so the
+ * others wait for its promise only in a race with a timer, and take over when it is overdue.
+ */
+export class MountFeed {
+  readonly mount: MountPath;
+  phase: MountPhase = "off";
+  source: SourceInfo | null = null;
+  /** In order of play. Replaced, never changed in place. */
+  window: readonly SegmentRef[] = [];
+  /** Title in force at the window's first sample. */
+  titleBefore: Title | null = null;
+  /** Listeners of other isolates, as of the last answer. */
+  listenersElsewhere = 0;
+  /** Listeners of this isolate. */
+  listeners = 0;
+  #epoch = 0;
+  #edgeAtMs = 0;
+  #answeredMs = 0;
+  #question: { readonly done: Promise<void>; readonly sinceMs: number } | null = null;
+
+  constructor(mount: MountPath) {
+    this.mount = mount;
+  }
+
+  /** How long ago the newest segment was announced, ms. */
+  get edgeAgeMs(): number {
+    return Date.now() - this.#edgeAtMs;
+  }
+
+  /** Nobody listens here and nothing was learnt lately: the feed can be forgotten. */
+  get isIdle(): boolean {
+    return this.listeners === 0 && Date.now() - this.#answeredMs > absentMountMs;
+  }
+
+  /** Brings the feed up to date: free of cost while a question stands, for then nothing newer exists. */
+  async refresh(host: Host): Promise<void> {
+    const question = this.#question;
+    const leftMs = question ? question.sinceMs + mountCallTimeoutMs - Date.now() : 0;
+    if (question && leftMs > 0) {
+      if (this.phase === "off") await Promise.race([question.done, scheduler.wait(leftMs)]);
+      return;
+    }
+    if (this.phase === "off" && Date.now() - this.#answeredMs < absentMountMs) return;
+    await this.#ask(host, 0);
+  }
+
+  /** Returns when the window may have grown or the phase changed; sometimes for nothing. */
+  async wait(host: Host): Promise<void> {
+    const question = this.#question;
+    const leftMs = question ? question.sinceMs + mountCallTimeoutMs - Date.now() : 0;
+    if (question && leftMs > 0) await Promise.race([question.done, scheduler.wait(leftMs)]);
+    else await this.#ask(host, mountCallHoldMs);
+  }
+
+  /** The segment's bytes, shared; null when storage does not have them. */
+  segment(ref: SegmentRef, host: Host): LoadedSegment | Promise<LoadedSegment | null> {
+    return cache.peek(this.mount, ref) ?? cache.load(this.mount, ref, host.env.SEGMENTS, host.keepAlive);
+  }
+
+  /** The count has fallen to zero: no question will carry it, so it is told by itself. */
+  reportNone(host: Host): void {
+    const told = host.env.MOUNT.getByName(this.mount)
+      .report(this.mount, runtimeName(), 0)
+      .then(
+        () => {},
+        // The mount forgets a silent runtime by itself.
+        () => {},
+      );
+    host.keepAlive(told);
+  }
+
+  async #ask(host: Host, waitMs: number): Promise<void> {
+    const done = this.#askOnce(host, waitMs);
+    const question = { done, sinceMs: Date.now() };
+    this.#question = question;
+    host.keepAlive(done);
+    await done;
+    if (this.#question === question) this.#question = null;
+  }
+
+  async #askOnce(host: Host, waitMs: number): Promise<void> {
+    const newest = this.window.at(-1) ?? null;
+    try {
+      const view = await host.env.MOUNT.getByName(this.mount).view({
+        mount: this.mount,
+        runtime: runtimeName(),
+        listeners: this.listeners,
+        after: newest && { epoch: newest.epoch, sequence: newest.sequence },
+        waitMs,
+      });
+      // Whoever is woken finds the bytes there: one read, then no waiting.
+      const fresh = waitMs > 0 ? view.segments.at(-1) : undefined;
+      if (fresh) await this.segment(fresh, host);
+      this.#take(view);
+    } catch (error) {
+      console.warn("mount call failed", this.mount, String(error));
+      await scheduler.wait(mountCallRetryMs);
+    }
+  }
+
+  #take(view: MountView): void {
+    this.#answeredMs = Date.now();
+    this.listenersElsewhere = view.listenersElsewhere;
+    this.phase = view.phase;
+    this.source = view.source;
+    const restarted = view.epoch < this.#epoch;
+    this.#epoch = view.epoch;
+    if (view.phase === "off" || restarted) {
+      this.window = [];
+      this.titleBefore = null;
+      if (view.phase === "off") return;
+    }
+    const newest = this.window.at(-1);
+    const fresh = view.segments.filter((segment) => !newest || comparePosition(segment, newest) > 0);
+    if (this.window.length === 0) this.titleBefore = view.titleBefore;
+    if (fresh.length === 0) return;
+    this.#edgeAtMs = Date.now() - view.edgeAgeMs;
+    const window = [...this.window, ...fresh];
+    while (window.length > maxWindow) {
+      const title = window.shift()?.titles.at(-1);
+      if (title) this.titleBefore = title;
+    }
+    this.window = window;
+  }
+}
+
+/** As many segments as the mount itself keeps at most. */
+const maxWindow = 256;
+
+const feeds = new Map<MountPath, MountFeed>();
+const cache = new SegmentCache();
+let runtime: string | undefined;
+
+/** This isolate's feed of a mount. */
+export function feedOf(mount: MountPath): MountFeed {
+  const known = feeds.get(mount);
+  if (known) return known;
+  for (const [name, feed] of feeds) {
+    if (feed.isIdle) feeds.delete(name);
+  }
+  const feed = new MountFeed(mount);
+  feeds.set(mount, feed);
+  return feed;
+}
+
+/** Bucket reads and listeners of this isolate, for /health. */
+export function isolateCounts(): { readonly bucketReads: number; readonly listeners: number } {
+  let listeners = 0;
+  for (const feed of feeds.values()) listeners += feed.listeners;
+  return { bucketReads: cache.reads, listeners };
+}
+
+/** Identity of this isolate; made on first use, for the global scope may not draw random numbers. */
+function runtimeName(): string {
+  runtime ??= crypto.randomUUID();
+  return runtime;
+}

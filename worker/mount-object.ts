@@ -1,0 +1,179 @@
+import { DurableObject } from "cloudflare:workers";
+import type { Announcement, Claim, Hold } from "../shared/edge-api.ts";
+import {
+  currentTitle,
+  emptyMount,
+  listenerCount,
+  type MountEvent,
+  type MountLimits,
+  type MountReply,
+  type MountState,
+  type MountView,
+  phaseOf,
+  reduceMount,
+} from "../shared/mount-state.ts";
+import type { MountStatus } from "../shared/mount-status.ts";
+import { comparePosition, durationMs, type Position } from "../shared/segment.ts";
+import { type MountPath, millis } from "../shared/units.ts";
+import type { Env } from "./env.ts";
+import { mountCallHoldMs, publishEveryMs, republishMs } from "./limits.ts";
+import { mountLimits, stationOf } from "./station.ts";
+
+/** What a runtime says of itself with every question. */
+export interface MountQuestion {
+  readonly mount: MountPath;
+  /** Identity of the asking isolate, for its listener count. */
+  readonly runtime: string;
+  readonly listeners: number;
+  /** The newest segment it has; null for the whole window. */
+  readonly after: Position | null;
+  /** Hold the question up to this long until there is something newer; 0 answers at once. */
+  readonly waitMs: number;
+}
+
+/** One mount: the shell around the pure state of `shared/mount-state.ts`. It stores, wakes and publishes. */
+export class MountObject extends DurableObject<Env> {
+  readonly #limits: MountLimits;
+  #state: MountState;
+  #change = Promise.withResolvers<void>();
+  #publishedMs = 0;
+  #published = "";
+  #publishing = false;
+
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(ctx, env);
+    this.#limits = mountLimits(stationOf(env));
+    const stored = ctx.storage.kv.get<MountState>(stateKey);
+    this.#state = stored?.format === 1 ? { ...stored, listeners: {} } : emptyMount;
+  }
+
+  claim(claim: Claim): MountReply {
+    return this.#apply(claim.mount, { kind: "claim", ingest: claim.ingest, source: claim.source });
+  }
+
+  announce({ mount, segment }: Announcement): MountReply {
+    return this.#apply(mount, { kind: "announce", segment });
+  }
+
+  renew({ mount, epoch }: Hold): MountReply {
+    return this.#apply(mount, { kind: "renew", epoch });
+  }
+
+  release({ mount, epoch }: Hold): MountReply {
+    return this.#apply(mount, { kind: "release", epoch });
+  }
+
+  /** A runtime's listeners, told outside of a question: its last one has left. */
+  report(mount: MountPath, runtime: string, count: number): void {
+    this.#apply(mount, { kind: "report", runtime, count });
+  }
+
+  /** The mount as the asker should see it, as soon as there is something it does not have, or `waitMs` later. */
+  async view(question: MountQuestion): Promise<MountView> {
+    const { mount, runtime, after } = question;
+    if (question.listeners > 0) {
+      this.#apply(mount, { kind: "report", runtime, count: question.listeners });
+    }
+    const deadline = Date.now() + Math.min(question.waitMs, mountCallHoldMs);
+    while (!this.#hasNewer(after)) {
+      const leftMs = deadline - Date.now();
+      if (leftMs <= 0 || phaseOf(this.#state, millis(Date.now()), this.#limits) === "off") break;
+      await Promise.race([this.#change.promise, scheduler.wait(leftMs)]);
+    }
+    return this.#view(question);
+  }
+
+  #hasNewer(after: Position | null): boolean {
+    const newest = this.#state.window.at(-1);
+    return newest !== undefined && (after === null || comparePosition(newest, after) > 0);
+  }
+
+  #view({ mount, runtime, after }: MountQuestion): MountView {
+    const now = millis(Date.now());
+    const state = this.#state;
+    const first = after ? state.window.findIndex((segment) => comparePosition(segment, after) > 0) : 0;
+    const from = first < 0 ? state.window.length : first;
+    const own = state.listeners[runtime]?.count ?? 0;
+    return {
+      mount,
+      phase: phaseOf(state, now, this.#limits),
+      epoch: state.epoch,
+      source: state.holder?.source ?? null,
+      segments: state.window.slice(from),
+      titleBefore: currentTitle({ window: state.window.slice(0, from), titleBefore: state.titleBefore }),
+      edgeAgeMs: now - state.edgeMs,
+      listenersElsewhere: listenerCount(state, now, this.#limits) - own,
+    };
+  }
+
+  #apply(mount: MountPath, event: MountEvent): MountReply {
+    const before = this.#state;
+    const { state, reply } = reduceMount(before, event, millis(Date.now()), this.#limits);
+    this.#state = state;
+    if (reply.kind === "fenced" || reply.kind === "in-use") return reply;
+    // Renewals and reports are only worth as much as they are fresh: storage is spared them.
+    if (event.kind !== "renew" && event.kind !== "report") {
+      this.ctx.storage.kv.put(stateKey, { ...state, listeners: {} } satisfies MountState);
+      this.#change.resolve();
+      this.#change = Promise.withResolvers();
+    }
+    this.#publish(mount);
+    return reply;
+  }
+
+  /** Tells the directory, when it does not know already: at once, then at most every `publishEveryMs`. */
+  #publish(mount: MountPath): void {
+    const now = Date.now();
+    const status = this.#status(mount);
+    const text = JSON.stringify(status);
+    if (this.#publishing || (text === this.#published && now - this.#publishedMs < republishMs)) return;
+    this.#publishing = true;
+    const waitMs = Math.max(0, this.#publishedMs + publishEveryMs - now);
+    this.ctx.waitUntil(this.#publishLater(mount, waitMs));
+  }
+
+  async #publishLater(mount: MountPath, waitMs: number): Promise<void> {
+    try {
+      if (waitMs > 0) await scheduler.wait(waitMs);
+      const status = this.#status(mount);
+      this.#published = JSON.stringify(status);
+      this.#publishedMs = Date.now();
+      const validMs = this.#limits.leaseMs + republishMs;
+      await this.env.DIRECTORY.getByName(directoryName).update(mount, status, validMs);
+    } catch (error) {
+      // The directory is a convenience: the mount stays on air without it, and the next change tries again.
+      this.#published = "";
+      console.warn("directory update failed", String(error));
+    } finally {
+      this.#publishing = false;
+    }
+  }
+
+  /** Null when no source has the mount. */
+  #status(mount: MountPath): MountStatus | null {
+    const now = millis(Date.now());
+    const state = this.#state;
+    const { holder } = state;
+    if (!holder || phaseOf(state, now, this.#limits) !== "live") return null;
+    const newest = state.window.at(-1);
+    const title = currentTitle(state);
+    return {
+      mount,
+      source: holder.source,
+      streamStartMs: holder.sinceMs,
+      listeners: listenerCount(state, now, this.#limits),
+      listenerPeak: state.listenerPeak,
+      onAir: true,
+      ...(title && { title: title.text }),
+      ...(newest && {
+        sampleRate: newest.sampleRate,
+        bitrateKbps: Math.round((newest.bytes * 8) / durationMs(newest)),
+      }),
+    };
+  }
+}
+
+const stateKey = "mount";
+
+/** The station has one directory. */
+export const directoryName = "station";

@@ -1,0 +1,35 @@
+import { Hono } from "hono";
+import indexHtml from "./page/index.html";
+import pageCss from "./page/page.css";
+import pageJs from "./page/page.js";
+
+/** The status page: three static files of `page/`, bundled as text. */
+export const page = new Hono();
+
+const policy = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "connect-src 'self'",
+  "media-src 'self'",
+  "img-src 'self' data:",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join("; ");
+
+const serve = (body: string, contentType: string) => (): Response =>
+  new Response(body, {
+    headers: {
+      "Content-Type": `${contentType}; charset=utf-8`,
+      "Cache-Control": "no-cache",
+      "Content-Security-Policy": policy,
+      "X-Content-Type-Options": "nosniff",
+      "Referrer-Policy": "no-referrer",
+    },
+  });
+
+page.get("/", serve(indexHtml, "text/html"));
+page.get("/status.xsl", serve(indexHtml, "text/html"));
+page.get("/page.css", serve(pageCss, "text/css"));
+page.get("/page.js", serve(pageJs, "text/javascript"));

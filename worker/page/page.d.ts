@@ -1,0 +1,3 @@
+/** The worker imports page.js as text (wrangler.toml, rules). */
+declare const text: string;
+export default text;

@@ -1,0 +1,164 @@
+import type { FrameSpan } from "../shared/codec/codec.ts";
+import { mp3 } from "../shared/codec/mp3/mp3.ts";
+import { encodeMetadataBlock } from "../shared/icy.ts";
+import { decodeSegmentMetadata, segmentKey } from "../shared/object-format.ts";
+import { ProtocolError } from "../shared/protocol-error.ts";
+import type { SegmentRef } from "../shared/segment.ts";
+import type { MountPath } from "../shared/units.ts";
+import {
+  segmentCacheBytes,
+  segmentReadAttempts,
+  segmentReadRetryMs,
+  segmentReadTimeoutMs,
+} from "./limits.ts";
+
+/** A segment's bytes with what every listener needs to know about them, worked out once per isolate. */
+export class LoadedSegment {
+  readonly ref: SegmentRef;
+  readonly body: Uint8Array;
+  readonly reservoir: Uint8Array;
+  #frames: readonly FrameSpan[] | undefined;
+  #titles: readonly TitleBlock[] | undefined;
+
+  constructor(ref: SegmentRef, body: Uint8Array, reservoir: Uint8Array) {
+    this.ref = ref;
+    this.body = body;
+    this.reservoir = reservoir;
+  }
+
+  /** Only joins and titles need to know where frames begin; most segments are passed on whole. */
+  get frames(): readonly FrameSpan[] {
+    this.#frames ??= mp3.indexFrames(this.body);
+    return this.#frames;
+  }
+
+  /** Titles that begin inside this segment, by byte, with their blocks ready. */
+  get titles(): readonly TitleBlock[] {
+    this.#titles ??= this.ref.titles.map((title) => ({
+      offset: this.#byteOf(title.atSample),
+      block: encodeMetadataBlock(title),
+    }));
+    return this.#titles;
+  }
+
+  #byteOf(sample: number): number {
+    let samples = 0;
+    for (const frame of this.frames) {
+      if (samples >= sample) return frame.offset;
+      samples += frame.samples;
+    }
+    return this.body.length;
+  }
+}
+
+interface TitleBlock {
+  readonly offset: number;
+  readonly block: Uint8Array;
+}
+
+/** What the cache needs of the bucket. */
+interface SegmentBucket {
+  get(key: string): Promise<{
+    readonly customMetadata?: Record<string, string>;
+    arrayBuffer(): Promise<ArrayBuffer>;
+  } | null>;
+}
+
+/**
+ * Segments of all mounts in this isolate: each is read from the bucket once, whoever wants it, and kept as bytes (a
+ * stream or promise of another request may not be shared for long). Least recently used go first.
+ */
+export class SegmentCache {
+  readonly #loaded = new Map<string, LoadedSegment>();
+  readonly #reading = new Map<string, { readonly done: Promise<void>; readonly sinceMs: number }>();
+  #bytes = 0;
+  /** Reads begun, for tests and statistics. */
+  reads = 0;
+
+  /** At once, or undefined when it has to be read. */
+  peek(mount: MountPath, ref: SegmentRef): LoadedSegment | undefined {
+    return this.#touch(segmentKey(mount, ref));
+  }
+
+  /**
+   * The segment; null when storage does not have it or keeps failing. A read that another listener began is waited for, but not for
+   * long: it dies with its request. `keepAlive` lets a read outlive the listener that began it.
+   */
+  async load(
+    mount: MountPath,
+    ref: SegmentRef,
+    bucket: SegmentBucket,
+    keepAlive: (work: Promise<void>) => void,
+  ): Promise<LoadedSegment | null> {
+    const key = segmentKey(mount, ref);
+    for (let failures = 0; failures < segmentReadAttempts; ) {
+      const known = this.#touch(key);
+      if (known) return known;
+      const reading = this.#reading.get(key);
+      const leftMs = reading ? reading.sinceMs + segmentReadTimeoutMs - Date.now() : 0;
+      if (reading && leftMs > 0) {
+        await Promise.race([reading.done, scheduler.wait(leftMs)]);
+        continue;
+      }
+      const read = this.#read(key, ref, bucket);
+      const done = read.then(
+        () => {},
+        () => {},
+      );
+      this.#reading.set(key, { done, sinceMs: Date.now() });
+      keepAlive(done);
+      try {
+        return await read;
+      } catch (error) {
+        failures++;
+        console.warn("segment read failed", key, String(error));
+        await scheduler.wait(segmentReadRetryMs * failures);
+      }
+    }
+    return null;
+  }
+
+  async #read(key: string, ref: SegmentRef, bucket: SegmentBucket): Promise<LoadedSegment | null> {
+    this.reads++;
+    try {
+      const object = await bucket.get(key);
+      if (!object) return null;
+      const body = new Uint8Array(await object.arrayBuffer());
+      const segment = new LoadedSegment(ref, body, reservoirOf(object.customMetadata));
+      this.#keep(key, segment);
+      return segment;
+    } finally {
+      this.#reading.delete(key);
+    }
+  }
+
+  #touch(key: string): LoadedSegment | undefined {
+    const segment = this.#loaded.get(key);
+    if (segment) {
+      this.#loaded.delete(key);
+      this.#loaded.set(key, segment);
+    }
+    return segment;
+  }
+
+  #keep(key: string, segment: LoadedSegment): void {
+    if (this.#loaded.has(key)) return;
+    this.#loaded.set(key, segment);
+    this.#bytes += segment.body.length;
+    for (const [oldest, { body }] of this.#loaded) {
+      if (this.#bytes <= segmentCacheBytes) break;
+      this.#loaded.delete(oldest);
+      this.#bytes -= body.length;
+    }
+  }
+}
+
+/** Without a readable reservoir a join costs a damaged frame, which is no reason to play nothing. */
+function reservoirOf(metadata: Record<string, string> | undefined): Uint8Array {
+  try {
+    return decodeSegmentMetadata(metadata ?? {}).reservoir;
+  } catch (error) {
+    if (error instanceof ProtocolError) return new Uint8Array(0);
+    throw error;
+  }
+}
