@@ -10,6 +10,12 @@ export const CONFIRMING_HEADERS = 2;
 /** As above when the frame size is not in the header but measured: any distance fits, so one header more. */
 export const CONFIRMING_FREE_HEADERS = 3;
 
+/**
+ * As above for Layer I, whose headers begin with 0xffff: tables and machine code are full of small negative numbers at
+ * regular distances. Its frames are short, so this is still 70 ms.
+ */
+export const CONFIRMING_LAYER1_HEADERS = 8;
+
 /** Whole frames that suffice where the run of frames ends at a tag or at the end of the stream. */
 export const CONFIRMING_LAST_FRAMES = 2;
 
@@ -28,7 +34,7 @@ export const MAX_TAG_BYTES = 16 * 1024 * 1024;
 
 /**
  * Size of the buffers that frames are views of, bytes. Must exceed the most that waits for confirmation (a
- * candidate and `CONFIRMING_FREE_HEADERS` frames of `MAX_FREE_FRAME_BYTES`, 23 kB); larger means fewer
+ * run of `CONFIRMING_LAYER1_HEADERS` frames of `MAX_FREE_FRAME_BYTES`, 46 kB); larger means fewer
  * allocations, but also that one kept frame keeps this much alive.
  */
 export const ARENA_BYTES = 64 * 1024;

@@ -3,6 +3,7 @@ import {
   CONFIRMING_FREE_HEADERS,
   CONFIRMING_HEADERS,
   CONFIRMING_LAST_FRAMES,
+  CONFIRMING_LAYER1_HEADERS,
   MAX_FREE_FRAME_BYTES,
   MIN_FREE_FRAME_BYTES,
 } from "./limits.ts";
@@ -101,7 +102,9 @@ function measureFree(known: Known, at: number, word: number): Lock | null | "wai
     next >= 0 && next <= furthest;
     next = bytes.indexOf(0xff, next + 1)
   ) {
-    const lock = lockOf(word, next - at - padding);
+    const freeBytes = next - at - padding;
+    if (isLayer1(word) && freeBytes % 4 !== 0) continue;
+    const lock = lockOf(word, freeBytes);
     if (lockedFrameSize(lock, headerWord(bytes, next)) === 0) continue;
     const follows = confirm(known, at, lock);
     // The shorter distance is decided first: which one wins must not depend on how the bytes came in.
@@ -114,7 +117,7 @@ function measureFree(known: Known, at: number, word: number): Lock | null | "wai
 /** Whether the headers that `lock` foretells stand where it says. */
 function confirm(known: Known, at: number, lock: Lock): boolean | "wait" {
   const { bytes, end, final } = known;
-  const needed = lock.freeBytes === 0 ? CONFIRMING_HEADERS : CONFIRMING_FREE_HEADERS;
+  const needed = headersToConfirm(lock);
   let next = at;
   for (let frames = 0; frames <= needed; frames++) {
     if (next + HEADER_BYTES > end) {
@@ -130,6 +133,13 @@ function confirm(known: Known, at: number, lock: Lock): boolean | "wait" {
   return true;
 }
 
+const isLayer1 = (word: number): boolean => (word & LAYER_MASK) === LAYER_MASK;
+
+function headersToConfirm(lock: Lock): number {
+  if (isLayer1(lock.word)) return CONFIRMING_LAYER1_HEADERS;
+  return lock.freeBytes === 0 ? CONFIRMING_HEADERS : CONFIRMING_FREE_HEADERS;
+}
+
 /** Whether the word is a header without reserved values. */
 function isHeader(word: number): boolean {
   if (word >>> 21 !== 0x7ff || (word & 3) === RESERVED_EMPHASIS) return false;
@@ -141,7 +151,7 @@ function isHeader(word: number): boolean {
 /** Bytes of padding: a slot is four bytes in Layer I, else one. */
 const paddingOf = (word: number): number => {
   if ((word & PADDING_MASK) === 0) return 0;
-  return (word & LAYER_MASK) === LAYER_MASK ? 4 : 1;
+  return isLayer1(word) ? 4 : 1;
 };
 
 function frameSizeTable(): Uint16Array {
