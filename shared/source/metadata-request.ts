@@ -1,7 +1,7 @@
 import { percentDecode } from "./percent.ts";
 import { decodeLatin1, decodeText, encodeLatin1, truncate, withoutControls } from "./text.ts";
 
-/** A new title for a mount. `text` may be empty, which clears the title; neither field is fit for ICY as it is. */
+/** A new title for a mount. `text` may be empty, which clears the title; `sanitiseTitle` makes it fit to be stored. */
 export interface TitleUpdate {
   readonly text: string;
   /** StreamUrl. */
@@ -35,26 +35,29 @@ export function isMetadataPath(path: string): boolean {
 
 /**
  * A title update over `/admin/metadata`, `/admin/metadata.xsl` or SHOUTcast's `/admin.cgi`. `query` is raw,
- * without `?`, taken from `RequestHead.target`; `body` is that of a form POST, whose fields win. Total: what
- * cannot be understood is left out.
+ * without `?`, taken from `RequestHead.target`; `body` is that of a form POST (`decodeText`), whose fields win.
+ * Total: what cannot be understood is left out.
  *
  * `song` wins and stands alone (Icecast 2.4.4 leaves the artist of the update before it in place); artist and
- * title combine; one of them alone is the title; none of them changes nothing.
+ * title combine; one of them alone is the title; all of those there empty clear the title; none of them there
+ * changes nothing, whatever `url` says.
  */
 export function parseMetadataRequest(path: string, query: string, body?: string): MetadataRequest {
   const fields = new Map([...formFields(query), ...formFields(body ?? "")]);
-  const charset = fieldText(fields, "charset", undefined);
-  const text = (name: string) => fieldText(fields, name, charset);
-  const [mode, mount, pass, sid] = [text("mode"), text("mount"), text("pass"), text("sid")];
-  const title = titleText(text("song"), text("artist"), text("title"));
-  const url = streamUrl(text("url"));
+  const field = (name: string, charset?: string) => decodeField(fields.get(name), charset);
+  const [mode, mount, pass, sid] = [field("mode"), field("mount"), field("pass"), field("sid")];
+  const charset = field("charset");
+  const title = titleText(field("song", charset), field("artist", charset), field("title", charset));
+  const url = streamUrl(field("url", charset));
   return {
     dialect: dialectOf(path) ?? "icecast",
     action: mode === "updinfo" ? "update" : mode === undefined ? "missing-mode" : "unknown-mode",
     ...(mount !== undefined && { mount }),
     ...(pass !== undefined && { pass }),
     ...(sid !== undefined && { sid }),
-    ...(title !== undefined && { title: { text: title, ...(url !== undefined && { url }) } }),
+    ...(title !== undefined && {
+      title: { text: c1ToWindows1252(title), ...(url !== undefined && { url }) },
+    }),
   };
 }
 
@@ -65,9 +68,9 @@ function dialectOf(path: string): MetadataRequest["dialect"] | null {
 }
 
 function titleText(song?: string, artist?: string, title?: string): string | undefined {
-  if (song !== undefined) return song;
+  if (song) return song;
   if (artist && title) return `${artist} - ${title}`;
-  return title || artist || title;
+  return title || artist || (song ?? title ?? artist);
 }
 
 /** Too long is none: half a URL leads nowhere. */
@@ -84,17 +87,14 @@ function* formFields(form: string): Iterable<[string, string]> {
   }
 }
 
-function fieldText(fields: ReadonlyMap<string, string>, name: string, charset?: string): string | undefined {
-  const raw = fields.get(name);
-  return raw === undefined ? undefined : c1ToWindows1252(decodeField(raw.replaceAll("+", " "), charset));
-}
-
 /**
  * Text that came raw has been decoded once, as UTF-8 or as Latin-1 (`RequestHead.target`). Where a charset is
  * declared and every character could be a byte, the bytes are recovered for that charset; else the raw characters
  * are right as they stand and only the escapes are bytes in need of decoding.
  */
-function decodeField(raw: string, charset: string | undefined): string {
+function decodeField(value: string | undefined, charset: string | undefined): string | undefined {
+  if (value === undefined) return undefined;
+  const raw = value.replaceAll("+", " ");
   const decoder = charset === undefined ? null : declaredDecoder(charset);
   if (decoder !== null) {
     const bytes = encodeLatin1(raw);
@@ -131,7 +131,7 @@ function decodeOrNull(decoder: TextDecoder, bytes: Uint8Array): string | null {
   }
 }
 
-/** Code points 128 to 159 in order, as windows-1252 has them; "" where it has none. */
+/** Code points 128 to 159 in order, as windows-1252 has them; a space where it has none. */
 const windows1252 = [..."€ ‚ƒ„…†‡ˆ‰Š‹Œ Ž  ‘’“”•–—˜™š›œ žŸ"];
 
 /**

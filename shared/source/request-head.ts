@@ -1,6 +1,6 @@
 import { ProtocolError } from "../protocol-error.ts";
 import { LineReader } from "./line-reader.ts";
-import { decodeText, hasControls } from "./text.ts";
+import { decodeText, hasControls, trimBlanks } from "./text.ts";
 
 /** A header line as sent, its name in lower case, its value without surrounding white space. */
 export interface Header {
@@ -124,10 +124,14 @@ export function expectsContinue(head: Pick<RequestHead, "headers">): boolean {
 function parseRequestLine(bytes: Uint8Array): Omit<RequestHead, "headers"> {
   const text = decodeText(bytes);
   if (hasControls(text) || text.includes("\t")) throw malformed("request line has a control character");
-  const words = /^([A-Za-z]{1,32}) +(.*[^ ]) +(HTTP\/1\.0|HTTP\/1\.1|ICE\/1\.0) *$/.exec(text);
-  const [, method, target, version] = words ?? [];
-  if (method === undefined || target === undefined || !isVersion(version)) {
-    throw malformed(`expected a method, a target and HTTP/1.0 or HTTP/1.1, got ${excerpt(text)}`);
+  const line = trimBlanks(text);
+  const method = text.slice(0, Math.max(text.indexOf(" "), 0));
+  const last = line.lastIndexOf(" ");
+  const target = trimBlanks(line.slice(method.length, Math.max(last, 0)));
+  const version = line.slice(last + 1);
+  if (!/^[A-Za-z]{1,32}$/.test(method) || target === "" || !isVersion(version)) {
+    // Not quoted: a SHOUTcast source on the wrong port sends its password here.
+    throw malformed("expected a method, a target and HTTP/1.0 or HTTP/1.1");
   }
   return { method: method.toUpperCase(), target, version };
 }
@@ -142,7 +146,7 @@ function parseHeaderLine(bytes: Uint8Array): Header {
     // Not quoted: whatever stands here may be a password in the wrong place.
     throw malformed(colon < 0 ? "a header has no colon" : "a header's name has a character it must not have");
   }
-  return { name: name.toLowerCase(), value: text.slice(colon + 1).replace(/^[ \t]+|[ \t]+$/g, "") };
+  return { name: name.toLowerCase(), value: trimBlanks(text.slice(colon + 1)) };
 }
 
 /** RFC 9112 §6.3: lengths that disagree, or a length beside chunks, end the message in two places. */
@@ -156,13 +160,8 @@ function refuseUnsafeFraming(headers: readonly Header[]): void {
   }
 }
 
-function isVersion(text: string | undefined): text is RequestHead["version"] {
+function isVersion(text: string): text is RequestHead["version"] {
   return text === "HTTP/1.0" || text === "HTTP/1.1" || text === "ICE/1.0";
-}
-
-/** The first word only: `SOURCE password /mount` has the password second. */
-function excerpt(text: string): string {
-  return `"${(text.split(" ", 1)[0] ?? "").slice(0, 16)} ..."`;
 }
 
 function malformed(message: string): RequestHeadError {

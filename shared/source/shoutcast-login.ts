@@ -1,7 +1,7 @@
 import { ProtocolError } from "../protocol-error.ts";
 import { LineReader } from "./line-reader.ts";
 import type { Header, RequestHeadLimits } from "./request-head.ts";
-import { decodeText, hasControls } from "./text.ts";
+import { decodeText, hasControls, trimBlanks } from "./text.ts";
 
 export type ShoutcastEvent =
   /**
@@ -85,8 +85,8 @@ export class ShoutcastLoginParser {
     const colon = text.indexOf(":");
     if (colon > 0) {
       this.#headers.push({
-        name: text.slice(0, colon).trim().toLowerCase(),
-        value: text.slice(colon + 1).trim(),
+        name: trimBlanks(text.slice(0, colon)).toLowerCase(),
+        value: trimBlanks(text.slice(colon + 1)),
       });
     }
     return null;
