@@ -1,0 +1,69 @@
+import type { Socket } from "node:net";
+import { lingerBytes, lingerMs, idleMs } from "./limits.ts";
+
+/** Address of the other end; IPv4 as such, not as `::ffff:192.0.2.1`. */
+export function peerAddress(socket: Pick<Socket, "remoteAddress">): string {
+  return (socket.remoteAddress ?? "unknown").replace(/^::ffff:(?=\d+\.)/i, "");
+}
+
+/**
+ * Feeds `take` with what arrives until it returns a value; the socket is paused when that is handed out, and the
+ * parser behind `take` holds what came too much. Resolves null when the peer closed, or said nothing complete for
+ * `timeoutMs`. Rejects with what `take` throws.
+ */
+export function readUntil<T>(
+  socket: Socket,
+  take: (chunk: Uint8Array) => T | null,
+  timeoutMs: number,
+): Promise<T | null> {
+  return new Promise((resolve, reject) => {
+    const stop = () => {
+      clearTimeout(timer);
+      socket.pause();
+      socket.off("data", onData).off("end", onClosed).off("close", onClosed);
+    };
+    const settle = (value: T | null) => {
+      stop();
+      resolve(value);
+    };
+    const onClosed = () => settle(null);
+    const onData = (chunk: Uint8Array) => {
+      try {
+        const value = take(chunk);
+        if (value !== null) settle(value);
+      } catch (error) {
+        stop();
+        reject(error);
+      }
+    };
+    const timer = setTimeout(onClosed, timeoutMs);
+    if (socket.destroyed || socket.readableEnded) return settle(null);
+    socket.on("data", onData).on("end", onClosed).on("close", onClosed);
+    socket.resume();
+  });
+}
+
+/**
+ * Sends the last bytes and closes. What the peer still sends is read away for a while: closing a socket with unread
+ * data resets it, and the peer would lose the reply (sources have audio in flight when they are refused).
+ */
+export function finish(socket: Socket, lastBytes?: Uint8Array): void {
+  if (socket.destroyed) return;
+  let timer: NodeJS.Timeout | undefined;
+  const linger = () => {
+    timer ??= setTimeout(() => socket.destroy(), lingerMs);
+  };
+  // A slow client may still be taking what was written before.
+  if (socket.writableFinished) linger();
+  else socket.once("finish", linger);
+  socket.setTimeout(idleMs, () => socket.destroy());
+  socket.once("close", () => clearTimeout(timer));
+  let discarded = 0;
+  socket.on("data", (chunk: Uint8Array) => {
+    discarded += chunk.length;
+    if (discarded > lingerBytes) socket.destroy();
+  });
+  if (lastBytes) socket.end(lastBytes);
+  else socket.end();
+  socket.resume();
+}

@@ -1,0 +1,149 @@
+import type { Socket } from "node:net";
+import { errorReply, refusal } from "../shared/icecast-reply.ts";
+import { ProtocolError } from "../shared/protocol-error.ts";
+import { isMetadataPath, parseMetadataRequest } from "../shared/source/metadata-request.ts";
+import { type RequestHead, RequestHeadError, RequestHeadParser } from "../shared/source/request-head.ts";
+import { millis } from "../shared/units.ts";
+import { type AdminOptions, answerMetadata, readForm } from "./admin.ts";
+import { finish, peerAddress, readUntil } from "./client-socket.ts";
+import type { Health } from "./health.ts";
+import { headLimits } from "./limits.ts";
+import { reasonOf } from "./log.ts";
+import { LoginThrottle } from "./login-throttle.ts";
+import { type PassOnOptions, passOn } from "./pass-on.ts";
+import { serveShoutcast } from "./shoutcast-connection.ts";
+import { type SourceConnectionOptions, serveSource } from "./source-connection.ts";
+import { splitTarget } from "./target.ts";
+
+export interface ConnectionOptions
+  extends AdminOptions,
+    Omit<SourceConnectionOptions, "refuse">,
+    Omit<PassOnOptions, "log"> {
+  readonly health: Health;
+  readonly headerTimeoutMs: number;
+}
+
+/** Methods that may be passed on. */
+const edgeMethods = new Set(["GET", "HEAD", "POST", "OPTIONS", "DELETE"]);
+
+/** What is done with a connection from its first byte to its last. Never rejects for what a client does. */
+export class Connections {
+  readonly #options: ConnectionOptions;
+  readonly #throttle = new LoginThrottle();
+
+  constructor(options: ConnectionOptions) {
+    this.#options = options;
+  }
+
+  /** A connection of the main port. */
+  async serve(socket: Socket, secure: boolean): Promise<void> {
+    await this.#guard(socket, malformedRequest, () => this.#serveHttp(socket, new Uint8Array(0), secure));
+  }
+
+  /** A connection of the SHOUTcast port; HTTP requests are understood there as well. */
+  async serveShoutcast(socket: Socket, secure: boolean): Promise<void> {
+    await this.#guard(socket, closedUnheard, () =>
+      serveShoutcast(socket, {
+        ...this.#options,
+        refuse: this.#refuse,
+        serveHttp: (client, start) => this.#serveHttp(client, start, secure),
+      }),
+    );
+  }
+
+  async #guard(
+    socket: Socket,
+    malformed: (error: ProtocolError) => Uint8Array,
+    serve: () => Promise<void>,
+  ): Promise<void> {
+    // Resets may come in any phase; the close that follows each is what is acted on.
+    socket.on("error", () => undefined);
+    try {
+      await serve();
+    } catch (error) {
+      if (error instanceof ProtocolError) {
+        this.#options.log.warn({ client: peerAddress(socket), reason: error.message }, "request refused");
+        return this.#refuse(socket, malformed(error));
+      }
+      this.#options.log.error(
+        { client: peerAddress(socket), reason: reasonOf(error), error },
+        "request failed",
+      );
+      socket.destroy();
+    }
+  }
+
+  async #serveHttp(socket: Socket, start: Uint8Array, secure: boolean): Promise<void> {
+    const parser = new RequestHeadParser(headLimits);
+    const early = start.length > 0 ? parser.push(start) : null;
+    const head =
+      early ?? (await readUntil(socket, (chunk) => parser.push(chunk), this.#options.headerTimeoutMs));
+    // Nothing, or never the end of it: Icecast closes without a word.
+    if (head === null) return finish(socket);
+    await this.#dispatch(socket, head, parser.rest, secure);
+  }
+
+  async #dispatch(socket: Socket, head: RequestHead, rest: Uint8Array, secure: boolean): Promise<void> {
+    const now = millis(Date.now());
+    if (head.method === "SOURCE" || head.method === "PUT") {
+      return serveSource(socket, head, rest, { ...this.#options, refuse: this.#refuse });
+    }
+    // libshout's probe for TLS. Without `Allow` it goes on as with Icecast.
+    if (head.method === "OPTIONS" && head.target === "*") return finish(socket, emptyReply);
+    const target = splitTarget(head.target);
+    if (target === null) return finish(socket, refusal("unknown-request", now));
+    if (target.path === "/admin/!POKE") return finish(socket, refusal("unrecognised-command", now));
+    const isRead = head.method === "GET" || head.method === "HEAD";
+    if (isMetadataPath(target.path) && (isRead || head.method === "POST")) {
+      return this.#serveMetadata(socket, head, rest, target);
+    }
+    if (target.path === "/health" && isRead) return this.#serveHealth(socket, head.method === "HEAD");
+    if (!edgeMethods.has(head.method)) return finish(socket, refusal("unknown-request", now));
+    passOn({ socket, head, target, rest, secure }, this.#options);
+  }
+
+  async #serveMetadata(
+    socket: Socket,
+    head: RequestHead,
+    rest: Uint8Array,
+    { path, query }: { readonly path: string; readonly query: string },
+  ): Promise<void> {
+    const form = await readForm(socket, head, rest, this.#options.headerTimeoutMs);
+    const now = millis(Date.now());
+    if (form === null) return finish(socket, refusal("unknown-request", now));
+    const reply = answerMetadata(head, parseMetadataRequest(path, query, form), this.#options, now);
+    if (reply.wrongLogin) {
+      this.#options.log.warn({ client: peerAddress(socket) }, "title refused: wrong user or password");
+      return this.#refuse(socket, reply.bytes);
+    }
+    finish(socket, reply.bytes);
+  }
+
+  async #serveHealth(socket: Socket, headOnly: boolean): Promise<void> {
+    const report = await this.#options.health.report();
+    const body = Buffer.from(`${JSON.stringify(report)}\n`);
+    const status = report.ok ? "200 OK" : "503 Service Unavailable";
+    const head =
+      `HTTP/1.0 ${status}\r\nConnection: Close\r\nContent-Type: application/json\r\n` +
+      `Cache-Control: no-store\r\nContent-Length: ${body.length}\r\n\r\n`;
+    finish(socket, headOnly ? Buffer.from(head) : Buffer.concat([Buffer.from(head), body]));
+  }
+
+  readonly #refuse = (socket: Socket, reply: Uint8Array): void => {
+    const delayMs = this.#throttle.refused(peerAddress(socket), performance.now());
+    if (delayMs === 0) finish(socket, reply);
+    else setTimeout(() => finish(socket, reply), delayMs);
+  };
+}
+
+function malformedRequest(error: ProtocolError): Uint8Array {
+  const status = error instanceof RequestHeadError && error.reason === "too-large" ? 431 : 400;
+  return errorReply(status, error.message, millis(Date.now()));
+}
+
+/** SHOUTcast has no words for a refusal. */
+const closedUnheard = () => new Uint8Array(0);
+
+const emptyReply = Buffer.from(
+  "HTTP/1.0 200 OK\r\nServer: Skywave\r\nConnection: Close\r\nContent-Length: 0\r\n\r\n",
+);

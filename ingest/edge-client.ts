@@ -1,0 +1,108 @@
+import type { IngestSettings } from "../config/ingest-settings.ts";
+import {
+  type Announcement,
+  type Claim,
+  claimReplySchema,
+  edgeErrorSchema,
+  type Hold,
+  ingestApiPrefix,
+} from "../shared/edge-api.ts";
+import type { Epoch } from "../shared/units.ts";
+import { claimTimeoutMs, edgeReplyBytes, edgeTimeoutMs } from "./limits.ts";
+import { reasonOf } from "./log.ts";
+
+/** The edge gave no answer that can be used: unreachable, too slow, failing, or it does not know our token. Worth another try. */
+export class EdgeError extends Error {
+  override readonly name = "EdgeError";
+}
+
+export type ClaimResult = { readonly kind: "claimed"; readonly epoch: Epoch } | { readonly kind: "in-use" };
+
+/** "fenced": a newer epoch exists, stop sending. "refused": the edge cannot read this call, sending it again is no use. */
+export type HoldResult = "ok" | "fenced" | "refused";
+
+/** The calls of `shared/edge-api.ts`. Every method rejects with EdgeError and nothing else. */
+export class EdgeClient {
+  readonly #base: string;
+  readonly #token: string;
+
+  constructor({ edgeUrl, ingestToken }: Pick<IngestSettings, "edgeUrl" | "ingestToken">) {
+    this.#base = edgeUrl + ingestApiPrefix;
+    this.#token = ingestToken;
+  }
+
+  async claim(claim: Claim): Promise<ClaimResult> {
+    const { status, body } = await this.#call("claim", claim, AbortSignal.timeout(claimTimeoutMs));
+    if (status === 409) return { kind: "in-use" };
+    const reply = claimReplySchema.safeParse(body);
+    if (status !== 200 || !reply.success) throw unusable("claim", status, body);
+    return { kind: "claimed", epoch: reply.data.epoch };
+  }
+
+  announce(announcement: Announcement, signal?: AbortSignal): Promise<HoldResult> {
+    return this.#hold("announce", announcement, signal);
+  }
+
+  renew(hold: Hold): Promise<HoldResult> {
+    return this.#hold("renew", hold);
+  }
+
+  release(hold: Hold): Promise<HoldResult> {
+    return this.#hold("release", hold);
+  }
+
+  async #hold(call: string, argument: Announcement | Hold, signal?: AbortSignal): Promise<HoldResult> {
+    const timeout = AbortSignal.timeout(edgeTimeoutMs);
+    const both = signal ? AbortSignal.any([signal, timeout]) : timeout;
+    const { status, body } = await this.#call(call, argument, both);
+    if (status === 200) return "ok";
+    if (status === 410) return "fenced";
+    if (status === 400) return "refused";
+    throw unusable(call, status, body);
+  }
+
+  async #call(
+    call: string,
+    argument: unknown,
+    signal: AbortSignal,
+  ): Promise<{ status: number; body: unknown }> {
+    try {
+      const response = await fetch(`${this.#base}/${call}`, {
+        method: "POST",
+        headers: { Authorization: `Bearer ${this.#token}`, "Content-Type": "application/json" },
+        body: JSON.stringify(argument),
+        redirect: "error",
+        signal,
+      });
+      return { status: response.status, body: parsedJson(await boundedText(response)) };
+    } catch (error) {
+      if (error instanceof EdgeError) throw error;
+      throw new EdgeError(`${call}: ${reasonOf(error)}`);
+    }
+  }
+}
+
+function unusable(call: string, status: number, body: unknown): EdgeError {
+  const error = edgeErrorSchema.safeParse(body);
+  return new EdgeError(
+    `${call}: the edge answered ${status}${error.success ? ` (${error.data.message})` : ""}`,
+  );
+}
+
+async function boundedText(response: Response): Promise<string> {
+  const decoder = new TextDecoder();
+  let text = "";
+  for await (const chunk of response.body ?? []) {
+    text += decoder.decode(chunk, { stream: true });
+    if (text.length > edgeReplyBytes) throw new EdgeError("the edge's answer is too long");
+  }
+  return text + decoder.decode();
+}
+
+function parsedJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,81 @@
+import type { MountPath } from "../shared/units.ts";
+import { healthCacheMs, healthProbeMs } from "./limits.ts";
+import type { MountTable } from "./mount-table.ts";
+
+/** What `/health` says. */
+export interface HealthReport {
+  /** Sources can go on air and what they send can be published. */
+  readonly ok: boolean;
+  readonly edge: "ok" | "failing";
+  /** Counts as well until a PUT fails. */
+  readonly storage: "ok" | "failing";
+  readonly version: string;
+  readonly uptimeSeconds: number;
+  readonly sources: readonly {
+    readonly mount: MountPath;
+    readonly epoch: number;
+    readonly protocol: string;
+  }[];
+  /** Segments that wait to be published, by mount. */
+  readonly queues: Readonly<
+    Record<string, { readonly segments: number; readonly bytes: number; readonly dropped: number }>
+  >;
+}
+
+export interface HealthOptions {
+  readonly edgeUrl: string;
+  readonly version: string;
+  readonly mounts: MountTable;
+}
+
+/** Whether this host can do its work: the edge answers, storage takes what it is given. */
+export class Health {
+  readonly #options: HealthOptions;
+  readonly #startedMs = performance.now();
+  #probe: Promise<boolean> | null = null;
+  #probedMs = Number.NEGATIVE_INFINITY;
+
+  constructor(options: HealthOptions) {
+    this.#options = options;
+  }
+
+  async report(): Promise<HealthReport> {
+    const answers = await this.#edgeAnswers();
+    const { mounts, version } = this.#options;
+    const publishers = [...mounts.publishers];
+    const failing = publishers.map(([, publisher]) => publisher.failing);
+    const edge = answers && !failing.includes("edge") ? "ok" : "failing";
+    const storage = failing.includes("storage") ? "failing" : "ok";
+    return {
+      ok: edge === "ok" && storage === "ok",
+      edge,
+      storage,
+      version,
+      uptimeSeconds: Math.round((performance.now() - this.#startedMs) / 1000),
+      sources: mounts.sessions.map(({ mount, epoch, protocol }) => ({ mount, epoch, protocol })),
+      queues: Object.fromEntries(
+        publishers.map(([mount, { queued, dropped }]) => [mount, { ...queued, dropped }]),
+      ),
+    };
+  }
+
+  /** One question at a time, and its answer kept for a moment: many may ask us. */
+  #edgeAnswers(): Promise<boolean> {
+    const now = performance.now();
+    if (this.#probe === null || now - this.#probedMs > healthCacheMs) {
+      this.#probedMs = now;
+      this.#probe = probe(`${this.#options.edgeUrl}/health`);
+    }
+    return this.#probe;
+  }
+}
+
+async function probe(url: string): Promise<boolean> {
+  try {
+    const response = await fetch(url, { signal: AbortSignal.timeout(healthProbeMs) });
+    await response.body?.cancel();
+    return response.ok;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,92 @@
+import type { IngestSettings } from "../config/ingest-settings.ts";
+import { mp3 } from "../shared/codec/mp3/mp3.ts";
+import { Connections } from "./connection.ts";
+import { CredentialCheck } from "./credentials.ts";
+import { EdgeClient } from "./edge-client.ts";
+import { Health } from "./health.ts";
+import { shutdownPublishMs, shutdownReleaseMs } from "./limits.ts";
+import type { Log } from "./log.ts";
+import { MountTable } from "./mount-table.ts";
+import { SegmentPublisher } from "./segment-publisher.ts";
+import { S3SegmentStore } from "./segment-store.ts";
+import { type Ports, Servers } from "./server.ts";
+import { SourceIntake } from "./source-intake.ts";
+
+export interface IngestOptions {
+  readonly settings: IngestSettings;
+  readonly version: string;
+  readonly log: Log;
+}
+
+/** The whole source side, from its ports to storage and edge. */
+export class Ingest {
+  readonly #mounts: MountTable;
+  readonly #servers: Servers;
+  readonly #log: Log;
+
+  constructor({ settings, version, log }: IngestOptions) {
+    const { limits, edgeUrl, ingestToken, ingestId } = settings;
+    const store = new S3SegmentStore(settings.storage);
+    const edge = new EdgeClient(settings);
+    const { extension, contentType } = mp3;
+    const mounts = new MountTable(
+      limits.sources,
+      (mount) =>
+        new SegmentPublisher({
+          mount,
+          extension,
+          contentType,
+          store,
+          announcer: edge,
+          log: log.child({ mount }),
+        }),
+    );
+    const { segmentMs, sourceTimeoutMs, headerTimeoutMs } = limits;
+    const intake = new SourceIntake({ mounts, edge, codec: mp3, ingestId, segmentMs, sourceTimeoutMs, log });
+    const connections = new Connections({
+      credentials: new CredentialCheck(settings),
+      intake,
+      mounts,
+      health: new Health({ edgeUrl, version, mounts }),
+      codec: mp3,
+      edgeUrl,
+      ingestToken,
+      headerTimeoutMs,
+      log,
+    });
+    this.#mounts = mounts;
+    this.#log = log;
+    this.#servers = new Servers({
+      settings,
+      serve: (socket, secure) => connections.serve(socket, secure),
+      serveShoutcast: (socket, secure) => connections.serveShoutcast(socket, secure),
+    });
+  }
+
+  /** Begins to take connections. Throws ConfigError when a port cannot be used. */
+  async start(): Promise<Ports> {
+    const ports = await this.#servers.listen();
+    this.#log.info({ ...ports }, "listening for sources");
+    return ports;
+  }
+
+  /**
+   * Ends every source and publishes what it sent, then closes every connection. Resolves within
+   * `shutdownPublishMs` + `shutdownReleaseMs` to the number of segments that could not be published.
+   */
+  async stop(): Promise<number> {
+    this.#servers.stopListening();
+    const ending = this.#mounts.sessions.map((session) => session.end("the ingest is stopping"));
+    const publishers = [...this.#mounts.publishers.values()];
+    await Promise.all(publishers.map((publisher) => publisher.drained(shutdownPublishMs)));
+    let lost = 0;
+    for (const publisher of publishers) lost += publisher.stop();
+    const patience = Promise.withResolvers<void>();
+    const timer = setTimeout(patience.resolve, shutdownReleaseMs);
+    await Promise.race([Promise.all(ending), patience.promise]);
+    clearTimeout(timer);
+    this.#servers.destroyConnections();
+    if (lost > 0) this.#log.error({ segments: lost }, "stopped before everything was published");
+    return lost;
+  }
+}

@@ -1,0 +1,87 @@
+/**
+ * Every bound of the ingest process that is not the operator's to set (`IngestSettings.limits` has those). Each says
+ * what it bounds and how its value was chosen.
+ */
+
+const kibi = 1024;
+const mebi = 1024 * kibi;
+
+/** A request head or SHOUTcast login. Icecast takes 4,096 bytes and 32 headers; libshout with a long token and a browser with cookies need more. */
+export const headLimits = { maxBytes: 16 * kibi, maxHeaders: 100 } as const;
+
+/** Body of a metadata update sent as a form: a title of 10 kB with every byte percent-encoded still fits. */
+export const adminBodyBytes = 32 * kibi;
+
+/** Body of a request that is passed on to the edge: forms and JSON, never media. */
+export const passOnBodyBytes = 1 * mebi;
+
+/** How long the edge may take to begin its answer to a request passed on. Live replies begin within a segment, 10 s at most. */
+export const passOnReplyMs = 30_000;
+
+/** Nothing read and nothing written for so long: the client is gone or does not take what it asked for. */
+export const idleMs = 120_000;
+
+/** After a refusal: how much of the body already in flight is read away, and for how long, so that closing does not reset the connection before the client has read the reply. 10 s of 320 kb/s is 400 kB. */
+export const lingerBytes = 1 * mebi;
+export const lingerMs = 2_000;
+
+/** A TLS handshake; a round trip to the other side of the world and a slow processor fit several times. */
+export const tlsHandshakeMs = 10_000;
+
+/** Idle time before the kernel probes a peer that says nothing: below the 60 s after which home routers forget a connection. */
+export const keepAliveMs = 30_000;
+
+/** Sockets over the operator's limit that still get a reply; beyond them they are closed unheard. */
+export const refusedConnections = 64;
+
+/** Bytes without a confirmed frame after which a source is no source of this codec: a text, a picture or a video sent by mistake. It is 4 s at 128 kb/s. Tags do not count. */
+export const bytesWithoutFrame = 64 * kibi;
+
+/** How far ahead of real time a source may be: more is listeners' memory, less starves a burst. */
+export const maxAheadMs = 10_000;
+
+/** Between two signs of life to the edge while no segment is announced: well under the mount's lease. */
+export const renewMs = 2_000;
+
+/** How long a new source waits for the segments of the one before it on the same mount to be stored and announced. */
+export const handoverMs = 2_000;
+
+/** How long a source that has ended waits for its last segments before the mount is told that it has gone. */
+export const releaseAfterMs = 5_000;
+
+/** Segments of one mount waiting for storage: 10 minutes of 128 kb/s in 2 s segments, and at most 32 MiB. */
+export const queueSegments = 300;
+export const queueBytes = 32 * mebi;
+
+/** One PUT. A segment of 10 s at 320 kb/s is 400 kB: a line that cannot move it in this time cannot carry the station. */
+export const putTimeoutMs = 10_000;
+
+/** One call to the edge. */
+export const edgeTimeoutMs = 5_000;
+
+/** A claim: short, because the source waits for its reply and some give up after 5 s (butt). */
+export const claimTimeoutMs = 4_000;
+
+/** Reply of the edge to a call: an epoch or an error. */
+export const edgeReplyBytes = 64 * kibi;
+
+/** First and longest wait before a PUT or call is tried again; doubled each time, half of it random. */
+export const retryFirstMs = 100;
+export const retryMaxMs = 5_000;
+
+/** Longest wait before a refused login is answered. Some clients come back every 7 ms for ever; a person does not notice. */
+export const throttleMaxMs = 300;
+/** Refusals of one address older than this are forgotten. */
+export const throttleForgetMs = 30_000;
+/** Addresses remembered; the oldest goes first. */
+export const throttleAddresses = 4_096;
+
+/** Asking the edge whether it is well, and how long its answer is believed. */
+export const healthProbeMs = 2_000;
+export const healthCacheMs = 1_000;
+
+/** From SIGTERM: flushing and publishing; then telling the mounts. The process must be gone after 10 s. */
+export const shutdownPublishMs = 6_000;
+export const shutdownReleaseMs = 1_500;
+/** Whatever happens. */
+export const shutdownMs = 9_000;

@@ -1,0 +1,81 @@
+import type { MountPath } from "../shared/units.ts";
+import type { SegmentPublisher } from "./segment-publisher.ts";
+import type { SourceSession } from "./source-session.ts";
+
+/** A mount taken for a source that is about to come: filled with its session, or given back. */
+export interface Reservation {
+  readonly mount: MountPath;
+  readonly publisher: SegmentPublisher;
+  /** The source is on air. */
+  fill(session: SourceSession): void;
+  /** The mount is free at once; its publisher lives on until its queue is empty. Safe to repeat. */
+  free(): void;
+}
+
+interface Entry {
+  readonly publisher: SegmentPublisher;
+  reservation: Reservation | null;
+  session: SourceSession | null;
+}
+
+/** Which mounts are held by sources of this host, each with the queue of its segments. */
+export class MountTable {
+  readonly #maxSources: number;
+  readonly #createPublisher: (mount: MountPath) => SegmentPublisher;
+  readonly #entries = new Map<MountPath, Entry>();
+
+  constructor(maxSources: number, createPublisher: (mount: MountPath) => SegmentPublisher) {
+    this.#maxSources = maxSources;
+    this.#createPublisher = createPublisher;
+  }
+
+  isHeld(mount: MountPath): boolean {
+    return this.#entries.get(mount)?.reservation != null;
+  }
+
+  session(mount: MountPath): SourceSession | null {
+    return this.#entries.get(mount)?.session ?? null;
+  }
+
+  /** Sources on air. */
+  get sessions(): readonly SourceSession[] {
+    return [...this.#entries.values()].flatMap(({ session }) => session ?? []);
+  }
+
+  get publishers(): ReadonlyMap<MountPath, SegmentPublisher> {
+    return new Map([...this.#entries].map(([mount, { publisher }]) => [mount, publisher]));
+  }
+
+  reserve(mount: MountPath): Reservation | "mount-in-use" | "too-many-sources" {
+    this.#forgetIdle();
+    if (this.isHeld(mount)) return "mount-in-use";
+    const held = [...this.#entries.values()].filter(({ reservation }) => reservation !== null).length;
+    if (held >= this.#maxSources) return "too-many-sources";
+    const entry = this.#entries.get(mount) ?? {
+      publisher: this.#createPublisher(mount),
+      reservation: null,
+      session: null,
+    };
+    this.#entries.set(mount, entry);
+    const reservation: Reservation = {
+      mount,
+      publisher: entry.publisher,
+      fill: (session) => {
+        if (entry.reservation === reservation) entry.session = session;
+      },
+      free: () => {
+        if (entry.reservation !== reservation) return;
+        entry.reservation = null;
+        entry.session = null;
+      },
+    };
+    entry.reservation = reservation;
+    return reservation;
+  }
+
+  #forgetIdle(): void {
+    for (const [mount, { publisher, reservation }] of this.#entries) {
+      if (reservation === null && publisher.queued.segments === 0) this.#entries.delete(mount);
+    }
+  }
+}

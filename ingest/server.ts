@@ -1,0 +1,151 @@
+import { readFileSync } from "node:fs";
+import * as net from "node:net";
+import * as tls from "node:tls";
+import { ConfigError } from "../config/config-error.ts";
+import type { IngestSettings } from "../config/ingest-settings.ts";
+import { refusal } from "../shared/icecast-reply.ts";
+import { millis } from "../shared/units.ts";
+import { finish } from "./client-socket.ts";
+import { keepAliveMs, refusedConnections, tlsHandshakeMs } from "./limits.ts";
+
+type Serve = (socket: net.Socket, secure: boolean) => Promise<void>;
+
+export interface ServerOptions {
+  readonly settings: Pick<IngestSettings, "host" | "port" | "shoutcastPort" | "tls"> & {
+    readonly limits: Pick<IngestSettings["limits"], "connections">;
+  };
+  readonly serve: Serve;
+  readonly serveShoutcast: Serve;
+}
+
+/** Ports as bound: interesting where 0 was asked for. */
+export interface Ports {
+  readonly port: number;
+  readonly shoutcastPort: number;
+  readonly tlsPort?: number;
+  readonly tlsShoutcastPort?: number;
+}
+
+/** The listening sockets and every connection that came through them. */
+export class Servers {
+  readonly #options: ServerOptions;
+  readonly #servers: net.Server[] = [];
+  readonly #sockets = new Set<net.Socket>();
+
+  constructor(options: ServerOptions) {
+    this.#options = options;
+  }
+
+  get connections(): number {
+    return this.#sockets.size;
+  }
+
+  /** Throws ConfigError when a port or the certificate cannot be used; nothing listens then. */
+  async listen(): Promise<Ports> {
+    const { settings, serve, serveShoutcast } = this.#options;
+    try {
+      const port = await this.#plain(settings.port, "--ingest-port", serve);
+      const shoutcastPort = await this.#plain(
+        settings.shoutcastPort,
+        "--ingest-port, plus one,",
+        serveShoutcast,
+      );
+      if (!settings.tls) return { port, shoutcastPort };
+      const { certFile, keyFile } = settings.tls;
+      const secure = { cert: readPem(certFile), key: readPem(keyFile) };
+      const twin = (wanted: number, use: Serve) => this.#secure(wanted, secure, use);
+      const tlsPort = await twin(settings.tls.port, serve);
+      const tlsShoutcastPort = await twin(settings.tls.shoutcastPort, serveShoutcast);
+      return { port, shoutcastPort, tlsPort, tlsShoutcastPort };
+    } catch (error) {
+      this.stopListening();
+      throw error;
+    }
+  }
+
+  /** Takes no more connections; those that are there go on. */
+  stopListening(): void {
+    for (const server of this.#servers) server.close();
+  }
+
+  /** Ends every connection at once. */
+  destroyConnections(): void {
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
+  #plain(port: number, flag: string, serve: Serve): Promise<number> {
+    const server = net.createServer({ allowHalfOpen: true, noDelay: true });
+    server.on("connection", (socket) => this.#admit(socket, () => serve(socket, false)));
+    return this.#listen(server, port, flag);
+  }
+
+  #secure(port: number, secure: { cert: Buffer; key: Buffer }, serve: Serve): Promise<number> {
+    let server: tls.Server;
+    try {
+      server = tls.createServer({
+        ...secure,
+        allowHalfOpen: true,
+        noDelay: true,
+        handshakeTimeout: tlsHandshakeMs,
+      });
+    } catch (error) {
+      throw new ConfigError([`[ingest.tls] the certificate or key cannot be used: ${messageOf(error)}`]);
+    }
+    // Counted from the first packet, so that handshakes that never end are bounded too.
+    server.on("connection", (socket) => this.#count(socket));
+    server.on("secureConnection", (socket) => this.#admit(socket, () => serve(socket, true)));
+    server.on("tlsClientError", (_, socket) => socket.destroy());
+    return this.#listen(server, port, "[ingest.tls] port");
+  }
+
+  async #listen(server: net.Server, port: number, flag: string): Promise<number> {
+    const { host } = this.#options.settings;
+    const listening = Promise.withResolvers<void>();
+    server.once("error", listening.reject);
+    server.listen({ host, port }, listening.resolve);
+    try {
+      await listening.promise;
+    } catch (error) {
+      throw new ConfigError([`cannot listen on ${host}:${port} (${flag}): ${listenProblem(error)}`]);
+    }
+    this.#servers.push(server);
+    const address = server.address();
+    return typeof address === "object" && address ? address.port : port;
+  }
+
+  #count(socket: net.Socket): void {
+    socket.on("error", () => undefined);
+    socket.setKeepAlive(true, keepAliveMs);
+    this.#sockets.add(socket);
+    socket.once("close", () => this.#sockets.delete(socket));
+    const { connections } = this.#options.settings.limits;
+    if (this.#sockets.size > connections + refusedConnections) socket.destroy();
+  }
+
+  #admit(socket: net.Socket, serve: () => Promise<void>): void {
+    if (!(socket instanceof tls.TLSSocket)) this.#count(socket);
+    if (socket.destroyed) return;
+    if (this.#sockets.size > this.#options.settings.limits.connections) {
+      return finish(socket, refusal("too-many-connections", millis(Date.now())));
+    }
+    void serve();
+  }
+}
+
+function readPem(file: string): Buffer {
+  try {
+    return readFileSync(file);
+  } catch (error) {
+    throw new ConfigError([`[ingest.tls] ${file} cannot be read: ${messageOf(error)}`]);
+  }
+}
+
+function listenProblem(error: unknown): string {
+  const code = error instanceof Error && "code" in error ? error.code : "";
+  if (code === "EADDRINUSE") return "another program uses this port; stop it or choose another port";
+  if (code === "EACCES") return "this user may not use this port; choose one above 1023";
+  if (code === "EADDRNOTAVAIL") return "this machine does not have that address (--host)";
+  return messageOf(error);
+}
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -1,0 +1,101 @@
+import type { Socket } from "node:net";
+import type { Codec } from "../shared/codec/codec.ts";
+import {
+  errorReply,
+  refusal,
+  sourceAccepted,
+  unauthorized,
+  unsupportedContentType,
+} from "../shared/icecast-reply.ts";
+import { MountPathError, parseMountPath } from "../shared/mount-path.ts";
+import { ProtocolError } from "../shared/protocol-error.ts";
+import { parseBasicAuth } from "../shared/source/basic-auth.ts";
+import { bodyFraming } from "../shared/source/body-framing.ts";
+import { expectsContinue, header, type RequestHead } from "../shared/source/request-head.ts";
+import { declaredContentType, readSourceInfo } from "../shared/source/source-headers.ts";
+import { type Millis, type MountPath, millis } from "../shared/units.ts";
+import { finish, peerAddress } from "./client-socket.ts";
+import type { CredentialCheck } from "./credentials.ts";
+import type { Log } from "./log.ts";
+import type { IntakeRefusal, SourceIntake } from "./source-intake.ts";
+
+export interface SourceConnectionOptions {
+  readonly credentials: CredentialCheck;
+  readonly intake: SourceIntake;
+  readonly codec: Codec;
+  readonly log: Log;
+  /** Sends a refusal, held back when its address is refused often. */
+  readonly refuse: (socket: Socket, reply: Uint8Array) => void;
+}
+
+/** SOURCE and PUT: login, mount, content type, claim; only then is the body asked for. */
+export async function serveSource(
+  socket: Socket,
+  head: RequestHead,
+  rest: Uint8Array,
+  options: SourceConnectionOptions,
+): Promise<void> {
+  const { credentials, intake, codec, refuse } = options;
+  const now = millis(Date.now());
+  const ip = peerAddress(socket);
+  const mount = mountOf(head.target);
+  const named = typeof mount === "string" ? mount : null;
+  const log = options.log.child({ source: ip, ...(named === null ? {} : { mount: named }) });
+
+  const shown = parseBasicAuth(header(head, "authorization"));
+  // Not a failed login: libshout asks for the 401 before it shows a password.
+  if (shown === null) return finish(socket, unauthorized(now));
+  if (!credentials.isSource(named, shown)) {
+    log.warn({}, "source refused: wrong user or password");
+    return refuse(socket, unauthorized(now));
+  }
+  if (mount instanceof MountPathError) {
+    log.warn({ reason: mount.message }, "source refused");
+    return refuse(socket, errorReply(400, mount.message, now));
+  }
+  const contentType = declaredContentType(head);
+  if (contentType === undefined && head.method === "PUT") {
+    log.warn({}, "source refused: no content type");
+    return refuse(socket, refusal("no-content-type", now));
+  }
+  if (contentType !== undefined && !codec.sourceContentTypes.includes(contentType)) {
+    log.warn({ contentType }, "source refused: content type not supported");
+    return refuse(socket, unsupportedContentType(codec.sourceContentTypes, now));
+  }
+  const framing = framingOf(head);
+  if (framing instanceof ProtocolError) return refuse(socket, errorReply(501, framing.message, now));
+
+  const info = readSourceInfo(head, { ip, protocol: head.method });
+  const session = await intake.admit({ mount, info }, socket);
+  if (typeof session === "string") {
+    log.warn({ reason: session }, "source refused");
+    return refuse(socket, refusalOf(session, millis(Date.now())));
+  }
+  if (!socket.destroyed) socket.write(sourceAccepted(expectsContinue(head)));
+  intake.stream(socket, session, framing, rest);
+}
+
+/** libshout gives up for good on a 403: what passes by itself is a 503. */
+export function refusalOf(reason: IntakeRefusal, now: Millis): Uint8Array {
+  return reason === "edge-unavailable"
+    ? errorReply(503, "the station cannot take a source right now, try again", now)
+    : refusal(reason, now);
+}
+
+function mountOf(target: string): MountPath | MountPathError {
+  try {
+    return parseMountPath(target);
+  } catch (error) {
+    if (error instanceof MountPathError) return error;
+    throw error;
+  }
+}
+
+function framingOf(head: RequestHead) {
+  try {
+    return bodyFraming(head);
+  } catch (error) {
+    if (error instanceof ProtocolError) return error;
+    throw error;
+  }
+}

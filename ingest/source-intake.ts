@@ -1,0 +1,159 @@
+import type { Socket } from "node:net";
+import type { Codec } from "../shared/codec/codec.ts";
+import { ProtocolError } from "../shared/protocol-error.ts";
+import type { BodyFraming } from "../shared/source/body-framing.ts";
+import { ChunkedDecoder } from "../shared/source/chunked-decoder.ts";
+import type { SourceInfo } from "../shared/source/source-info.ts";
+import type { MountPath } from "../shared/units.ts";
+import { finish } from "./client-socket.ts";
+import type { ClaimResult } from "./edge-client.ts";
+import { handoverMs } from "./limits.ts";
+import { type Log, reasonOf } from "./log.ts";
+import type { MountTable, Reservation } from "./mount-table.ts";
+import { type MountHolder, NoAudioError, SourceSession } from "./source-session.ts";
+
+/** Grants mounts. */
+export interface MountGranter extends MountHolder {
+  /** Takes the mount for this host, whose earlier claims it ends. Rejects when the edge gave no usable answer. */
+  claim(claim: {
+    readonly mount: MountPath;
+    readonly ingest: string;
+    readonly source: SourceInfo;
+  }): Promise<ClaimResult>;
+}
+
+export interface IntakeOptions {
+  readonly mounts: MountTable;
+  readonly edge: MountGranter;
+  readonly codec: Codec;
+  readonly ingestId: string;
+  readonly segmentMs: number;
+  readonly sourceTimeoutMs: number;
+  readonly log: Log;
+}
+
+/** Why a source cannot have its mount. "edge-unavailable" passes; the others are final for the client. */
+export type IntakeRefusal = "mount-in-use" | "too-many-sources" | "edge-unavailable";
+
+/** A source that was let in. */
+export interface Admission {
+  readonly mount: MountPath;
+  readonly info: SourceInfo;
+}
+
+/** What sources of every protocol have in common: taking the mount, then feeding it until the connection ends. */
+export class SourceIntake {
+  readonly #options: IntakeOptions;
+
+  constructor(options: IntakeOptions) {
+    this.#options = options;
+  }
+
+  /** Puts the source on air, or says why not. The session's audio is `stream`'s to bring. */
+  async admit({ mount, info }: Admission, socket: Socket): Promise<SourceSession | IntakeRefusal> {
+    const { mounts, edge, ingestId, codec, segmentMs } = this.#options;
+    const log = this.#options.log.child({ mount, source: info.ip, protocol: info.protocol });
+    const reservation = mounts.reserve(mount);
+    if (typeof reservation === "string") return reservation;
+    const claimed = await this.#claim(reservation, info, log);
+    if (claimed === null || claimed.kind === "in-use") {
+      reservation.free();
+      return claimed === null ? "edge-unavailable" : "mount-in-use";
+    }
+    const session = new SourceSession({
+      reservation,
+      epoch: claimed.epoch,
+      codec,
+      protocol: info.protocol,
+      segmentMs,
+      holder: edge,
+      log: log.child({ epoch: claimed.epoch }),
+      onFenced: () => finish(socket),
+    });
+    log.info({ epoch: claimed.epoch, name: info.name, userAgent: info.userAgent }, "source on air");
+    return session;
+  }
+
+  async #claim(reservation: Reservation, source: SourceInfo, log: Log): Promise<ClaimResult | null> {
+    const { edge, ingestId } = this.#options;
+    // The new epoch fences the one before it: let that one's last segments be heard first.
+    await reservation.publisher.drained(handoverMs);
+    try {
+      return await edge.claim({ mount: reservation.mount, ingest: ingestId, source });
+    } catch (error) {
+      log.warn({ reason: reasonOf(error) }, "the mount could not be claimed");
+      return null;
+    }
+  }
+
+  /**
+   * Feeds the session from the socket until the body or the connection ends, or the source is silent for too long.
+   * `rest` is what of the body came with the head. Returns at once.
+   */
+  stream(socket: Socket, session: SourceSession, framing: BodyFraming, rest: Uint8Array): void {
+    const { sourceTimeoutMs } = this.#options;
+    const body = openBody(framing);
+    let timer: NodeJS.Timeout | undefined;
+    let ended = false;
+    const end = (reason: string) => {
+      if (ended) return;
+      ended = true;
+      clearTimeout(timer);
+      socket.off("data", take);
+      void session.end(reason);
+      finish(socket);
+    };
+    const expectMore = () => {
+      clearTimeout(timer);
+      timer = setTimeout(() => end(`silent for ${sourceTimeoutMs} ms`), sourceTimeoutMs);
+    };
+    const hold = (delayMs: number) => {
+      socket.pause();
+      clearTimeout(timer);
+      timer = setTimeout(() => {
+        expectMore();
+        socket.resume();
+      }, delayMs);
+    };
+    const take = (chunk: Uint8Array) => {
+      expectMore();
+      try {
+        let delayMs = 0;
+        for (const part of body.push(chunk)) delayMs = session.push(part);
+        if (body.done) return end("the source sent all it had announced");
+        if (delayMs > 0) hold(delayMs);
+      } catch (error) {
+        if (error instanceof NoAudioError || error instanceof ProtocolError) return end(error.message);
+        throw error;
+      }
+    };
+    socket.on("end", () => end("the source closed its connection"));
+    socket.on("close", () => end("the connection was lost"));
+    socket.on("data", take);
+    expectMore();
+    socket.resume();
+    if (rest.length > 0) take(rest);
+    // Either event may have come while the mount was being claimed.
+    if (socket.destroyed || socket.readableEnded) end("the source closed its connection");
+  }
+}
+
+interface SourceBody {
+  push(chunk: Uint8Array): readonly Uint8Array[];
+  readonly done: boolean;
+}
+
+function openBody(framing: BodyFraming): SourceBody {
+  if (framing.kind === "chunked") return new ChunkedDecoder();
+  let remaining = framing.kind === "length" ? framing.bytes : Number.POSITIVE_INFINITY;
+  return {
+    push(chunk) {
+      const part = chunk.subarray(0, remaining);
+      remaining -= part.length;
+      return [part];
+    },
+    get done() {
+      return remaining === 0;
+    },
+  };
+}
