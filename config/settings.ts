@@ -12,6 +12,8 @@ import { parseStation } from "./station-file.ts";
 /** Everything the local stack needs to know. */
 export interface StackSettings {
   readonly dataDir: string;
+  /** Absolute path of the station file; undefined when there is none. */
+  readonly stationFile?: string;
   readonly host: string;
   /** Where listeners connect. */
   readonly edgePort: number;
@@ -44,13 +46,13 @@ export function loadStackSettings(argv: readonly string[], env: Environment): St
   const remote = readRemote(env, problems);
   // npm runs scripts in the project's folder; a path in a flag starts where the command was typed.
   const base = env["INIT_CWD"] ?? process.cwd();
-  const stationFile = flags.config === undefined ? resolve("station.toml") : resolve(base, flags.config);
-  const station = readStation(flags, stationFile, problems);
+  const stationFile = findStationFile(flags, base);
+  const station = readStation(stationFile, flags, problems);
   if (problems.length > 0) throw new ConfigError(problems);
 
   const dataDir = flags.data === undefined ? resolve(".skywave") : resolve(base, flags.data);
   const secrets = openSecrets(dataDir);
-  return combine({ flags, station, stationDir: dirname(stationFile), secrets, dataDir, env, remote });
+  return combine({ flags, station, stationFile, secrets, dataDir, env, remote });
 }
 
 /** What the environment says of an edge and a storage that are elsewhere. */
@@ -75,9 +77,15 @@ function readRemote(env: Environment, problems: string[]): Remote {
   };
 }
 
-function readStation(flags: Flags, file: string, problems: string[]): Station {
+function findStationFile(flags: Flags, base: string): string | undefined {
+  if (flags.config !== undefined) return resolve(base, flags.config);
+  const usual = resolve("station.toml");
+  return existsSync(usual) ? usual : undefined;
+}
+
+function readStation(file: string | undefined, flags: Flags, problems: string[]): Station {
+  if (file === undefined) return stationSchema.parse({});
   try {
-    if (flags.config === undefined && !existsSync(file)) return stationSchema.parse({});
     return parseStation(readFileSync(file, "utf8"), flags.config ?? "station.toml");
   } catch (error) {
     if (error instanceof ConfigError) problems.push(...error.problems);
@@ -91,15 +99,14 @@ function readStation(flags: Flags, file: string, problems: string[]): Station {
 interface Sources {
   readonly flags: Flags;
   readonly station: Station;
-  /** Where relative paths in the station file start. */
-  readonly stationDir: string;
+  readonly stationFile: string | undefined;
   readonly secrets: Secrets;
   readonly dataDir: string;
   readonly env: Environment;
   readonly remote: Remote;
 }
 
-function combine({ flags, station, stationDir, secrets, dataDir, env, remote }: Sources): StackSettings {
+function combine({ flags, station, stationFile, secrets, dataDir, env, remote }: Sources): StackSettings {
   const host = flags.host ?? "127.0.0.1";
   const edgePort = flags.edgePort ?? station.edge.port;
   const edgeUrl = remote.edgeUrl ?? `http://${urlHost(reachable(host))}:${edgePort}`;
@@ -107,6 +114,8 @@ function combine({ flags, station, stationDir, secrets, dataDir, env, remote }: 
   const adminPassword = env["SKYWAVE_ADMIN_PASSWORD"] || station.admin.password;
   const port = flags.ingestPort ?? station.ingest.port;
   const { tls } = station.ingest;
+  // Relative paths in the station file start where the file is.
+  const stationDir = dirname(stationFile ?? "");
   const ingest: IngestSettings = {
     host,
     port,
@@ -145,6 +154,7 @@ function combine({ flags, station, stationDir, secrets, dataDir, env, remote }: 
   };
   return {
     dataDir,
+    ...(stationFile === undefined ? {} : { stationFile }),
     host,
     edgePort,
     ingest,

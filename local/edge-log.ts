@@ -1,0 +1,49 @@
+import { Log, LogLevel } from "miniflare";
+import { type LogLine, level } from "./log.ts";
+
+/** Writes one line of the edge's log. */
+export function writeLine(line: Omit<LogLine, "name" | "time">): void {
+  process.stdout.write(`${JSON.stringify({ time: Date.now(), name: "edge", ...line })}\n`);
+}
+
+/** Miniflare's own messages as log lines, without their colours. */
+export class EdgeLog extends Log {
+  constructor() {
+    super(LogLevel.WARN);
+  }
+
+  override logWithLevel(miniflareLevel: LogLevel, message: string): void {
+    if (miniflareLevel > this.level || miniflareLevel === LogLevel.NONE) return;
+    const lineLevel = miniflareLevel === LogLevel.ERROR ? level.error : level.warn;
+    writeLine({ level: lineLevel, msg: withoutColours(message) });
+  }
+}
+
+/** A line of the runtime: what the worker logged, or the runtime's own words. */
+export function writeRuntimeLine(entry: { readonly level: string; readonly message: string }): void {
+  const message = withoutColours(entry.message);
+  const line = ownLine(message);
+  if (line !== undefined) writeLine(line);
+  else writeLine({ level: runtimeLevel(entry.level, message), msg: message });
+}
+
+/** A line that the worker wrote in the log's own shape. */
+function ownLine(message: string): Omit<LogLine, "name" | "time"> | undefined {
+  if (!message.startsWith("{")) return undefined;
+  try {
+    const value = JSON.parse(message) as Record<string, unknown>;
+    return typeof value["msg"] === "string" ? { level: level.info, ...value, msg: value["msg"] } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The runtime calls it an error when a listener leaves in the middle of the stream, which is how all of them leave. */
+function runtimeLevel(name: string, message: string): number {
+  if (/disconnected|broken pipe|connection reset|client has disconnected/i.test(message)) return level.debug;
+  if (name === "error") return level.error;
+  return name === "warn" ? level.warn : name === "debug" ? level.debug : level.info;
+}
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: escape sequences begin with one.
+const withoutColours = (text: string): string => text.replace(/\u001b\[[\d;]*m/g, "");

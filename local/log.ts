@@ -1,0 +1,55 @@
+import { prettyFactory } from "pino-pretty";
+
+/** One line of the log: pino's shape, `name` tells which process speaks. */
+export interface LogLine {
+  readonly level: number;
+  readonly time: number;
+  readonly name: string;
+  readonly msg: string;
+  readonly [field: string]: unknown;
+}
+
+export const level = { debug: 20, info: 30, warn: 40, error: 50, fatal: 60 } as const;
+
+/** The line a process wrote; text that is not a log line becomes the message of one. */
+export function parseLine(text: string, name: string, time: number, textLevel: number): LogLine {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value === "object" && value !== null && "level" in value && "msg" in value) {
+      return { ...value, time: "time" in value ? value.time : time, name } as LogLine;
+    }
+  } catch {
+    // Not a structured line: a runtime's own words, or a crash.
+  }
+  return { level: textLevel, time, name, msg: text };
+}
+
+/** A line for people: time, who, message and its fields, in columns. Ends with a line break. */
+export function readableLog(colorize: boolean): (line: LogLine) => string {
+  const format = prettyFactory({
+    colorize,
+    translateTime: "SYS:HH:MM:ss",
+    ignore: "pid,hostname,name,v",
+    singleLine: true,
+    messageFormat: (line, key) => `${String(line["name"]).padEnd(6)}  ${String(line[key])}`,
+  });
+  return (line) => format(line);
+}
+
+/** Splits what a process writes into lines, over any chunking; the rest comes out at `flush`. */
+export class LineSplitter {
+  #decoder = new TextDecoder();
+  #rest = "";
+
+  push(chunk: Uint8Array): string[] {
+    const lines = (this.#rest + this.#decoder.decode(chunk, { stream: true })).split(/\r?\n/);
+    this.#rest = lines.pop() ?? "";
+    return lines.filter((line) => line.trim() !== "");
+  }
+
+  flush(): string[] {
+    const rest = this.#rest;
+    this.#rest = "";
+    return rest.trim() === "" ? [] : [rest];
+  }
+}

@@ -1,0 +1,43 @@
+import { reachable, type StackSettings, urlHost } from "../config/settings.ts";
+
+/** What an operator needs to go on air, printed once both processes answer. */
+export function readyBlock(settings: StackSettings): string {
+  const { ingest, edge } = settings;
+  const address = reachable(settings.host);
+  const listen = `http://${urlHost(address)}:${settings.edgePort}`;
+  const sourcePassword = settings.generatedSourcePassword ? ingest.sourcePassword : "<your source password>";
+  const adminPassword = settings.generatedAdminPassword ? ingest.adminPassword : "<your admin password>";
+  const rows: (readonly [string, string])[] = [
+    ["Status page", `${listen}/`],
+    ["Listen", `${listen}/<mount>, e.g. ${listen}/live.mp3`],
+    [
+      "Source",
+      `host ${address}, port ${ingest.port}, mount /live.mp3, user source, password ${sourcePassword}`,
+    ],
+    [
+      "SHOUTcast",
+      `host ${address}, port ${ingest.port} in the encoder (it sends on ${ingest.shoutcastPort}), same password`,
+    ],
+    ["Admin", `user ${ingest.adminUser}, password ${adminPassword}`],
+    ["Data", settings.dataDir],
+  ];
+  if (ingest.tls !== undefined) {
+    rows.splice(4, 0, [
+      "TLS",
+      `sources on port ${ingest.tls.port}, SHOUTcast on ${ingest.tls.shoutcastPort}`,
+    ]);
+  }
+  const example =
+    `ffmpeg -re -i music.mp3 -c:a libmp3lame -b:a 128k -content_type audio/mpeg -f mp3 ` +
+    `icecast://source:${settings.generatedSourcePassword ? sourcePassword : "PASSWORD"}@${urlHost(address)}:${ingest.port}/live.mp3`;
+  return [
+    "",
+    `  ${edge.name} is on the air`,
+    "",
+    ...rows.map(([label, value]) => `  ${label.padEnd(12)} ${value}`),
+    "",
+    `  ${example}`,
+    "",
+    "",
+  ].join("\n");
+}

@@ -1,0 +1,151 @@
+import { join } from "node:path";
+import { loadOrExit } from "../config/config-error.ts";
+import {
+  localBucketPath,
+  loadStackSettings,
+  reachable,
+  type StackSettings,
+  urlHost,
+} from "../config/settings.ts";
+import { lockDataFolder } from "./data-lock.ts";
+import { edgeStopMs, ingestStopMs, sameInterruptMs } from "./limits.ts";
+import { level, type LogLine, readableLog } from "./log.ts";
+import { portProblem, privatePort } from "./ports.ts";
+import { readyBlock } from "./ready-block.ts";
+import { Supervised } from "./supervised.ts";
+
+/**
+ * `npm start`: edge and ingest as processes of their own, brought back whichever dies, with one log. Exit codes:
+ * 0 after a clean stop, 1 when the station cannot run or had to be cut off, 2 when its configuration is at fault.
+ */
+const root = join(import.meta.dirname, "..");
+
+/** SKYWAVE_LOG=json keeps the lines as they are, for a log collector. */
+const json = process.env["SKYWAVE_LOG"] === "json";
+const readable = readableLog(process.stdout.isTTY === true);
+const log = (line: LogLine): void => {
+  if (json) process.stdout.write(`${JSON.stringify(line)}\n`);
+  else if (line.level >= level.info) process.stdout.write(readable(line));
+};
+const say = (lineLevel: number, msg: string, fields: Record<string, unknown> = {}): void =>
+  log({ level: lineLevel, time: Date.now(), name: "stack", msg, ...fields });
+
+/** The ports the stack listens on, with what the operator calls them. */
+function publicPorts({ edgePort, ingest }: StackSettings): Map<number, string> {
+  const ports = new Map([
+    [edgePort, "listeners, --edge-port"],
+    [ingest.port, "sources, --ingest-port"],
+    [ingest.shoutcastPort, "SHOUTcast sources, --ingest-port + 1"],
+  ]);
+  if (ingest.tls !== undefined) {
+    ports.set(ingest.tls.port, "sources over TLS, ingest.tls.port");
+    ports.set(ingest.tls.shoutcastPort, "SHOUTcast sources over TLS, ingest.tls.port + 1");
+  }
+  return ports;
+}
+
+/** Why the stack cannot listen, a line for each port. */
+async function portProblems(settings: StackSettings): Promise<string[]> {
+  const problems = await Promise.all(
+    [...publicPorts(settings)].map(async ([port, use]) => {
+      const code = await portProblem(settings.host, port);
+      if (code === undefined) return [];
+      if (code === "EADDRINUSE") return [`port ${port} (${use}) is in use by another program`];
+      if (code === "EADDRNOTAVAIL") return [`${settings.host} (--host) is not an address of this machine`];
+      return [`port ${port} (${use}) cannot be used: ${code}`];
+    }),
+  );
+  return [...new Set(problems.flat())];
+}
+
+/** The settings as flags, so that a process started again later gets the same ones wherever it runs. */
+function childFlags(settings: StackSettings): string[] {
+  return [
+    ...(settings.stationFile === undefined ? [] : ["--config", settings.stationFile]),
+    ...["--data", settings.dataDir, "--host", settings.host],
+    ...["--edge-port", String(settings.edgePort), "--ingest-port", String(settings.ingest.port)],
+  ];
+}
+
+function refuse(problems: readonly string[]): never {
+  process.stderr.write(`skywave cannot start:\n${problems.map((problem) => `  ${problem}\n`).join("")}`);
+  process.exit(1);
+}
+
+const settings = loadOrExit(() => loadStackSettings(process.argv.slice(2), process.env));
+const problems = await portProblems(settings);
+if (problems.length > 0) refuse(problems);
+if (!lockDataFolder(settings.dataDir))
+  refuse([`another station runs on the data folder ${settings.dataDir} (--data)`]);
+
+const storagePort = await privatePort(settings.edgePort, new Set(publicPorts(settings).keys()));
+const ownHost = urlHost(reachable(settings.host));
+const preload = ["--import", new URL("exit-with-parent.ts", import.meta.url).href];
+const edge = new Supervised({
+  name: "edge",
+  command: process.execPath,
+  args: [...preload, join(root, "local", "edge.ts"), ...childFlags(settings)],
+  env: { ...process.env, SKYWAVE_STORAGE_PORT: String(storagePort) },
+  healthUrl: `http://${ownHost}:${settings.edgePort}/health`,
+  log,
+});
+const ingest = new Supervised({
+  name: "ingest",
+  command: process.execPath,
+  args: [...preload, join(root, "ingest", "main.ts"), ...childFlags(settings)],
+  env: {
+    ...process.env,
+    SKYWAVE_EDGE_URL: `http://${ownHost}:${settings.edgePort}`,
+    SKYWAVE_S3_URL: `http://127.0.0.1:${storagePort}${localBucketPath}`,
+  },
+  healthUrl: `http://${ownHost}:${settings.ingest.port}/health`,
+  log,
+});
+
+/** Ingest first: it flushes its open segments through the edge. */
+async function stop(exitCode: number): Promise<never> {
+  const flushed = await ingest.stop(ingestStopMs);
+  const closed = await edge.stop(edgeStopMs);
+  if (!flushed) say(level.error, "ingest had to be killed, its open segments are lost");
+  if (!closed) say(level.warn, "edge had to be killed");
+  process.exit(flushed && closed ? exitCode : 1);
+}
+
+let interruptedAt: number | undefined;
+function interrupt(): void {
+  const now = performance.now();
+  if (interruptedAt === undefined) {
+    interruptedAt = now;
+    say(level.info, "stopping: flushing what is open; interrupt again to stop at once");
+    void stop(0);
+  } else if (now - interruptedAt > sameInterruptMs) {
+    ingest.kill();
+    edge.kill();
+    process.exit(1);
+  }
+}
+process.on("SIGINT", interrupt);
+process.on("SIGTERM", interrupt);
+process.on("SIGHUP", interrupt);
+// Whoever read the log has gone; the station goes on until it is told to stop.
+process.stdout.on("error", () => undefined);
+
+// Not in time or a fault: either way the processes end with this one.
+process.on("uncaughtException", (error) => {
+  process.stderr.write(`${error.stack ?? error.message}\n`);
+  ingest.kill();
+  edge.kill();
+  process.exit(1);
+});
+
+edge.start();
+await Promise.race([edge.ready, edge.hopeless]).catch(() => stop(2));
+ingest.start();
+await Promise.race([ingest.ready, ingest.hopeless]).catch(() => stop(2));
+if (json)
+  say(level.info, "on the air", {
+    edgePort: settings.edgePort,
+    ingestPort: settings.ingest.port,
+    storagePort,
+  });
+else process.stdout.write(readyBlock(settings));

@@ -1,0 +1,160 @@
+import type { ChildProcess } from "node:child_process";
+import { setTimeout as sleep } from "node:timers/promises";
+import { healthFailures, healthIntervalMs, healthTimeoutMs, startupIntervalMs, startupMs } from "./limits.ts";
+import { LineSplitter, type LogLine, level, parseLine } from "./log.ts";
+import { askToStop, killTree, spawnTree, type TreeOptions } from "./process-tree.ts";
+import { afterExit, neverFailed } from "./restart.ts";
+
+export interface SupervisedOptions extends TreeOptions {
+  readonly name: string;
+  /** Answers 200 when the process is ready; any answer at all shows that it lives. */
+  readonly healthUrl: string;
+  readonly log: (line: LogLine) => void;
+}
+
+/** Exit code of a process whose configuration is at fault: starting it again would not help. */
+const configurationFault = 2;
+
+/** A process that is kept alive: started again when it ends, replaced when it no longer answers. */
+export class Supervised {
+  #options: SupervisedOptions;
+  #child: ChildProcess | undefined;
+  #exited: Promise<number | null> = Promise.resolve(null);
+  #stopping = new AbortController();
+  #ready = Promise.withResolvers<void>();
+  #hopeless = Promise.withResolvers<never>();
+
+  constructor(options: SupervisedOptions) {
+    this.#options = options;
+    // Its owner may be busy elsewhere when a process gives up.
+    this.#hopeless.promise.catch(() => undefined);
+  }
+
+  /** Resolves when the process has answered 200 for the first time. */
+  get ready(): Promise<void> {
+    return this.#ready.promise;
+  }
+
+  /** Rejects when the process says that its configuration is at fault; otherwise stays pending. */
+  get hopeless(): Promise<never> {
+    return this.#hopeless.promise;
+  }
+
+  start(): void {
+    void this.#run();
+  }
+
+  /** Asks the process to end and waits; false when it had to be killed after `patienceMs`. Never starts it again. */
+  async stop(patienceMs: number): Promise<boolean> {
+    this.#stopping.abort();
+    const child = this.#child;
+    if (child === undefined) return true;
+    askToStop(child);
+    const patience = new AbortController();
+    const timeout = sleep(patienceMs, "timeout", { signal: patience.signal }).catch(() => "timeout");
+    const outcome = await Promise.race([this.#exited, timeout]);
+    patience.abort();
+    this.kill();
+    await this.#exited;
+    return outcome !== "timeout";
+  }
+
+  /** Ends the process and all it started, at once. */
+  kill(): void {
+    this.#stopping.abort();
+    killTree(this.#child?.pid);
+  }
+
+  async #run(): Promise<void> {
+    let restarts = neverFailed;
+    while (!this.#stopping.signal.aborted) {
+      const startedAt = performance.now();
+      const code = await this.#runOnce();
+      if (this.#stopping.signal.aborted) return;
+      if (code === configurationFault) {
+        this.#hopeless.reject(new Error(`${this.#options.name} refuses its configuration`));
+        return;
+      }
+      const decision = afterExit(restarts, performance.now() - startedAt);
+      restarts = decision.state;
+      this.#say(level.warn, `ended, starting again in ${decision.delayMs / 1000} s`, { exitCode: code });
+      await sleep(decision.delayMs, undefined, { signal: this.#stopping.signal }).catch(() => undefined);
+    }
+  }
+
+  /** From start to end of one process; its exit code, null when it was killed or could not be started. */
+  async #runOnce(): Promise<number | null> {
+    const child = spawnTree(this.#options);
+    const ended = new AbortController();
+    this.#child = child;
+    this.#exited = new Promise((resolve) => {
+      child.once("exit", (code) => resolve(code));
+      child.once("error", (error) => {
+        this.#say(level.error, `cannot be started: ${error.message}`);
+        resolve(null);
+      });
+    });
+    this.#collect(child);
+    this.#say(level.info, "started", { process: child.pid });
+    void this.#watch(child, ended.signal);
+    const code = await this.#exited;
+    ended.abort();
+    // What it started must not outlive it: a runtime left over would keep the port.
+    killTree(child.pid);
+    this.#child = undefined;
+    return code;
+  }
+
+  #collect(child: ChildProcess): void {
+    const { name, log } = this.#options;
+    for (const [stream, textLevel] of [
+      [child.stdout, level.info],
+      [child.stderr, level.warn],
+    ] as const) {
+      const lines = new LineSplitter();
+      const write = (text: string) => log(parseLine(text, name, Date.now(), textLevel));
+      stream?.on("data", (chunk: Uint8Array) => lines.push(chunk).forEach(write));
+      stream?.on("end", () => lines.flush().forEach(write));
+    }
+  }
+
+  async #watch(child: ChildProcess, ended: AbortSignal): Promise<void> {
+    const startsUntil = performance.now() + startupMs;
+    let answered = false;
+    let failures = 0;
+    while (!ended.aborted) {
+      await sleep(answered ? healthIntervalMs : startupIntervalMs, undefined, { signal: ended }).catch(
+        () => undefined,
+      );
+      if (ended.aborted) return;
+      const status = await healthStatus(this.#options.healthUrl);
+      if (status === 200) this.#ready.resolve();
+      if (status !== undefined) {
+        answered = true;
+        failures = 0;
+        continue;
+      }
+      failures++;
+      const hung = answered ? failures >= healthFailures : performance.now() > startsUntil;
+      if (!hung || ended.aborted) continue;
+      this.#say(level.error, "does not answer, replacing it", { failures });
+      killTree(child.pid);
+      return;
+    }
+  }
+
+  #say(lineLevel: number, msg: string, fields: Record<string, unknown> = {}): void {
+    this.#options.log({ level: lineLevel, time: Date.now(), name: this.#options.name, msg, ...fields });
+  }
+}
+
+/** Status of an answer, undefined when there is none. */
+async function healthStatus(url: string): Promise<number | undefined> {
+  try {
+    const response = await fetch(url, { signal: AbortSignal.timeout(healthTimeoutMs) });
+    await response.arrayBuffer();
+    return response.status;
+  } catch {
+    return undefined;
+  }
+}
