@@ -126,7 +126,9 @@ function confirm(known: Known, at: number, lock: Lock): boolean | "wait" {
     }
     const size = lockedFrameSize(lock, headerWord(bytes, next));
     if (size === 0) {
-      return frames >= CONFIRMING_LAST_FRAMES && tagSizeAtBoundary(bytes, next, end, final) !== 0;
+      if (frames < CONFIRMING_LAST_FRAMES) return false;
+      const tag = tagSizeAtBoundary(bytes, next, end, final);
+      return tag === "wait" ? "wait" : tag > 0;
     }
     next += size;
   }
