@@ -129,7 +129,7 @@ describe("reading a metadata block", () => {
 });
 
 /** Bytes that are recognised by their place. */
-const run = (count: number, from = 0): Uint8Array =>
+const bytesFrom = (count: number, from = 0): Uint8Array =>
   Uint8Array.from({ length: count }, (_, index) => 1 + ((from + index) % 250));
 
 describe("interleaving", () => {
@@ -137,38 +137,46 @@ describe("interleaving", () => {
 
   test("puts a block after every metaint bytes of audio: the first with a title, later ones when it changed", () => {
     const icy = new IcyInterleaver(4);
-    const out = icy.push(run(14), [{ offset: 9, block: block("A - B") }]);
+    const out = icy.push(bytesFrom(14), [{ offset: 9, block: block("A - B") }]);
     expect(out).toEqual(
-      concatenate([run(4), none, run(4, 4), zeros(1), run(4, 8), block("A - B"), run(2, 12)]),
+      concatenate([
+        bytesFrom(4),
+        none,
+        bytesFrom(4, 4),
+        zeros(1),
+        bytesFrom(4, 8),
+        block("A - B"),
+        bytesFrom(2, 12),
+      ]),
     );
   });
 
   test("announces the title in force at the listener's join with the first block", () => {
     const icy = new IcyInterleaver(4);
     icy.setTitle(block("A"));
-    expect(icy.push(run(5), [])).toEqual(concatenate([run(4), block("A"), run(1, 4)]));
+    expect(icy.push(bytesFrom(5), [])).toEqual(concatenate([bytesFrom(4), block("A"), bytesFrom(1, 4)]));
   });
 
   test("lets a block at the end of one piece announce the title that begins with the next", () => {
     const icy = new IcyInterleaver(4);
-    expect(icy.push(run(4), [])).toEqual(run(4));
-    expect(icy.push(run(1, 4), [{ offset: 0, block: block("A") }])).toEqual(
-      concatenate([block("A"), run(1, 4)]),
+    expect(icy.push(bytesFrom(4), [])).toEqual(bytesFrom(4));
+    expect(icy.push(bytesFrom(1, 4), [{ offset: 0, block: block("A") }])).toEqual(
+      concatenate([block("A"), bytesFrom(1, 4)]),
     );
   });
 
   test("carries a title that begins where the piece ends into the next one", () => {
     const icy = new IcyInterleaver(4);
-    icy.push(run(4), [{ offset: 4, block: block("A") }]);
-    expect(icy.push(run(1), [])).toEqual(concatenate([block("A"), run(1)]));
+    icy.push(bytesFrom(4), [{ offset: 4, block: block("A") }]);
+    expect(icy.push(bytesFrom(1), [])).toEqual(concatenate([block("A"), bytesFrom(1)]));
   });
 
   test("does not repeat a title that is set again", () => {
     const icy = new IcyInterleaver(4);
     icy.setTitle(block("A"));
-    icy.push(run(5), []);
+    icy.push(bytesFrom(5), []);
     icy.setTitle(block("A"));
-    expect(icy.push(run(4), [])).toEqual(concatenate([run(3), zeros(1), run(1, 3)]));
+    expect(icy.push(bytesFrom(4), [])).toEqual(concatenate([bytesFrom(3), zeros(1), bytesFrom(1, 3)]));
   });
 
   test("skips a title that another replaced before any block was due", () => {
@@ -177,11 +185,11 @@ describe("interleaving", () => {
       { offset: 1, block: block("A") },
       { offset: 8, block: block("B") },
     ];
-    expect(icy.push(run(9), titles)).toEqual(concatenate([run(8), block("B"), run(1, 8)]));
+    expect(icy.push(bytesFrom(9), titles)).toEqual(concatenate([bytesFrom(8), block("B"), bytesFrom(1, 8)]));
   });
 
   test("gives every listener bytes of its own, also when no block is due", () => {
-    const shared = run(3);
+    const shared = bytesFrom(3);
     const out = new IcyInterleaver(16).push(shared, []);
     expect(out).toEqual(shared);
     expect(out.buffer).not.toBe(shared.buffer);

@@ -1,0 +1,431 @@
+// @ts-check
+/*
+ * The status page: asks `/status-json.xsl` every two seconds while it is visible and changes the document in place,
+ * so that neither focus nor sound is lost. Whatever a source says is text and nothing else: `textContent` only.
+ */
+
+/**
+ * One mount as the page shows it. Numbers are texts too: the statistics turn a title "1.50" into a number.
+ * @typedef {{ path: string, url: string, name: string, genre: string, title: string, listeners: string,
+ *   startMs: number, format: string }} Mount
+ */
+/** @typedef {"idle" | "connecting" | "playing" | "stalled" | "retrying" | "failed"} PlayState */
+
+const pollMs = 2_000;
+const slowestPollMs = 30_000;
+const requestTimeoutMs = 8_000;
+/** A stream that breaks is opened again after 1, 2, 4, 8 and 8 s; then the listener decides. */
+const retries = 5;
+const slowestRetryMs = 8_000;
+
+/**
+ * The element that the page's own HTML has for sure.
+ * @template {Element} T
+ * @param {ParentNode} root
+ * @param {string} selector
+ * @param {new () => T} type
+ * @returns {T}
+ */
+function find(root, selector, type) {
+  const element = root.querySelector(selector);
+  if (!(element instanceof type)) throw new Error(`expected ${type.name} at ${selector}`);
+  return element;
+}
+
+/** Changes the document only where it differs: selections survive, and screen readers hear no repetition.
+ * @param {Element} element @param {string} text */
+function show(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+/** @param {string} id */
+const byId = (id) => find(document, `#${id}`, HTMLElement);
+/** @param {string} id @param {string} text */
+const fill = (id, text) => show(byId(id), text);
+/** @param {string} id @param {boolean} visible */
+const reveal = (id, visible) => void (byId(id).hidden = !visible);
+/** @param {string} message */
+const announce = (message) => fill("announcer", message);
+
+/** @param {unknown} value @returns {Record<string, unknown>} */
+const asObject = (value) => (typeof value === "object" && value !== null ? { ...value } : {});
+/** @param {unknown} value */
+const asText = (value) => (value === undefined || value === null ? "" : String(value));
+
+/** Numbers keep the digits they were sent with, where the browser tells them.
+ * @type {(this: unknown, key: string, value: unknown, context?: { source?: string }) => unknown} */
+const keepDigits = (_key, value, context) => (typeof value === "number" ? (context?.source ?? value) : value);
+
+/** @param {string} json @returns {Mount[]} */
+function parseStatus(json) {
+  const { source } = asObject(asObject(JSON.parse(json, keepDigits))["icestats"]);
+  const sources = Array.isArray(source) ? source : source ? [source] : [];
+  return sources.map((fields) => parseMount(asObject(fields)));
+}
+
+/** @param {Record<string, unknown>} fields @returns {Mount} */
+function parseMount(fields) {
+  const url = new URL(asText(fields["listenurl"]), location.href);
+  const genre = asText(fields["genre"]);
+  const name = asText(fields["server_name"]);
+  return {
+    path: url.pathname,
+    url: url.href,
+    name: name === "Unspecified name" ? decodeURI(url.pathname) : name,
+    genre: genre === "various" ? "" : genre,
+    title: asText(fields["title"]),
+    listeners: asText(fields["listeners"]),
+    // Icecast writes the offset without a colon, which only some browsers read.
+    startMs: Date.parse(asText(fields["stream_start_iso8601"]).replace(/([+-]\d\d)(\d\d)$/, "$1:$2")),
+    format: formatOf(fields),
+  };
+}
+
+/** @param {Record<string, unknown>} fields */
+function formatOf(fields) {
+  const type = asText(fields["server_type"]);
+  const bitrate = asText(fields["bitrate"] ?? fields["ice-bitrate"]);
+  const rate = Number(fields["ice-samplerate"] ?? fields["samplerate"]);
+  const parts = [type === "audio/mpeg" ? "MP3" : type];
+  if (bitrate) parts.push(`${bitrate} kb/s`);
+  if (rate > 0) parts.push(`${rate / 1000} kHz`);
+  return parts.join(" ");
+}
+
+/** @param {number} sinceMs */
+function onAirFor(sinceMs) {
+  const minutes = Math.floor((Date.now() - sinceMs) / 60_000);
+  if (!(minutes >= 1)) return "just on air";
+  const hours = Math.floor(minutes / 60);
+  if (hours < 1) return `on air for ${minutes} min`;
+  if (hours < 48) return `on air for ${hours} h ${minutes % 60} min`;
+  return `on air for ${Math.floor(hours / 24)} days`;
+}
+
+/** @param {string | number} count @param {string} one @param {string} many */
+const plural = (count, one, many) => `${count} ${Number(count) === 1 ? one : many}`;
+
+/** One stream at a time. A live stream is never paused: stopping closes it, playing opens it at the live edge. */
+class Player {
+  /** @type {HTMLAudioElement | null} */
+  #audio = null;
+  /** @type {Card | null} */
+  #card = null;
+  #failures = 0;
+  #volume = storedVolume();
+  /** @type {number | undefined} */
+  #retry;
+
+  get card() {
+    return this.#card;
+  }
+
+  /** @param {Card} card */
+  toggle(card) {
+    const wasActive = this.#card === card;
+    this.stop();
+    if (wasActive) return;
+    this.#card = card;
+    this.#failures = 0;
+    card.showVolume(this.#volume);
+    this.#open();
+  }
+
+  stop() {
+    clearTimeout(this.#retry);
+    this.#close();
+    const card = this.#card;
+    this.#card = null;
+    card?.showState("idle");
+  }
+
+  /** @param {number} volume 0 to 100 */
+  setVolume(volume) {
+    this.#volume = volume;
+    if (this.#audio) this.#audio.volume = volume / 100;
+    try {
+      localStorage.setItem("volume", String(volume));
+    } catch {
+      // Private windows may refuse; the volume then lasts as long as the page.
+    }
+  }
+
+  #open() {
+    const card = this.#card;
+    if (!card) return;
+    const audio = new Audio();
+    this.#audio = audio;
+    audio.volume = this.#volume / 100;
+    audio.preload = "none";
+    /** @param {string} event @param {() => void} act */
+    const on = (event, act) => audio.addEventListener(event, () => this.#audio === audio && act());
+    on("playing", () => {
+      this.#failures = 0;
+      card.showState("playing");
+    });
+    on("waiting", () => card.showState(audio.currentTime > 0 ? "stalled" : "connecting"));
+    // The keyboard's or the headset's pause key: a live stream has nothing to go back to.
+    on("pause", () => !audio.ended && !audio.error && this.stop());
+    on("ended", () => this.#fail());
+    on("error", () => this.#fail());
+    card.showState(this.#failures > 0 ? "retrying" : "connecting");
+    audio.src = card.path;
+    // What goes wrong here comes as an event too, except a browser that refuses to play at all.
+    audio.play().catch((/** @type {unknown} */ error) => {
+      if (this.#audio === audio && error instanceof DOMException && error.name === "NotAllowedError")
+        this.#fail();
+    });
+  }
+
+  #fail() {
+    this.#close();
+    this.#failures++;
+    if (this.#failures > retries) {
+      this.#card?.showState("failed");
+      return;
+    }
+    this.#card?.showState("retrying");
+    const waitMs = Math.min(slowestRetryMs, 1000 * 2 ** (this.#failures - 1));
+    this.#retry = setTimeout(() => this.#open(), waitMs);
+  }
+
+  /** Without its source removed, a paused element goes on downloading. */
+  #close() {
+    const audio = this.#audio;
+    this.#audio = null;
+    if (!audio) return;
+    audio.pause();
+    audio.removeAttribute("src");
+    audio.load();
+  }
+}
+
+function storedVolume() {
+  try {
+    const stored = Number(localStorage.getItem("volume") ?? 100);
+    return stored >= 0 && stored <= 100 ? stored : 100;
+  } catch {
+    return 100;
+  }
+}
+
+/** @type {Record<PlayState, string>} */
+const stateTexts = {
+  idle: "",
+  connecting: "Connecting…",
+  playing: "Playing",
+  stalled: "Waiting for the stream…",
+  retrying: "Lost the stream, trying again…",
+  failed: "The stream does not answer. Stop, and play it again later.",
+};
+
+/** A mount's place on the page. It stays while it plays, even when its source has gone. */
+class Card {
+  /** @readonly */ path;
+  /** @readonly */ element;
+  #parts;
+  #title = "";
+  #name = "";
+
+  /** @param {Mount} mount @param {Player} player */
+  constructor(mount, player) {
+    this.path = mount.path;
+    const template = find(document, "#mount-template", HTMLTemplateElement);
+    const root = template.content.cloneNode(true);
+    if (!(root instanceof DocumentFragment)) throw new Error("expected the template's content");
+    this.element = find(root, ".mount", HTMLElement);
+    /** @param {string} selector */
+    const part = (selector) => find(root, selector, HTMLElement);
+    this.#parts = {
+      play: part(".play"),
+      name: part(".name"),
+      genre: part(".genre"),
+      title: part(".title"),
+      listeners: part(".listeners"),
+      since: part(".since"),
+      format: part(".format"),
+      player: part(".player"),
+      state: part(".state"),
+      volume: find(root, ".volume input", HTMLInputElement),
+      url: find(root, ".url", HTMLInputElement),
+    };
+    for (const kind of ["m3u", "pls", "xspf"]) {
+      find(root, `.${kind}`, HTMLAnchorElement).href = `${mount.path}.${kind}`;
+    }
+    const { play, volume, url } = this.#parts;
+    play.addEventListener("click", () => player.toggle(this));
+    volume.addEventListener("input", () => player.setVolume(volume.valueAsNumber));
+    url.addEventListener("focus", () => url.select());
+    const copy = part(".copy");
+    copy.addEventListener("click", () => void copyFrom(url, copy));
+  }
+
+  /** @param {Mount} mount */
+  update(mount) {
+    const parts = this.#parts;
+    this.#name = mount.name;
+    show(parts.name, mount.name);
+    show(parts.genre, mount.genre);
+    show(parts.title, mount.title || "No title yet");
+    parts.title.classList.toggle("untitled", mount.title === "");
+    if (parts.title.title !== mount.title) parts.title.title = mount.title;
+    show(parts.listeners, plural(mount.listeners, "listener", "listeners"));
+    show(parts.since, onAirFor(mount.startMs));
+    show(parts.format, mount.format);
+    if (parts.url.value !== mount.url) parts.url.value = mount.url;
+    this.#label();
+    const isNews = mount.title !== this.#title && this.#title !== "" && this.#state !== "idle";
+    this.#title = mount.title;
+    if (isNews) announce(`Now playing: ${mount.title || "no title"}`);
+  }
+
+  /** The source has gone while the stream plays on. */
+  showOffAir() {
+    show(this.#parts.since, "off air");
+  }
+
+  /** @param {PlayState} state */
+  showState(state) {
+    this.element.dataset["state"] = state;
+    this.#parts.player.hidden = state === "idle";
+    show(this.#parts.state, stateTexts[state]);
+    this.#label();
+  }
+
+  /** @param {number} volume */
+  showVolume(volume) {
+    this.#parts.volume.valueAsNumber = volume;
+  }
+
+  get #state() {
+    return this.element.dataset["state"];
+  }
+
+  #label() {
+    const label = `${this.#state === "idle" ? "Play" : "Stop"} ${this.#name}`;
+    if (this.#parts.play.ariaLabel !== label) this.#parts.play.ariaLabel = label;
+  }
+}
+
+/** @param {HTMLInputElement} field @param {HTMLElement} button */
+async function copyFrom(field, button) {
+  try {
+    await navigator.clipboard.writeText(field.value);
+    show(button, "Copied");
+    announce("Address copied");
+  } catch {
+    // Not allowed, or no secure context: the selection is one key press away from the clipboard.
+    field.select();
+    show(button, "Press Ctrl+C");
+  }
+  setTimeout(() => show(button, "Copy"), 2_000);
+}
+
+const player = new Player();
+/** @type {Map<string, Card>} */
+const cards = new Map();
+const list = find(document, "#mounts", HTMLUListElement);
+const trouble = byId("trouble");
+
+/** @param {Mount[]} mounts */
+function showMounts(mounts) {
+  for (const mount of mounts) {
+    let card = cards.get(mount.path);
+    if (!card) {
+      card = new Card(mount, player);
+      cards.set(mount.path, card);
+      const after = [...cards.values()].find((other) => other.element.isConnected && other.path > mount.path);
+      list.insertBefore(card.element, after?.element ?? null);
+    }
+    card.update(mount);
+  }
+  const onAir = new Set(mounts.map(({ path }) => path));
+  for (const [path, card] of cards) {
+    if (onAir.has(path)) continue;
+    if (player.card === card) card.showOffAir();
+    else {
+      card.element.remove();
+      cards.delete(path);
+    }
+  }
+  reveal("empty", cards.size === 0);
+  const listeners = mounts.reduce((sum, mount) => sum + Number(mount.listeners), 0);
+  const summary = byId("summary");
+  const streams = plural(mounts.length, "stream", "streams");
+  show(
+    summary,
+    mounts.length > 0 ? `${streams} on air · ${plural(listeners, "listener", "listeners")}` : "Off air",
+  );
+  summary.classList.toggle("live", mounts.length > 0);
+}
+
+/** @param {string} path */
+async function fetchText(path) {
+  const reply = await fetch(path, { cache: "no-store", signal: AbortSignal.timeout(requestTimeoutMs) });
+  if (!reply.ok) throw new Error(`${path}: ${reply.status}`);
+  return reply.text();
+}
+
+let stationKnown = false;
+
+async function showStation() {
+  const station = asObject(JSON.parse(await fetchText("/api/v1/station")));
+  stationKnown = true;
+  const name = asText(station["name"]) || "Skywave";
+  document.title = name;
+  const description = asText(station["description"]);
+  fill("station-name", name);
+  fill("station-description", description);
+  reveal("station-description", description !== "");
+  showEncoderSettings(asText(station["ingestHost"]), Number(station["shoutcastPort"]));
+}
+
+/** @param {string} ingestHost "radio.example:8000", or "" when the station does not tell @param {number} shoutcastPort */
+function showEncoderSettings(ingestHost, shoutcastPort) {
+  const { hostname, port } = new URL(`http://${ingestHost || "unknown"}`);
+  const known = ingestHost !== "";
+  fill("ingest-host", known ? hostname : "");
+  fill("ingest-port", port || "80");
+  reveal("ingest-unknown", !known);
+  reveal("ingest-port-row", known);
+  reveal("shoutcast", shoutcastPort > 0);
+  fill("shoutcast-port", String(shoutcastPort));
+  fill("shoutcast-base-port", String(shoutcastPort - 1));
+  reveal("example", known);
+  const target = `icecast://source:PASSWORD@${ingestHost}/live.mp3`;
+  fill("example-command", `ffmpeg -re -i music.mp3 -vn -c:a copy -f mp3 -content_type audio/mpeg ${target}`);
+}
+
+let failures = 0;
+let lastSeen = "";
+/** @type {number | undefined} */
+let timer;
+let polling = false;
+
+async function poll() {
+  if (polling || document.hidden) return;
+  polling = true;
+  clearTimeout(timer);
+  try {
+    if (!stationKnown) await showStation();
+    showMounts(parseStatus(await fetchText("/status-json.xsl")));
+    failures = 0;
+    lastSeen = new Date().toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+    trouble.hidden = true;
+  } catch {
+    failures++;
+    const known = lastSeen ? ` This is what was on air at ${lastSeen}.` : "";
+    show(trouble, `The station cannot be reached.${known} Trying again…`);
+    trouble.hidden = false;
+  } finally {
+    polling = false;
+    if (!document.hidden) timer = setTimeout(poll, Math.min(slowestPollMs, pollMs * 2 ** failures));
+  }
+}
+
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden) clearTimeout(timer);
+  else void poll();
+});
+window.addEventListener("online", () => void poll());
+void poll();
