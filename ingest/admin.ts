@@ -30,7 +30,6 @@ export function answerMetadata(
   { credentials, mounts }: AdminOptions,
   now: Millis,
 ): AdminReply {
-  const plain = (bytes: Uint8Array): AdminReply => ({ bytes, wrongLogin: false });
   const shown = parseBasicAuth(header(head, "authorization"));
   const isShoutcast = request.dialect === "shoutcast";
   if (isShoutcast && request.pass === undefined && shown === null) return plain(refusal("missing-pass", now));
@@ -79,6 +78,8 @@ export async function readForm(
   if (received < size && (await readUntil(socket, take, timeoutMs)) === null) return null;
   return Buffer.concat(parts).subarray(0, size).toString("utf8");
 }
+
+const plain = (bytes: Uint8Array): AdminReply => ({ bytes, wrongLogin: false });
 
 /** Undefined when the request names none, null when the name cannot be a mount. */
 function namedMount(request: MetadataRequest): MountPath | null | undefined {

@@ -25,9 +25,17 @@ type Secrets = Pick<
 /** Who may do what. Every comparison takes the same time, whatever was shown. */
 export class CredentialCheck {
   readonly #secrets: Secrets;
+  readonly #shoutcastMount: MountPath;
+  /** Mounts with a password of their own. */
+  readonly #ownPasswords: readonly MountPath[];
 
+  /** Throws MountPathError when the settings name something that cannot be a mount. */
   constructor(secrets: Secrets) {
     this.#secrets = secrets;
+    this.#shoutcastMount = mountPath(secrets.shoutcastMount);
+    this.#ownPasswords = [...secrets.mounts]
+      .filter(([, { password }]) => password !== undefined)
+      .map(([path]) => mountPath(path));
   }
 
   isAdmin(shown: ShownCredentials): boolean {
@@ -54,14 +62,9 @@ export class CredentialCheck {
    * it is, so that several can share the port. Null when the password opens nothing.
    */
   shoutcastMount(login: ShoutcastLogin): MountPath | null {
-    const usual = mountPath(this.#secrets.shoutcastMount);
-    if (this.isShoutcastSource(usual, login)) return usual;
-    let found: MountPath | null = null;
-    for (const [path, own] of this.#secrets.mounts) {
-      const mount = path as MountPath;
-      if (own.password !== undefined && this.isShoutcastSource(mount, login)) found ??= mount;
-    }
-    return found;
+    if (this.isShoutcastSource(this.#shoutcastMount, login)) return this.#shoutcastMount;
+    const opened = this.#ownPasswords.filter((mount) => this.isShoutcastSource(mount, login));
+    return opened[0] ?? null;
   }
 }
 

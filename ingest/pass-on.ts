@@ -91,7 +91,10 @@ export function passOn(request: PassOnRequest, options: PassOnOptions): void {
     refuse(502, "the edge cannot be reached");
   });
   upstream.on("response", (response) => {
-    if (answered) return void response.destroy();
+    if (answered) {
+      response.destroy();
+      return;
+    }
     answered = true;
     replying = true;
     upstream.setTimeout(0);

@@ -1,0 +1,106 @@
+import * as http from "node:http";
+import type { AddressInfo } from "node:net";
+import type { Announcement, Claim, Hold } from "../../shared/edge-api.ts";
+
+export interface StoredObject {
+  readonly body: Buffer;
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+type Api = "claim" | "announce" | "renew" | "release";
+
+/**
+ * A real HTTP server in the place of storage and edge: takes signed PUTs under `/bucket/`, answers the ingest API, and
+ * passes everything else to `onRequest`. Tests turn its behaviour as they go.
+ */
+export class FakeEdge {
+  readonly objects = new Map<string, StoredObject>();
+  /** Every call in the order in which it came, as "put KEY", "claim /mount", "announce 1/0". */
+  readonly calls: string[] = [];
+  readonly claims: Claim[] = [];
+  readonly announcements: Announcement[] = [];
+  /** Status to answer instead of doing the thing; "hang" never answers. */
+  putAnswer: number | "hang" | null = null;
+  apiAnswer: Partial<Record<Api, number | "hang">> = {};
+  onRequest: http.RequestListener = (_, response) => response.writeHead(404).end();
+  readonly token = "ingest-token";
+  readonly #server = http.createServer((request, response) => void this.#serve(request, response));
+  #epoch = 0;
+  url = "";
+
+  async open(): Promise<void> {
+    await new Promise<void>((resolve) => this.#server.listen(0, "127.0.0.1", resolve));
+    this.url = `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
+  async close(): Promise<void> {
+    const closed = new Promise((resolve) => this.#server.close(resolve));
+    this.#server.closeAllConnections();
+    await closed;
+  }
+
+  async #serve(request: http.IncomingMessage, response: http.ServerResponse): Promise<void> {
+    const path = request.url ?? "";
+    const key = /^\/bucket\/(.+)$/.exec(path)?.[1];
+    if (key !== undefined) return this.#put(key, request, response);
+    const call = /^\/api\/ingest\/v1\/(claim|announce|renew|release)$/.exec(path)?.[1];
+    if (call !== undefined) return this.#api(call as Api, request, response);
+    if (path === "/health" && request.headers["x-skywave-ingest"] === undefined) {
+      response.end("{}");
+      return;
+    }
+    this.onRequest(request, response);
+  }
+
+  async #put(key: string, request: http.IncomingMessage, response: http.ServerResponse): Promise<void> {
+    const body = await bodyOf(request);
+    this.calls.push(`put ${key}`);
+    if (this.putAnswer === "hang") return;
+    const signed = request.headers.authorization?.startsWith("AWS4-HMAC-SHA256 ") ?? false;
+    if (!signed || request.headers["if-none-match"] !== "*") response.writeHead(400).end();
+    else if (this.putAnswer !== null) response.writeHead(this.putAnswer).end("<Error/>");
+    else if (this.objects.has(key)) response.writeHead(412).end();
+    else {
+      const metadata = Object.fromEntries(
+        Object.entries(request.headers)
+          .filter(([name]) => name.startsWith("x-amz-meta-"))
+          .map(([name, value]) => [name.slice("x-amz-meta-".length), String(value)]),
+      );
+      this.objects.set(key, { body, metadata });
+      response.writeHead(200).end();
+    }
+  }
+
+  async #api(call: Api, request: http.IncomingMessage, response: http.ServerResponse): Promise<void> {
+    const body: unknown = JSON.parse((await bodyOf(request)).toString());
+    const answer = this.apiAnswer[call];
+    if (request.headers.authorization !== `Bearer ${this.token}`) {
+      response.writeHead(401).end();
+      return;
+    }
+    if (answer === "hang") return;
+    if (answer !== undefined) {
+      response.writeHead(answer).end(JSON.stringify({ error: "test", message: "test" }));
+      return;
+    }
+    if (call === "claim") {
+      this.claims.push(body as Claim);
+      this.calls.push(`claim ${(body as Claim).mount}`);
+      this.#epoch++;
+      response.end(JSON.stringify({ epoch: this.#epoch }));
+      return;
+    }
+    if (call === "announce") {
+      const announcement = body as Announcement;
+      this.announcements.push(announcement);
+      this.calls.push(`announce ${announcement.segment.epoch}/${announcement.segment.sequence}`);
+    } else this.calls.push(`${call} ${(body as Hold).mount}`);
+    response.end("{}");
+  }
+}
+
+export async function bodyOf(stream: AsyncIterable<Buffer>): Promise<Buffer> {
+  const parts: Buffer[] = [];
+  for await (const part of stream) parts.push(part);
+  return Buffer.concat(parts);
+}

@@ -1,0 +1,133 @@
+import { once } from "node:events";
+import * as net from "node:net";
+import type { IngestSettings } from "../../config/ingest-settings.ts";
+import { Ingest } from "../../ingest/ingest.ts";
+import { openLog } from "../../ingest/log.ts";
+import type { Ports } from "../../ingest/server.ts";
+import { FakeEdge } from "./fake-edge.ts";
+
+export const sourcePassword = "hackme-pw";
+export const adminPassword = "admin-pw";
+
+/** An ingest on free ports, before a fake edge and storage. */
+export class RunningIngest {
+  readonly edge = new FakeEdge();
+  readonly logLines: string[] = [];
+  ports: Ports = { port: 0, shoutcastPort: 0 };
+  #ingest: Ingest | null = null;
+
+  async open(overrides: Partial<IngestSettings> = {}): Promise<void> {
+    await this.edge.open();
+    const ingest = new Ingest({
+      settings: {
+        host: "127.0.0.1",
+        port: 0,
+        shoutcastPort: 0,
+        dataDir: "/nowhere",
+        ingestId: "ingest-test",
+        edgeUrl: this.edge.url,
+        ingestToken: this.edge.token,
+        storage: { bucketUrl: `${this.edge.url}/bucket`, accessKeyId: "id", secretAccessKey: "key" },
+        sourcePassword,
+        adminUser: "admin",
+        adminPassword,
+        mounts: new Map([["/own.mp3", { username: "dj", password: "dj-pw" }]]),
+        shoutcastMount: "/stream",
+        limits: {
+          sources: 3,
+          connections: 50,
+          headerTimeoutMs: 1_000,
+          sourceTimeoutMs: 1_000,
+          segmentMs: 500,
+        },
+        ...overrides,
+      },
+      version: "0.0.0",
+      log: openLog("debug", { write: (line) => void this.logLines.push(line) }),
+    });
+    this.#ingest = ingest;
+    this.ports = await ingest.start();
+  }
+
+  stop(): Promise<number> {
+    return this.#ingest?.stop() ?? Promise.resolve(0);
+  }
+
+  async close(): Promise<void> {
+    await this.stop();
+    await this.edge.close();
+  }
+
+  connect(port = this.ports.port): Client {
+    return new Client(port);
+  }
+
+  /** Sends everything, then reads until the other side closes. */
+  async exchange(bytes: string | Uint8Array, port = this.ports.port): Promise<string> {
+    const client = this.connect(port);
+    client.send(bytes);
+    return client.text();
+  }
+}
+
+/** A raw TCP client that remembers all it is told. */
+export class Client {
+  readonly socket: net.Socket;
+  #received = Buffer.alloc(0);
+  /** How the connection ended. */
+  reset = false;
+
+  constructor(port: number) {
+    this.socket = net.connect({ port, host: "127.0.0.1", allowHalfOpen: true });
+    this.socket.on("data", (chunk: Buffer) => {
+      this.#received = Buffer.concat([this.#received, chunk]);
+    });
+    this.socket.on("error", () => {
+      this.reset = true;
+    });
+  }
+
+  get received(): string {
+    return this.#received.toString("latin1");
+  }
+
+  send(bytes: string | Uint8Array): void {
+    this.socket.write(bytes);
+  }
+
+  /** Everything received when the other side has closed. */
+  async text(): Promise<string> {
+    if (!this.socket.readableEnded && !this.socket.destroyed) {
+      await Promise.race([once(this.socket, "end"), once(this.socket, "close")]).catch(() => undefined);
+    }
+    this.socket.end();
+    return this.received;
+  }
+
+  async until(pattern: RegExp): Promise<string> {
+    await eventually(() => pattern.test(this.received));
+    return this.received;
+  }
+}
+
+/** Waits for a condition; the test's own timeout is what bounds a hopeless wait. */
+export async function eventually(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 5));
+}
+
+export const basic = (user: string, password: string): string =>
+  `Authorization: Basic ${Buffer.from(`${user}:${password}`).toString("base64")}\r\n`;
+
+export const sourceHead = (mount: string, extra = ""): string =>
+  `SOURCE ${mount} HTTP/1.0\r\n${basic("source", sourcePassword)}Content-Type: audio/mpeg\r\n${extra}\r\n`;
+
+/** Frames of MPEG-1 Layer III, 128 kb/s, 44.1 kHz, 417 bytes and 26 ms each, numbered in their last bytes. */
+export function frames(count: number, from = 0): Buffer {
+  const size = 417;
+  const bytes = Buffer.alloc(count * size);
+  for (let index = 0; index < count; index++) {
+    bytes.writeUInt32BE(0xfffb9064, index * size);
+    bytes.writeUInt32BE(from + index, (index + 1) * size - 4);
+  }
+  return bytes;
+}
