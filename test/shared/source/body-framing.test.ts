@@ -41,6 +41,11 @@ test.each(["gzip, chunked", "identity", "chunked, chunked", ""])("the coding %j 
   expect(() => framing("PUT", { "transfer-encoding": coding })).toThrow(ProtocolError);
 });
 
+test("a coding of two header lines is refused", () => {
+  const codings = ["chunked", "gzip"].map((value) => ({ name: "transfer-encoding", value }));
+  expect(() => bodyFraming({ method: "PUT", headers: codings })).toThrow(ProtocolError);
+});
+
 test.each(["GET", "POST", "OPTIONS"])("%s without a length has no body", (method) => {
   expect(framing(method, {})).toEqual({ kind: "length", bytes: 0 });
 });

@@ -33,6 +33,11 @@ describe("a chunked body", () => {
     expect(decode([bytesOf("3e8\r\nfirst")])).toEqual({ data: "first", done: false });
   });
 
+  test("may have any number of chunks", () => {
+    const body = bytesOf(`${"1\r\nx\r\n".repeat(5000)}0\r\n\r\n`);
+    expect(decode([body])).toEqual({ data: "x".repeat(5000), done: true });
+  });
+
   test("gives views of what was pushed, not copies", () => {
     const chunk = bytesOf("4\r\nwave\r\n");
     expect(new ChunkedDecoder().push(chunk)[0]?.buffer).toBe(chunk.buffer);

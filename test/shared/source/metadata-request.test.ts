@@ -120,7 +120,7 @@ describe("escapes", () => {
     ["song=a+b%20c%2Bd", "a b c+d"],
     ["song=100%25%20live", "100% live"],
     ["song=100% live", "100% live"],
-    ["song=50%zz%4", "50%zz%4"],
+    ["song=50%zz%4g%G4%4", "50%zz%4g%G4%4"],
     ["song=a=b", "a=b"],
     ["song=AC%3bDC%26co", "AC;DC&co"],
     ["song=%F0%9F%8E%B5", "🎵"],

@@ -106,6 +106,13 @@ describe("heads that real sources send", () => {
 });
 
 describe("text in heads", () => {
+  test("a line longer than a packet is kept whole", () => {
+    const target = `/${"0123456789".repeat(150)}`;
+    for (const chunks of everyCut(bytesOf(`GET ${target} HTTP/1.0\r\n\r\n`))) {
+      expect(feed(chunks)).toMatchObject({ head: { target } });
+    }
+  });
+
   test("butt's raw UTF-8 in the request line comes out as text", () => {
     expect(parse("GET /admin/metadata?song=김철수%20-%20라디오 HTTP/1.0\r\n\r\n")).toMatchObject({
       target: "/admin/metadata?song=김철수%20-%20라디오",
