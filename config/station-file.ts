@@ -1,5 +1,6 @@
 import { type AST, getStaticTOMLValue, ParseError, parseTOML } from "toml-eslint-parser";
 import { z } from "zod";
+import { MountPathError, mountPath } from "../shared/mount-path.ts";
 import { ConfigError } from "./config-error.ts";
 import { nearest } from "./nearest.ts";
 import { type Station, stationSchema } from "./station.ts";
@@ -79,12 +80,16 @@ function mountProblems(document: unknown): Problem[] {
   const problems: Problem[] = [];
   const check = (mount: unknown, path: Path, what: string) => {
     if (typeof mount !== "string") return;
-    if (mount.startsWith("/") && mount.length > 1) return;
-    problems.push({ path, text: `${what} must be a path such as "/live.mp3", got ${JSON.stringify(mount)}` });
+    try {
+      mountPath(mount);
+    } catch (error) {
+      if (!(error instanceof MountPathError)) throw error;
+      problems.push({ path, text: `${what}: ${error.message}, got ${JSON.stringify(mount)}` });
+    }
   };
   const mounts = valueAt(document, ["mounts"]);
   for (const mount of Object.keys(typeof mounts === "object" && mounts !== null ? mounts : {})) {
-    check(mount, ["mounts", mount], "the name of a mount");
+    check(mount, ["mounts", mount], `mounts.${JSON.stringify(mount)}`);
   }
   const shoutcast = ["ingest", "shoutcast_mount"];
   check(valueAt(document, shoutcast), shoutcast, "ingest.shoutcast_mount");
@@ -132,7 +137,7 @@ function keyLines(document: AST.TOMLProgram): Map<string, number> {
   for (const node of document.body[0].body) {
     if (node.type === "TOMLKeyValue") visit(node, []);
     else {
-      note(node.resolvedKey, node.loc.start.line);
+      node.resolvedKey.forEach((_, depth) => note(node.resolvedKey.slice(0, depth + 1), node.loc.start.line));
       for (const entry of node.body) visit(entry, node.resolvedKey);
     }
   }

@@ -6,7 +6,7 @@
 // Node that the project brings.
 import { spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, readFileSync, realpathSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, realpathSync, statSync, writeFileSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -14,7 +14,7 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const windows = process.platform === "win32";
 const nodeMajor = "24";
 
-/** Files under node_modules that install scripts put there, or that only the right platform package brings. */
+/** Programs that install scripts put in place, or that only the right platform's package brings. */
 function missingPrograms(modules) {
   const missing = [];
   if (!projectNodeWorks(modules)) missing.push(`node ${nodeMajor}`);
@@ -50,11 +50,13 @@ export function lockStamp(lockText) {
   return `${hash} ${process.platform}-${process.arch}\n`;
 }
 
-/** Whether node_modules holds what the lock names. */
+/** Whether node_modules holds what the lock names: by our stamp, or fresh from an `npm ci` that somebody ran. */
 export function isInstalled(folder) {
+  const lockFile = join(folder, "package-lock.json");
   const stampFile = join(folder, "node_modules", ".skywave-lock");
-  if (!existsSync(stampFile)) return false;
-  return readFileSync(stampFile, "utf8") === lockStamp(readFileSync(join(folder, "package-lock.json")));
+  if (existsSync(stampFile)) return readFileSync(stampFile, "utf8") === lockStamp(readFileSync(lockFile));
+  const installedFile = join(folder, "node_modules", ".package-lock.json");
+  return existsSync(installedFile) && statSync(installedFile).mtimeMs >= statSync(lockFile).mtimeMs;
 }
 
 /** How to call npm: by the file that runs us when npm does, otherwise from PATH. */
@@ -108,8 +110,8 @@ export function resolveProgram(folder, name) {
 function main([name, ...args]) {
   if (name === undefined) fail("usage: node local/bootstrap.mjs <script.ts | bin> [arguments…]");
   const modules = join(root, "node_modules");
-  if (!isInstalled(root)) {
-    install();
+  if (!isInstalled(root)) install();
+  if (!existsSync(join(modules, ".skywave-lock"))) {
     const missing = missingPrograms(modules);
     if (missing.length > 0) fail(scriptsAreOff(missing));
     writeFileSync(join(modules, ".skywave-lock"), lockStamp(readFileSync(join(root, "package-lock.json"))));

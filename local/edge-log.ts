@@ -1,3 +1,4 @@
+import { stripVTControlCharacters } from "node:util";
 import { Log, LogLevel } from "miniflare";
 import { type LogLine, level } from "./log.ts";
 
@@ -15,13 +16,13 @@ export class EdgeLog extends Log {
   override logWithLevel(miniflareLevel: LogLevel, message: string): void {
     if (miniflareLevel > this.level || miniflareLevel === LogLevel.NONE) return;
     const lineLevel = miniflareLevel === LogLevel.ERROR ? level.error : level.warn;
-    writeLine({ level: lineLevel, msg: withoutColours(message) });
+    writeLine({ level: lineLevel, msg: stripVTControlCharacters(message) });
   }
 }
 
 /** A line of the runtime: what the worker logged, or the runtime's own words. */
 export function writeRuntimeLine(entry: { readonly level: string; readonly message: string }): void {
-  const message = withoutColours(entry.message);
+  const message = stripVTControlCharacters(entry.message);
   const line = ownLine(message);
   if (line !== undefined) writeLine(line);
   else writeLine({ level: runtimeLevel(entry.level, message), msg: message });
@@ -44,6 +45,3 @@ function runtimeLevel(name: string, message: string): number {
   if (name === "error") return level.error;
   return name === "warn" ? level.warn : name === "debug" ? level.debug : level.info;
 }
-
-// biome-ignore lint/suspicious/noControlCharactersInRegex: escape sequences begin with one.
-const withoutColours = (text: string): string => text.replace(/\u001b\[[\d;]*m/g, "");

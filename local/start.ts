@@ -60,11 +60,18 @@ async function portProblems(settings: StackSettings): Promise<string[]> {
 
 /** The settings as flags, so that a process started again later gets the same ones wherever it runs. */
 function childFlags(settings: StackSettings): string[] {
-  return [
-    ...(settings.stationFile === undefined ? [] : ["--config", settings.stationFile]),
-    ...["--data", settings.dataDir, "--host", settings.host],
-    ...["--edge-port", String(settings.edgePort), "--ingest-port", String(settings.ingest.port)],
+  const { stationFile, dataDir, host, edgePort, ingest } = settings;
+  const flags = [
+    "--data",
+    dataDir,
+    "--host",
+    host,
+    "--edge-port",
+    `${edgePort}`,
+    "--ingest-port",
+    `${ingest.port}`,
   ];
+  return stationFile === undefined ? flags : ["--config", stationFile, ...flags];
 }
 
 function refuse(problems: readonly string[]): never {

@@ -1,0 +1,29 @@
+import { execFileSync } from "node:child_process";
+
+export interface ProcessInfo {
+  readonly pid: number;
+  readonly parent: number;
+  readonly command: string;
+}
+
+/** Every process of this machine that is not a zombie. */
+export function processes(): ProcessInfo[] {
+  const table = execFileSync("ps", ["-A", "-ww", "-o", "pid=,ppid=,stat=,args="], { encoding: "utf8" });
+  return table.split("\n").flatMap((line) => {
+    const [, pid, parent, state, command] = /^\s*(\d+)\s+(\d+)\s+(\S+)\s+(.*)$/.exec(line) ?? [];
+    if (command === undefined || state?.startsWith("Z") === true) return [];
+    return [{ pid: Number(pid), parent: Number(parent), command }];
+  });
+}
+
+/** The process `pid` and everything below it. */
+export function processTree(pid: number): ProcessInfo[] {
+  const all = processes();
+  const below = (parent: number): ProcessInfo[] =>
+    all.filter((each) => each.parent === parent).flatMap((each) => [each, ...below(each.pid)]);
+  return [...all.filter((each) => each.pid === pid), ...below(pid)];
+}
+
+export function isAlive(pid: number): boolean {
+  return processes().some((each) => each.pid === pid);
+}
