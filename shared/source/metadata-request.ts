@@ -2,7 +2,7 @@ import { percentDecode } from "./percent.ts";
 import { decodeLatin1, decodeText, encodeLatin1, truncate, withoutControls } from "./text.ts";
 
 /** A new title for a mount. `text` may be empty, which clears the title; `sanitiseTitle` makes it fit to be stored. */
-export interface TitleUpdate {
+interface TitleUpdate {
   readonly text: string;
   /** StreamUrl. */
   readonly url?: string;

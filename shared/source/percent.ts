@@ -1,7 +1,7 @@
 const percent = 0x25;
 
 /** Value of an ASCII hexadecimal digit, or -1. */
-export function hexDigit(byte: number | undefined): number {
+function hexDigit(byte: number | undefined): number {
   if (byte === undefined) return -1;
   if (byte >= 0x30 && byte <= 0x39) return byte - 0x30;
   const lower = byte | 0x20;
