@@ -63,6 +63,11 @@ export class Ingest {
     });
   }
 
+  /** Sockets open on all ports. */
+  get connections(): number {
+    return this.#servers.connections;
+  }
+
   /** Begins to take connections. Throws ConfigError when a port cannot be used. */
   async start(): Promise<Ports> {
     const ports = await this.#servers.listen();

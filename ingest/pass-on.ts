@@ -84,7 +84,6 @@ export function passOn(request: PassOnRequest, options: PassOnOptions): void {
   socket.setTimeout(idleMs, () => socket.destroy());
   let replying = false;
   upstream.on("error", (error) => {
-    // Ending it in order would make a cut answer look whole.
     if (replying) socket.destroy();
     if (answered || socket.destroyed) return;
     options.log.warn({ reason: reasonOf(error) }, "the edge did not answer a request");

@@ -49,6 +49,11 @@ export class RunningIngest {
     this.ports = await ingest.start();
   }
 
+  /** Sockets that the ingest has open. */
+  get connections(): number {
+    return this.#ingest?.connections ?? 0;
+  }
+
   stop(): Promise<number> {
     return this.#ingest?.stop() ?? Promise.resolve(0);
   }

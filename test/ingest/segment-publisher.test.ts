@@ -14,7 +14,10 @@ const edge = new FakeEdge();
 const mount = mountPath("/live.mp3");
 const logLines: string[] = [];
 const events: string[] = [];
-const publication = { announced: () => void events.push("announced"), fenced: () => void events.push("fenced") };
+const publication = {
+  announced: () => void events.push("announced"),
+  fenced: () => void events.push("fenced"),
+};
 
 beforeEach(async () => {
   await edge.open();

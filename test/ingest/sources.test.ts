@@ -1,12 +1,5 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
-import {
-  basic,
-  eventually,
-  frames,
-  RunningIngest,
-  sourceHead,
-  sourcePassword,
-} from "./running-ingest.ts";
+import { basic, eventually, frames, RunningIngest, sourceHead, sourcePassword } from "./running-ingest.ts";
 
 let running: RunningIngest;
 beforeEach(async () => {
@@ -108,8 +101,14 @@ test("libshout's challenge without a password gets 401 at once, to be closed", a
 test.each([
   ["a wrong password", basic("source", "nope"), "/m", "401", "You need to authenticate\r\n"],
   ["the admin's login", basic("admin", "admin-pw"), "/m", "401", "You need to authenticate\r\n"],
-  ["the station's password on a mount with its own", login, "/own.mp3", "401", "You need to authenticate\r\n"],
-  ["a mount without a slash", login, "m", "400", 'mount name must begin with &quot;/&quot;'],
+  [
+    "the station's password on a mount with its own",
+    login,
+    "/own.mp3",
+    "401",
+    "You need to authenticate\r\n",
+  ],
+  ["a mount without a slash", login, "m", "400", "mount name must begin with &quot;/&quot;"],
   ["a mount with ..", login, "/a/../b", "400", "mount name has &quot;..&quot; as a folder"],
   ["a mount with an encoded slash", login, "/a%2Fb", "400", "mount name has an encoded slash"],
   ["a mount of 300 characters", login, `/${"a".repeat(300)}`, "400", "mount name has 301 bytes"],
