@@ -81,7 +81,7 @@ function install() {
   fail(`npm ci did not succeed${result.error ? `: ${result.error.message}` : ""}; nothing was started`);
 }
 
-export const scriptsAreOff = (missing) =>
+const scriptsAreOff = (missing) =>
   `${missing.join(", ")} could not be set up. That happens when npm's install scripts are switched off
 (check: npm config get ignore-scripts). To install with them, once:
 

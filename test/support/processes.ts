@@ -7,7 +7,7 @@ export interface ProcessInfo {
 }
 
 /** Every process of this machine that is not a zombie. */
-export function processes(): ProcessInfo[] {
+function processes(): ProcessInfo[] {
   const table = execFileSync("ps", ["-A", "-ww", "-o", "pid=,ppid=,stat=,args="], { encoding: "utf8" });
   return table.split("\n").flatMap((line) => {
     const [, pid, parent, state, command] = /^\s*(\d+)\s+(\d+)\s+(\S+)\s+(.*)$/.exec(line) ?? [];
