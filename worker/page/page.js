@@ -38,6 +38,11 @@ function show(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
+/** @param {Element} control @param {string} name */
+function label(control, name) {
+  if (control.ariaLabel !== name) control.ariaLabel = name;
+}
+
 /** @param {string} id */
 const byId = (id) => find(document, `#${id}`, HTMLElement);
 /** @param {string} id @param {string} text */
@@ -89,7 +94,7 @@ function formatOf(fields) {
   const parts = [type === "audio/mpeg" ? "MP3" : type];
   if (bitrate) parts.push(`${bitrate} kb/s`);
   if (rate > 0) parts.push(`${rate / 1000} kHz`);
-  return parts.join(" ");
+  return parts.join(", ");
 }
 
 /** @param {number} sinceMs */
@@ -248,15 +253,17 @@ class Card {
       state: part(".state"),
       volume: find(root, ".volume input", HTMLInputElement),
       url: find(root, ".url", HTMLInputElement),
+      copy: part(".copy"),
+      playlists: ["m3u", "pls", "xspf"].map((kind) => {
+        const link = find(root, `.${kind}`, HTMLAnchorElement);
+        link.href = `${mount.path}.${kind}`;
+        return link;
+      }),
     };
-    for (const kind of ["m3u", "pls", "xspf"]) {
-      find(root, `.${kind}`, HTMLAnchorElement).href = `${mount.path}.${kind}`;
-    }
-    const { play, volume, url } = this.#parts;
+    const { play, volume, url, copy } = this.#parts;
     play.addEventListener("click", () => player.toggle(this));
     volume.addEventListener("input", () => player.setVolume(volume.valueAsNumber));
     url.addEventListener("focus", () => url.select());
-    const copy = part(".copy");
     copy.addEventListener("click", () => void copyFrom(url, copy));
   }
 
@@ -281,6 +288,7 @@ class Card {
 
   /** The source has gone while the stream plays on. */
   showOffAir() {
+    show(this.#parts.listeners, "");
     show(this.#parts.since, "off air");
   }
 
@@ -301,9 +309,14 @@ class Card {
     return this.element.dataset["state"];
   }
 
+  /** Names for those who hear the controls one by one, away from the card's heading. */
   #label() {
-    const label = `${this.#state === "idle" ? "Play" : "Stop"} ${this.#name}`;
-    if (this.#parts.play.ariaLabel !== label) this.#parts.play.ariaLabel = label;
+    const { play, volume, url, copy, playlists } = this.#parts;
+    label(play, `${this.#state === "idle" ? "Play" : "Stop"} ${this.#name}`);
+    label(volume, `Volume of ${this.#name}`);
+    label(url, `Address of ${this.#name}`);
+    label(copy, `Copy the address of ${this.#name}`);
+    for (const link of playlists) label(link, `${link.textContent} playlist of ${this.#name}`);
   }
 }
 
@@ -344,6 +357,8 @@ function showMounts(mounts) {
     if (onAir.has(path)) continue;
     if (player.card === card) card.showOffAir();
     else {
+      // Whoever stood on it with the keyboard stays in the list's place.
+      if (card.element.contains(document.activeElement)) byId("on-air").focus();
       card.element.remove();
       cards.delete(path);
     }
