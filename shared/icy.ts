@@ -224,8 +224,8 @@ export function parseMetadataBlock(text: Uint8Array): IcyTitle | null {
 
 /** A block cut short has no end: its last value runs to where the text stops. */
 function fieldOf(fields: string, opening: string): string | null {
-  const at = fields.startsWith(opening) ? 0 : fields.indexOf(`;${opening}`) + 1;
-  if (at === 0 && !fields.startsWith(opening)) return null;
+  const at = `;${fields}`.indexOf(`;${opening}`);
+  if (at < 0) return null;
   const rest = fields.slice(at + opening.length);
   const end = rest.search(/';(?:$|[A-Za-z][\w-]*=')/);
   return end < 0 ? rest.replace(/';?$/, "") : rest.slice(0, end);
