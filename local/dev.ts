@@ -32,7 +32,7 @@ function developmentConfig(toml: string, { ingest, edge }: StackSettings): strin
         ...bucket,
         local_dev: { experimental_s3_credentials: { accessKeyId, secretAccessKey } },
       })),
-      vars: { INGEST_TOKEN: ingest.ingestToken, STATION: JSON.stringify(edge) },
+      vars: { STATION: JSON.stringify(edge) },
     },
     null,
     2,
@@ -57,6 +57,10 @@ writeFileSync(configFile, developmentConfig(readFileSync(join(root, "wrangler.to
   mode: 0o600,
 });
 
+// wrangler prints variables of its configuration when it starts, those of such a file it hides.
+const secretsFile = join(settings.dataDir, "dev.env");
+writeFileSync(secretsFile, `INGEST_TOKEN=${settings.ingest.ingestToken}\n`, { mode: 0o600 });
+
 const wrangler = join(
   dirname(createRequire(import.meta.url).resolve("wrangler/package.json")),
   "bin",
@@ -65,8 +69,22 @@ const wrangler = join(
 const where = ["--ip", settings.host, "--port", String(settings.edgePort)];
 const child = spawn(
   process.execPath,
-  [wrangler, "dev", "--config", configFile, ...where, "--persist-to", join(settings.dataDir, "edge")],
-  { cwd: root, stdio: "inherit", env: { WRANGLER_SEND_METRICS: "false", ...process.env } },
+  [
+    wrangler,
+    "dev",
+    "--config",
+    configFile,
+    "--env-file",
+    secretsFile,
+    ...where,
+    "--persist-to",
+    join(settings.dataDir, "edge"),
+  ],
+  {
+    cwd: root,
+    stdio: "inherit",
+    env: { WRANGLER_SEND_METRICS: "false", CLOUDFLARE_CF_FETCH_ENABLED: "false", ...process.env },
+  },
 );
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => child.kill(signal));
 child.once("exit", (code) => process.exit(code ?? 1));
