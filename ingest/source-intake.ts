@@ -51,7 +51,7 @@ export class SourceIntake {
 
   /** Puts the source on air, or says why not. The session's audio is `stream`'s to bring. */
   async admit({ mount, info }: Admission, socket: Socket): Promise<SourceSession | IntakeRefusal> {
-    const { mounts, edge, ingestId, codec, segmentMs } = this.#options;
+    const { mounts, edge, codec, segmentMs } = this.#options;
     const log = this.#options.log.child({ mount, source: info.ip, protocol: info.protocol });
     const reservation = mounts.reserve(mount);
     if (typeof reservation === "string") return reservation;
@@ -120,7 +120,7 @@ export class SourceIntake {
       try {
         let delayMs = 0;
         for (const part of body.push(chunk)) delayMs = session.push(part);
-        if (body.done) return end("the source sent all it had announced");
+        if (body.done) return end("the source ended its body");
         if (delayMs > 0) hold(delayMs);
       } catch (error) {
         if (error instanceof NoAudioError || error instanceof ProtocolError) return end(error.message);

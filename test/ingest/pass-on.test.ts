@@ -130,6 +130,7 @@ test("a client that leaves ends its request at the edge", async () => {
   await client.until(/x$/);
   client.socket.destroy();
   await eventually(() => closed);
+  expect(client.received).toMatch(/^HTTP\/1\.0 200 OK\r\n/);
 });
 
 test("a client that does not read slows the edge down instead of filling our memory", async () => {
