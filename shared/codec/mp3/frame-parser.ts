@@ -13,7 +13,7 @@ import { isInfoFrame } from "./info-frame.ts";
 import { ARENA_BYTES } from "./limits.ts";
 import { findLock, type Lock, lockedFrameSize, sameRun } from "./lock.ts";
 import { Reservoir } from "./reservoir.ts";
-import { tagSize, tagSizeAtBoundary } from "./tags.ts";
+import { APE_FIRST_BYTE, ID3V2_FIRST_BYTE, tagSize, tagSizeAtBoundary } from "./tags.ts";
 
 /** The contract's counts, and one more, so that every byte is accounted for. */
 export interface Mp3ParserCounts extends FrameParserCounts {
@@ -143,10 +143,12 @@ export class Mp3FrameParser implements FrameParser {
     const bytes = this.#arena;
     const end = this.#end;
     const known = { bytes, end, final };
+    const boundary = this.#atBoundary ? this.#start : -1;
     for (let at = this.#start; at < end; at++) {
-      if (bytes[at] !== SYNC_BYTE) {
-        const boundary = this.#atBoundary && at === this.#start;
-        const tag = boundary ? tagSizeAtBoundary(bytes, at, end, final) : tagSize(bytes, at, end, final);
+      const byte = bytes[at];
+      if (byte !== SYNC_BYTE) {
+        if (byte !== ID3V2_FIRST_BYTE && byte !== APE_FIRST_BYTE && at !== boundary) continue;
+        const tag = (at === boundary ? tagSizeAtBoundary : tagSize)(bytes, at, end, final);
         if (tag === 0) continue;
         this.#discard(at - this.#start);
         if (tag === "wait") return false;

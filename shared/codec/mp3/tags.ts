@@ -13,13 +13,17 @@ const ID3V2_MAGIC = ASCII.encode("ID3");
 const ID3V1_MAGIC = ASCII.encode("TAG");
 const APE_MAGIC = ASCII.encode("APETAGEX");
 
+/** What the tags that `tagSize` knows begin with: a search passes every other byte by. */
+export const ID3V2_FIRST_BYTE = 0x49;
+export const APE_FIRST_BYTE = 0x41;
+
 /**
  * Tags whose beginning is unlikely enough to be believed anywhere, also amid garbage: ID3v2 and APE. `end` bounds the
  * bytes known so far; with `final` nothing more will come and "wait" is never the answer.
  */
 export function tagSize(bytes: Uint8Array, at: number, end: number, final: boolean): TagSize {
-  if (bytes[at] === ID3V2_MAGIC[0]) return id3v2Size(bytes, at, end, final);
-  if (bytes[at] === APE_MAGIC[0]) return apeSize(bytes, at, end, final);
+  if (bytes[at] === ID3V2_FIRST_BYTE) return id3v2Size(bytes, at, end, final);
+  if (bytes[at] === APE_FIRST_BYTE) return apeSize(bytes, at, end, final);
   return 0;
 }
 

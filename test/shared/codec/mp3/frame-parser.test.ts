@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { Mp3FrameParser } from "../../../../shared/codec/mp3/frame-parser.ts";
 import {

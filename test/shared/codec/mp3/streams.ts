@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import type { Frame } from "../../../../shared/codec/codec.ts";
 import { Mp3FrameParser, type Mp3ParserCounts } from "../../../../shared/codec/mp3/frame-parser.ts";
+import { ProtocolError } from "../../../../shared/protocol-error.ts";
 
 /** Fixtures of the repository with what encoders and ffprobe say of them: frames of audio, without the Info frame. */
 export const FIXTURES = [
@@ -85,4 +86,14 @@ export function id3v2(size: number, fill = 0, version = 4, flags = 0): Uint8Arra
     size & 127,
   ]);
   return tag;
+}
+
+/** What `decode` returns, or null when it throws ProtocolError; anything else that it throws is thrown on. */
+export function valueOrProtocolError<T>(decode: () => T): T | null {
+  try {
+    return decode();
+  } catch (error) {
+    if (error instanceof ProtocolError) return null;
+    throw error;
+  }
 }

@@ -1,0 +1,75 @@
+import { spawnSync } from "node:child_process";
+import { MPEGDecoder } from "mpg123-decoder";
+import type { TestContext } from "vitest";
+
+/** PCM of every channel and what the decoder had to say. */
+export interface Decoded {
+  readonly channels: readonly Float32Array[];
+  readonly samples: number;
+  readonly sampleRate: number;
+  /** Complaints, one each; empty when the decoder found nothing wrong. */
+  readonly complaints: readonly string[];
+}
+
+export type Decode = (bytes: Uint8Array) => Promise<Decoded>;
+
+/** mpg123 compiled to WebAssembly: Layers I to III, but not free format. Gapless trimming is off: all samples count. */
+export async function openMpg123Wasm(): Promise<Decode> {
+  const decoder = new MPEGDecoder({ enableGapless: false });
+  await decoder.ready;
+  return async (bytes) => {
+    await decoder.reset();
+    const { channelData, samplesDecoded, sampleRate, errors } = decoder.decode(bytes);
+    return {
+      channels: channelData,
+      samples: samplesDecoded,
+      sampleRate,
+      complaints: errors.map((error) => error.message),
+    };
+  };
+}
+
+/** The mpg123 program of the system. */
+export const decodeWithMpg123: Decode = (bytes) => {
+  const args = ["-q", "--no-gapless", "--stereo", "-e", "f32", "-s", "-"];
+  const { stdout, stderr } = spawnSync("mpg123", args, { input: bytes, maxBuffer: 1 << 28 });
+  const pcm = new Float32Array(stdout.buffer.slice(stdout.byteOffset, stdout.byteOffset + stdout.length));
+  const samples = pcm.length / 2;
+  return Promise.resolve({
+    channels: [0, 1].map((channel) =>
+      Float32Array.from({ length: samples }, (_, i) => pcm[i * 2 + channel] ?? 0),
+    ),
+    samples,
+    sampleRate: 0,
+    complaints: lines(stderr),
+  });
+};
+
+/** What ffmpeg and mpg123 complain about when they decode `bytes` from a pipe. */
+export function complaintsOfPrograms(bytes: Uint8Array): string[] {
+  const complaints = (command: string, args: readonly string[]): string[] => {
+    const { status, stderr, error } = spawnSync(command, args, { input: bytes, maxBuffer: 1 << 28 });
+    if (error) throw error;
+    return [...lines(stderr), ...(status === 0 ? [] : [`exit status ${status}`])].map(
+      (line) => `${command}: ${line}`,
+    );
+  };
+  return [
+    ...complaints("ffmpeg", ["-v", "warning", "-f", "mp3", "-i", "-", "-f", "null", "-"]),
+    ...complaints("mpg123", ["-q", "-t", "-"]),
+  ];
+}
+
+/** Skips the test, naming the program that it needs and the machine lacks. */
+export function needPrograms(context: TestContext, ...programs: readonly string[]): void {
+  for (const program of programs) {
+    const { error } = spawnSync(program, [program === "mpg123" ? "--version" : "-version"]);
+    context.skip(error !== undefined, `${program} is not installed`);
+  }
+}
+
+const lines = (output: Buffer): string[] =>
+  output
+    .toString()
+    .split("\n")
+    .filter((line) => line.trim() !== "");
