@@ -140,6 +140,13 @@ function run(command, args, binFolder) {
       child.kill(signal);
     });
   }
+  // npm runs us through a shell that a signal to npm ends without telling us: to lose one's parent is to be told.
+  const parent = process.ppid;
+  const orphaned = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(orphaned);
+    child.kill("SIGTERM");
+  }, 200);
   child.on("error", (error) => fail(error.message));
   child.on("exit", (code, signal) => {
     if (signal === null) process.exit(code ?? 1);

@@ -25,7 +25,6 @@ async function openEdge(settings: StackSettings, storagePort: number): Promise<M
     textGlobs: config.rules.filter((rule) => rule.type === "Text").flatMap((rule) => rule.globs),
   });
   const { accessKeyId, secretAccessKey } = settings.ingest.storage;
-  const state = join(settings.dataDir, "edge", "v3");
   return new Miniflare(
     convertV4MiniflareOptions({
       name: config.name,
@@ -41,14 +40,15 @@ async function openEdge(settings: StackSettings, storagePort: number): Promise<M
           { className: class_name, useSQLite: sqliteClasses.includes(class_name) },
         ]),
       ),
-      durableObjectsPersist: join(state, "do"),
       r2Buckets: Object.fromEntries(
         config.r2_buckets.map(({ binding, bucket_name }) => [
           binding,
           { id: bucket_name, s3Credentials: { accessKeyId, secretAccessKey } },
         ]),
       ),
-      r2Persist: join(state, "r2"),
+      // Where `wrangler dev --persist-to <data>/edge` keeps them too. The options per kind that older releases of
+      // miniflare had are accepted and ignored.
+      resourcePersistencePath: join(settings.dataDir, "edge", "v3"),
       host: "127.0.0.1",
       port: storagePort,
       unsafeDirectSockets: [{ host: settings.host, port: settings.edgePort }],

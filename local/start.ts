@@ -115,17 +115,18 @@ async function stop(exitCode: number): Promise<never> {
   const closed = await edge.stop(edgeStopMs);
   if (!flushed) say(level.error, "ingest had to be killed, its open segments are lost");
   if (!closed) say(level.warn, "edge had to be killed");
+  say(level.info, "stopped");
   process.exit(flushed && closed ? exitCode : 1);
 }
 
 let interruptedAt: number | undefined;
-function interrupt(): void {
+function interrupt(signal: NodeJS.Signals): void {
   const now = performance.now();
   if (interruptedAt === undefined) {
     interruptedAt = now;
     say(level.info, "stopping: flushing what is open; interrupt again to stop at once");
     void stop(0);
-  } else if (now - interruptedAt > sameInterruptMs) {
+  } else if (signal === "SIGINT" && now - interruptedAt > sameInterruptMs) {
     ingest.kill();
     edge.kill();
     process.exit(1);

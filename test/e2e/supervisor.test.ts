@@ -4,6 +4,7 @@ import { createServer } from "node:net";
 import { networkInterfaces, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
+import { claimReplySchema, ingestApiPrefix } from "../../shared/edge-api.ts";
 import { freePorts } from "../support/free-port.ts";
 import { processTree } from "../support/processes.ts";
 import { type Stack, type StackPart, startStack, waitUntilGone } from "../support/stack.ts";
@@ -71,15 +72,17 @@ describe("the local stack", () => {
     await expect(waitUntilGone(pids)).resolves.toBeUndefined();
   });
 
-  it("starts again on the same folder after it was killed", async () => {
+  it("goes on where it was on the same folder, after it was killed", async () => {
     const dataDir = mkdtempSync(join(tmpdir(), "skywave-"));
     try {
       const first = await start({ dataDir });
+      expect(await claimedEpoch(first)).toBe(1);
       const pids = processTree(first.pid).map(({ pid }) => pid);
       await first.end("SIGKILL");
       await waitUntilGone(pids);
       const second = await start({ dataDir, edgePort: first.edgePort, ingestPort: first.ingestPort });
       expect(second.password).toBe(first.password);
+      expect(await claimedEpoch(second)).toBe(2);
     } finally {
       await Promise.all(open.splice(0).map((stack) => stack.stop()));
       rmSync(dataDir, { recursive: true, force: true });
@@ -125,6 +128,21 @@ describe("the local stack", () => {
     }
   });
 });
+
+/** Takes a mount as the ingest host would; the epoch it got. */
+async function claimedEpoch(stack: Stack): Promise<number> {
+  const response = await fetch(`${stack.edgeUrl}${ingestApiPrefix}/claim`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${stack.ingestToken}`, "content-type": "application/json" },
+    body: JSON.stringify({
+      mount: "/live.mp3",
+      ingest: "test",
+      source: { contentType: "audio/mpeg", ip: "127.0.0.1", protocol: "PUT" },
+    }),
+  });
+  expect(response.status).toBe(200);
+  return claimReplySchema.parse(await response.json()).epoch;
+}
 
 /** Runs a start that ends by itself. */
 async function runToEnd(
