@@ -37,8 +37,8 @@ export interface FrameHeader {
 
 export type Version = "mpeg1" | "mpeg2" | "mpeg2.5";
 export type Layer = 1 | 2 | 3;
-export type ChannelMode = "stereo" | "joint-stereo" | "dual-channel" | "mono";
-export type Emphasis = "none" | "50/15" | "ccitt-j17";
+type ChannelMode = "stereo" | "joint-stereo" | "dual-channel" | "mono";
+type Emphasis = "none" | "50/15" | "ccitt-j17";
 
 export const HEADER_BYTES = 4;
 export const CRC_BYTES = 2;
@@ -161,7 +161,7 @@ export function frameSize(header: FrameHeader): number {
 }
 
 /** Bytes of Layer III side information, which follow header and CRC (ISO 11172-3 2.4.1.7, ISO 13818-3 2.4.1.7). */
-export function sideInfoSize(header: Pick<FrameHeader, "version" | "channelMode">): number {
+function sideInfoSize(header: Pick<FrameHeader, "version" | "channelMode">): number {
   const mono = header.channelMode === "mono";
   if (header.version === "mpeg1") return mono ? 17 : 32;
   return mono ? 9 : 17;

@@ -3,7 +3,7 @@ import { MPEGDecoder } from "mpg123-decoder";
 import type { TestContext } from "vitest";
 
 /** PCM of every channel and what the decoder had to say. */
-export interface Decoded {
+interface Decoded {
   readonly channels: readonly Float32Array[];
   readonly samples: number;
   readonly sampleRate: number;

@@ -13,6 +13,8 @@ import { FRAME_SIZES, type FrameSizeRow } from "./frame-sizes.ts";
 import { ascii, concat, FIXTURES, fixtureFrames, noise } from "./streams.ts";
 
 const REPEATS = 4;
+/** The lowest, the highest and some between; with and without padding and CRC. */
+const BITRATE_CODES = [1, 2, 6, 9, 13, 14];
 const MODES = { stereo: 0, "joint stereo": 1, "dual channel": 2, mono: 3 };
 
 let decodeWasm: Decode;
@@ -51,9 +53,9 @@ const samplesOf = (row: FrameSizeRow): number => {
 
 describe("silence", () => {
   for (const row of FRAME_SIZES) {
-    it(`of ${row.version} layer ${row.layer} at ${row.sampleRate} Hz decodes to zeros at every bitrate and mode`, async () => {
+    it(`of ${row.version} layer ${row.layer} at ${row.sampleRate} Hz decodes to zeros from the lowest to the highest bitrate in every mode`, async () => {
       for (const mode of Object.values(MODES)) {
-        for (let bitrateCode = 1; bitrateCode <= 14; bitrateCode++) {
+        for (const bitrateCode of BITRATE_CODES) {
           const like = loudFrame(
             row,
             bitrateCode,
