@@ -8,7 +8,8 @@ import {
   ingestApiPrefix,
 } from "../shared/edge-api.ts";
 import type { Epoch } from "../shared/units.ts";
-import { claimTimeoutMs, edgeReplyBytes, edgeTimeoutMs } from "./limits.ts";
+import { exchange } from "./http-exchange.ts";
+import { claimTimeoutMs, edgeTimeoutMs, replyBytes } from "./limits.ts";
 import { reasonOf } from "./log.ts";
 
 /** The edge gave no answer that can be used: unreachable, too slow, failing, or it does not know our token. Worth another try. */
@@ -67,16 +68,16 @@ export class EdgeClient {
     signal: AbortSignal,
   ): Promise<{ status: number; body: unknown }> {
     try {
-      const response = await fetch(`${this.#base}/${call}`, {
+      const { status, body } = await exchange({
+        url: `${this.#base}/${call}`,
         method: "POST",
         headers: { Authorization: `Bearer ${this.#token}`, "Content-Type": "application/json" },
         body: JSON.stringify(argument),
-        redirect: "error",
         signal,
+        maxReplyBytes: replyBytes,
       });
-      return { status: response.status, body: parsedJson(await boundedText(response)) };
+      return { status, body: parsedJson(body) };
     } catch (error) {
-      if (error instanceof EdgeError) throw error;
       throw new EdgeError(`${call}: ${reasonOf(error)}`);
     }
   }
@@ -87,16 +88,6 @@ function unusable(call: string, status: number, body: unknown): EdgeError {
   return new EdgeError(
     `${call}: the edge answered ${status}${error.success ? ` (${error.data.message})` : ""}`,
   );
-}
-
-async function boundedText(response: Response): Promise<string> {
-  const decoder = new TextDecoder();
-  let text = "";
-  for await (const chunk of response.body ?? []) {
-    text += decoder.decode(chunk, { stream: true });
-    if (text.length > edgeReplyBytes) throw new EdgeError("the edge's answer is too long");
-  }
-  return text + decoder.decode();
 }
 
 function parsedJson(text: string): unknown {

@@ -1,5 +1,6 @@
 import type { MountPath } from "../shared/units.ts";
-import { healthCacheMs, healthProbeMs } from "./limits.ts";
+import { exchange } from "./http-exchange.ts";
+import { healthCacheMs, healthProbeMs, replyBytes } from "./limits.ts";
 import type { MountTable } from "./mount-table.ts";
 
 /** What `/health` says. */
@@ -72,9 +73,9 @@ export class Health {
 
 async function probe(url: string): Promise<boolean> {
   try {
-    const response = await fetch(url, { signal: AbortSignal.timeout(healthProbeMs) });
-    await response.body?.cancel();
-    return response.ok;
+    const signal = AbortSignal.timeout(healthProbeMs);
+    const { status } = await exchange({ url, method: "GET", headers: {}, signal, maxReplyBytes: replyBytes });
+    return status === 200;
   } catch {
     return false;
   }

@@ -62,8 +62,11 @@ export const edgeTimeoutMs = 5_000;
 /** A claim: short, because the source waits for its reply and some give up after 5 s (butt). */
 export const claimTimeoutMs = 4_000;
 
-/** Reply of the edge to a call: an epoch or an error. */
-export const edgeReplyBytes = 64 * kibi;
+/** Reply of the edge to a call (an epoch or an error), of storage to a PUT (nothing or an error in XML). */
+export const replyBytes = 64 * kibi;
+
+/** Idle connections to edge and storage that are kept: one for each of a dozen mounts that publish at once. */
+export const keptConnections = 16;
 
 /** First and longest wait before a PUT or call is tried again; doubled each time, half of it random. */
 export const retryFirstMs = 100;

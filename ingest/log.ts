@@ -19,10 +19,8 @@ export function openLog(level: string, destination?: DestinationStream): Log {
   return destination ? pino(options, destination) : pino(options);
 }
 
-/** What an error says, for a log line: fetch hides the reason in `cause`. */
+/** What an error says, for a log line; Node leaves the message empty when every address of a name refused. */
 export function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  const { cause } = error;
-  if (!(cause instanceof Error)) return error.message;
-  return `${error.message}: ${cause.message || ("code" in cause ? String(cause.code) : cause.name)}`;
+  return error.message || ("code" in error ? String(error.code) : error.name);
 }

@@ -1,5 +1,7 @@
-import { AwsClient } from "aws4fetch";
+import { AwsV4Signer } from "aws4fetch";
 import type { IngestSettings } from "../config/ingest-settings.ts";
+import { exchange, type HttpReply } from "./http-exchange.ts";
+import { replyBytes } from "./limits.ts";
 import { reasonOf } from "./log.ts";
 import type { SegmentStore } from "./segment-publisher.ts";
 
@@ -17,13 +19,12 @@ export class StoreError extends Error {
 
 /** The S3 API of R2, path style, region `auto`. Local storage and Cloudflare's answer alike. */
 export class S3SegmentStore implements SegmentStore {
-  readonly #client: AwsClient;
-  readonly #bucketUrl: string;
+  readonly #storage: IngestSettings["storage"];
+  /** Signing keys, derived once a day. */
+  readonly #signingKeys = new Map<string, ArrayBuffer>();
 
-  constructor({ bucketUrl, accessKeyId, secretAccessKey }: IngestSettings["storage"]) {
-    this.#bucketUrl = bucketUrl;
-    // Retrying is the publisher's: it knows the order and what may be dropped.
-    this.#client = new AwsClient({ accessKeyId, secretAccessKey, service: "s3", region: "auto", retries: 0 });
+  constructor(storage: IngestSettings["storage"]) {
+    this.#storage = storage;
   }
 
   async put(
@@ -35,20 +36,30 @@ export class S3SegmentStore implements SegmentStore {
     },
     signal: AbortSignal,
   ): Promise<"stored" | "exists"> {
-    const headers: Record<string, string> = { "Content-Type": object.contentType, "If-None-Match": "*" };
-    for (const [name, value] of Object.entries(object.metadata)) headers[`x-amz-meta-${name}`] = value;
-    let response: Response;
+    const { bucketUrl, accessKeyId, secretAccessKey } = this.#storage;
+    const url = `${bucketUrl}/${key}`;
+    const named: Record<string, string> = { "Content-Type": object.contentType, "If-None-Match": "*" };
+    for (const [name, value] of Object.entries(object.metadata)) named[`x-amz-meta-${name}`] = value;
+    let reply: HttpReply;
     try {
-      const body = object.body as Uint8Array<ArrayBuffer>;
-      const request = await this.#client.sign(`${this.#bucketUrl}/${key}`, { method: "PUT", headers, body });
-      response = await fetch(request, { signal });
+      const signer = new AwsV4Signer({
+        url,
+        method: "PUT",
+        headers: named,
+        service: "s3",
+        region: "auto",
+        accessKeyId,
+        secretAccessKey,
+        cache: this.#signingKeys,
+      });
+      const headers = Object.fromEntries((await signer.sign()).headers);
+      const { body } = object;
+      reply = await exchange({ url, method: "PUT", headers, body, signal, maxReplyBytes: replyBytes });
     } catch (error) {
       throw new StoreError(reasonOf(error));
     }
-    // Nothing in the body is of use, and an unread one would keep its connection.
-    await response.body?.cancel().catch(() => undefined);
-    if (response.ok) return "stored";
-    if (response.status === 412) return "exists";
-    throw new StoreError(`storage answered ${response.status}`, response.status);
+    if (reply.status === 200) return "stored";
+    if (reply.status === 412) return "exists";
+    throw new StoreError(`storage answered ${reply.status}`, reply.status);
   }
 }

@@ -21,7 +21,11 @@ export class FakeEdge {
   readonly announcements: Announcement[] = [];
   /** Status to answer instead of doing the thing; "hang" never answers. */
   putAnswer: number | "hang" | null = null;
+  /** How long a PUT takes, ms. */
+  putDelayMs = 0;
   apiAnswer: Partial<Record<Api, number | "hang">> = {};
+  /** Closes the connection of the next request without an answer, as a server does with one it held idle too long. */
+  dropNextRequest = false;
   onRequest: http.RequestListener = (_, response) => response.writeHead(404).end();
   readonly token = "ingest-token";
   readonly #server = http.createServer((request, response) => void this.#serve(request, response));
@@ -40,6 +44,11 @@ export class FakeEdge {
   }
 
   async #serve(request: http.IncomingMessage, response: http.ServerResponse): Promise<void> {
+    if (this.dropNextRequest) {
+      this.dropNextRequest = false;
+      request.socket.destroy();
+      return;
+    }
     const path = request.url ?? "";
     const key = /^\/bucket\/(.+)$/.exec(path)?.[1];
     if (key !== undefined) return this.#put(key, request, response);
@@ -56,6 +65,7 @@ export class FakeEdge {
     const body = await bodyOf(request);
     this.calls.push(`put ${key}`);
     if (this.putAnswer === "hang") return;
+    if (this.putDelayMs > 0) await new Promise((resolve) => setTimeout(resolve, this.putDelayMs));
     const signed = request.headers.authorization?.startsWith("AWS4-HMAC-SHA256 ") ?? false;
     if (!signed || request.headers["if-none-match"] !== "*") response.writeHead(400).end();
     else if (this.putAnswer !== null) response.writeHead(this.putAnswer).end("<Error/>");

@@ -108,6 +108,17 @@ test("storage that hangs is given up after the time for a put, and tried again",
   expect(edge.objects.has(key(0))).toBe(true);
 });
 
+test("a connection that storage closes between two segments costs no attempt", async () => {
+  const tested = publisher();
+  tested.push(segment(0), publication);
+  await tested.drained(10_000);
+  edge.dropNextRequest = true;
+  tested.push(segment(1), publication);
+  await tested.drained(10_000);
+  expect(edge.announcements).toHaveLength(2);
+  expect(logLines.join("")).not.toContain("cannot publish");
+});
+
 test("a key that is taken is our own put whose answer was lost: it is announced", async () => {
   edge.objects.set(key(0), { body: Buffer.alloc(0), metadata: {} });
   const tested = publisher();

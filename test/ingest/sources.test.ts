@@ -156,6 +156,23 @@ test("a second source on a mount gets 403 Mountpoint in use, and the mount is fr
   await again.until(/200 OK/);
 });
 
+test("a source that comes back at once: the last segments of the one before are heard before the new epoch", async () => {
+  const first = running.connect();
+  first.send(sourceHead("/m"));
+  await first.until(/200 OK/);
+  first.send(frames(50));
+  await eventually(() => running.edge.announcements.length === 2);
+  running.edge.putDelayMs = 100;
+  first.socket.end();
+  await eventually(() => running.logLines.some((line) => line.includes("source ended")));
+  const second = running.connect();
+  second.send(sourceHead("/m"));
+  await second.until(/200 OK/);
+  const { calls } = running.edge;
+  expect(calls.indexOf("announce 1/2")).toBeGreaterThan(0);
+  expect(calls.indexOf("announce 1/2")).toBeLessThan(calls.lastIndexOf("claim /m"));
+});
+
 test("a source elsewhere: the edge's 409 is 403 here; an edge that fails is 503, which is not final", async () => {
   running.edge.apiAnswer = { claim: 409 };
   expect(bodyOf(await running.exchange(sourceHead("/m")))).toBe("Mountpoint in use");
