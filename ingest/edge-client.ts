@@ -13,7 +13,7 @@ import { claimTimeoutMs, edgeTimeoutMs, replyBytes } from "./limits.ts";
 import { reasonOf } from "./log.ts";
 
 /** The edge gave no answer that can be used: unreachable, too slow, failing, or it does not know our token. Worth another try. */
-export class EdgeError extends Error {
+class EdgeError extends Error {
   override readonly name = "EdgeError";
 }
 

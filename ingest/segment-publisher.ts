@@ -25,7 +25,7 @@ export interface SegmentStore {
 }
 
 /** Whom segments are announced to. */
-export interface Announcer {
+interface Announcer {
   /** Safe to repeat. A rejection means that the announcement may or may not have been heard. */
   announce(announcement: Announcement, signal: AbortSignal): Promise<HoldResult>;
 }

@@ -76,7 +76,7 @@ export async function serveSource(
 }
 
 /** libshout gives up for good on a 403: what passes by itself is a 503. */
-export function refusalOf(reason: IntakeRefusal, now: Millis): Uint8Array {
+function refusalOf(reason: IntakeRefusal, now: Millis): Uint8Array {
   return reason === "edge-unavailable"
     ? errorReply(503, "the station cannot take a source right now, try again", now)
     : refusal(reason, now);

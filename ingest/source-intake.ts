@@ -13,7 +13,7 @@ import type { MountTable, Reservation } from "./mount-table.ts";
 import { type MountHolder, NoAudioError, SourceSession } from "./source-session.ts";
 
 /** Grants mounts. */
-export interface MountGranter extends MountHolder {
+interface MountGranter extends MountHolder {
   /** Takes the mount for this host, whose earlier claims it ends. Rejects when the edge gave no usable answer. */
   claim(claim: {
     readonly mount: MountPath;

@@ -1,13 +1,14 @@
 import * as http from "node:http";
-import type { AddressInfo } from "node:net";
-import type { Announcement, Claim, Hold } from "../../shared/edge-api.ts";
+import type { z } from "zod";
+import { announceSchema, claimSchema, holdSchema } from "../../shared/edge-api.ts";
 
 export interface StoredObject {
   readonly body: Buffer;
   readonly metadata: Readonly<Record<string, string>>;
 }
 
-type Api = "claim" | "announce" | "renew" | "release";
+const apis = ["claim", "announce", "renew", "release"] as const;
+type Api = (typeof apis)[number];
 
 /**
  * A real HTTP server in the place of storage and edge: takes signed PUTs under `/bucket/`, answers the ingest API, and
@@ -17,8 +18,8 @@ export class FakeEdge {
   readonly objects = new Map<string, StoredObject>();
   /** Every call in the order in which it came, as "put KEY", "claim /mount", "announce 1/0". */
   readonly calls: string[] = [];
-  readonly claims: Claim[] = [];
-  readonly announcements: Announcement[] = [];
+  readonly claims: z.infer<typeof claimSchema>[] = [];
+  readonly announcements: z.infer<typeof announceSchema>[] = [];
   /** Status to answer instead of doing the thing; "hang" never answers. */
   putAnswer: number | "hang" | null = null;
   /** How long a PUT takes, ms. */
@@ -34,7 +35,9 @@ export class FakeEdge {
 
   async open(): Promise<void> {
     await new Promise<void>((resolve) => this.#server.listen(0, "127.0.0.1", resolve));
-    this.url = `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+    const address = this.#server.address();
+    if (typeof address !== "object" || address === null) throw new Error("no port was bound");
+    this.url = `http://127.0.0.1:${address.port}`;
   }
 
   async close(): Promise<void> {
@@ -52,8 +55,8 @@ export class FakeEdge {
     const path = request.url ?? "";
     const key = /^\/bucket\/(.+)$/.exec(path)?.[1];
     if (key !== undefined) return this.#put(key, request, response);
-    const call = /^\/api\/ingest\/v1\/(claim|announce|renew|release)$/.exec(path)?.[1];
-    if (call !== undefined) return this.#api(call as Api, request, response);
+    const call = apis.find((name) => path === `/api/ingest/v1/${name}`);
+    if (call !== undefined) return this.#api(call, request, response);
     if (path === "/health" && request.headers["x-skywave-ingest"] === undefined) {
       response.end("{}");
       return;
@@ -94,17 +97,18 @@ export class FakeEdge {
       return;
     }
     if (call === "claim") {
-      this.claims.push(body as Claim);
-      this.calls.push(`claim ${(body as Claim).mount}`);
+      const claim = claimSchema.parse(body);
+      this.claims.push(claim);
+      this.calls.push(`claim ${claim.mount}`);
       this.#epoch++;
       response.end(JSON.stringify({ epoch: this.#epoch }));
       return;
     }
     if (call === "announce") {
-      const announcement = body as Announcement;
+      const announcement = announceSchema.parse(body);
       this.announcements.push(announcement);
       this.calls.push(`announce ${announcement.segment.epoch}/${announcement.segment.sequence}`);
-    } else this.calls.push(`${call} ${(body as Hold).mount}`);
+    } else this.calls.push(`${call} ${holdSchema.parse(body).mount}`);
     response.end("{}");
   }
 }

@@ -1,4 +1,6 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
+import type { z } from "zod";
+import type { announceSchema } from "../../shared/edge-api.ts";
 import { maxTitleBytes } from "../../shared/title.ts";
 import {
   adminPassword,
@@ -29,7 +31,9 @@ const done =
   '<?xml version="1.0"?>\n<iceresponse><message>Metadata update successful</message><return>1</return></iceresponse>\n';
 
 /** The titles announced once the source has gone. */
-async function titlesAtEnd(): Promise<unknown[]> {
+async function titlesAtEnd(): Promise<
+  (z.infer<typeof announceSchema>["segment"]["titles"][number] & { sequence: number })[]
+> {
   source.socket.end();
   await eventually(() => running.edge.calls.includes("release /a.mp3"));
   return running.edge.announcements.flatMap(({ segment }) =>
@@ -48,7 +52,7 @@ test("a title begins at the frame that comes next, and its segment's object says
   const titles = await titlesAtEnd();
   expect(titles).toHaveLength(1);
   expect(titles[0]).toMatchObject({ text: "It's me - B", sequence: 1 });
-  const atSample = (titles[0] as { atSample: number }).atSample;
+  const atSample = titles[0]?.atSample ?? 0;
   // Frames 20 to 29 are in the open segment, but for the few that wait for confirmation.
   expect(atSample % 1152).toBe(0);
   expect(atSample / 1152).toBeGreaterThanOrEqual(7);
@@ -94,7 +98,7 @@ test("a title of 10 kB with a quote, NUL, line breaks and emoji is one line that
   const song = encodeURIComponent(`a';b\0c\r\nd 🎶 ${"x".repeat(10_000)}`);
   expect(bodyOf(await get(`/admin/metadata?mount=/a.mp3&mode=updinfo&song=${song}`))).toBe(done);
   source.send(frames(30));
-  const [title] = (await titlesAtEnd()) as { text: string }[];
+  const [title] = await titlesAtEnd();
   expect(title?.text.startsWith("a';bc d 🎶 xxx")).toBe(true);
   expect(Buffer.byteLength(title?.text ?? "")).toBe(maxTitleBytes);
 });
