@@ -8,7 +8,6 @@ import { type AdminOptions, answerMetadata, readForm } from "./admin.ts";
 import { finish, peerAddress, readUntil } from "./client-socket.ts";
 import type { Health } from "./health.ts";
 import { headLimits } from "./limits.ts";
-import { reasonOf } from "./log.ts";
 import { LoginThrottle } from "./login-throttle.ts";
 import { type PassOnOptions, passOn } from "./pass-on.ts";
 import { serveShoutcast } from "./shoutcast-connection.ts";
@@ -65,10 +64,7 @@ export class Connections {
         this.#options.log.warn({ client: peerAddress(socket), reason: error.message }, "request refused");
         return this.#refuse(socket, malformed(error));
       }
-      this.#options.log.error(
-        { client: peerAddress(socket), reason: reasonOf(error), error },
-        "request failed",
-      );
+      this.#options.log.error({ client: peerAddress(socket), err: error }, "request failed");
       socket.destroy();
     }
   }

@@ -40,6 +40,9 @@ export const bytesWithoutFrame = 64 * kibi;
 /** How far ahead of real time a source may be: more is listeners' memory, less starves a burst. */
 export const maxAheadMs = 10_000;
 
+/** How much of a source's audio is taken between two looks at how far ahead it is: a second of the lowest bitrate in use, 16 kb/s. One read of a socket can bring half a minute of that. */
+export const feedBytes = 2 * kibi;
+
 /** Between two signs of life to the edge while no segment is announced: well under the mount's lease. */
 export const renewMs = 2_000;
 
@@ -65,8 +68,8 @@ export const claimTimeoutMs = 4_000;
 /** Reply of the edge to a call (an epoch or an error), of storage to a PUT (nothing or an error in XML). */
 export const replyBytes = 64 * kibi;
 
-/** Idle connections to edge and storage that are kept: one for each of a dozen mounts that publish at once. */
-export const keptConnections = 16;
+/** Idle connections to edge and storage that are kept for each: as many mounts may publish at the same moment. */
+export const keptConnections = 64;
 
 /** First and longest wait before a PUT or call is tried again; doubled each time, half of it random. */
 export const retryFirstMs = 100;

@@ -203,7 +203,7 @@ export class SegmentPublisher {
       this.#queue.length > 1 &&
       (this.#queue.length > this.#limits.queueSegments || this.#queuedBytes > this.#limits.queueBytes)
     ) {
-      this.#takeOldest();
+      this.#takeOldest()?.abort.abort();
       dropped++;
     }
     if (dropped === 0) return;
@@ -214,11 +214,10 @@ export class SegmentPublisher {
     );
   }
 
-  #takeOldest(): void {
+  #takeOldest(): Item | undefined {
     const item = this.#queue.shift();
-    if (!item) return;
-    this.#queuedBytes -= item.segment.bytes;
-    item.abort.abort();
+    if (item) this.#queuedBytes -= item.segment.bytes;
+    return item;
   }
 }
 

@@ -7,7 +7,7 @@ import type { SourceInfo } from "../shared/source/source-info.ts";
 import type { MountPath } from "../shared/units.ts";
 import { finish } from "./client-socket.ts";
 import type { ClaimResult } from "./edge-client.ts";
-import { handoverMs } from "./limits.ts";
+import { feedBytes, handoverMs } from "./limits.ts";
 import { type Log, reasonOf } from "./log.ts";
 import type { MountTable, Reservation } from "./mount-table.ts";
 import { type MountHolder, NoAudioError, SourceSession } from "./source-session.ts";
@@ -95,11 +95,15 @@ export class SourceIntake {
     const body = openBody(framing);
     let timer: NodeJS.Timeout | undefined;
     let ended = false;
+    /** Read from the socket, not yet given to the session: it is far enough ahead. */
+    let held: Uint8Array = new Uint8Array(0);
     const end = (reason: string) => {
       if (ended) return;
       ended = true;
-      clearTimeout(timer);
       socket.off("data", take);
+      // It was sent before the connection ended, so it is published, however far ahead.
+      feed();
+      clearTimeout(timer);
       void session.end(reason);
       finish(socket);
     };
@@ -110,22 +114,32 @@ export class SourceIntake {
     const hold = (delayMs: number) => {
       socket.pause();
       clearTimeout(timer);
-      timer = setTimeout(() => {
-        expectMore();
-        socket.resume();
-      }, delayMs);
+      timer = setTimeout(feed, delayMs);
     };
-    const take = (chunk: Uint8Array) => {
+    const feed = () => {
       expectMore();
       try {
-        let delayMs = 0;
-        for (const part of body.push(chunk)) delayMs = session.push(part);
-        if (body.done) return end("the source ended its body");
-        if (delayMs > 0) hold(delayMs);
+        while (held.length > 0) {
+          const piece = held.subarray(0, feedBytes);
+          held = held.subarray(piece.length);
+          let delayMs = 0;
+          for (const part of body.push(piece)) delayMs = session.push(part);
+          if (body.done) return giveUp("the source ended its body");
+          if (delayMs > 0 && !ended) return hold(delayMs);
+        }
+        if (!ended) socket.resume();
       } catch (error) {
-        if (error instanceof NoAudioError || error instanceof ProtocolError) return end(error.message);
+        if (error instanceof NoAudioError || error instanceof ProtocolError) return giveUp(error.message);
         throw error;
       }
+    };
+    const giveUp = (reason: string) => {
+      held = new Uint8Array(0);
+      end(reason);
+    };
+    const take = (chunk: Uint8Array) => {
+      held = chunk;
+      feed();
     };
     socket.on("end", () => end("the source closed its connection"));
     socket.on("close", () => end("the connection was lost"));
