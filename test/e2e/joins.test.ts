@@ -1,12 +1,15 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { mp3 } from "../../shared/codec/mp3/mp3.ts";
-import { requireClient, runClient } from "../support/clients.ts";
+import { requireClient } from "../support/clients.ts";
 import { FrameList } from "../support/frame-check.ts";
 import { listen } from "../support/listen.ts";
-import { decodePcm, largestDifference, type Pcm } from "../support/pcm.ts";
+import {
+  complaintsOfPrograms,
+  type Decoded,
+  largestDifference,
+  openMpg123Wasm,
+} from "../support/decoders.ts";
 import { seeded, testSeed } from "../support/seeded.ts";
 import { type Stack, startStack } from "../support/stack.ts";
 import { framesOf, type Streaming, streamMp3 } from "../support/stream-mp3.ts";
@@ -35,15 +38,14 @@ interface Joined {
 }
 
 const random = seeded(testSeed);
+const decode = await openMpg123Wasm();
 
 describe(`a listener that joins at a random moment (SKYWAVE_TEST_SEED=${testSeed})`, () => {
   let stack: Stack;
-  let folder: string;
   const sources: Streaming[] = [];
   const joined = new Map<string, Promise<Joined[]>>();
 
   beforeAll(async () => {
-    folder = mkdtempSync(join(tmpdir(), "skywave-joins-"));
     stack = await startStack();
     for (const { file } of formats) {
       const { ingestPort, password } = stack;
@@ -57,7 +59,6 @@ describe(`a listener that joins at a random moment (SKYWAVE_TEST_SEED=${testSeed
   afterAll(async () => {
     for (const source of sources) source.destroy();
     await stack.stop();
-    rmSync(folder, { recursive: true, force: true });
   });
 
   describe.each(formats)("$name", ({ file, exactFrom }) => {
@@ -66,7 +67,7 @@ describe(`a listener that joins at a random moment (SKYWAVE_TEST_SEED=${testSeed
       const unbroken = await decodeLoop(file);
       expect(all).toHaveLength(joinsEach);
       for (const { bytes, primers, first } of all ?? []) {
-        const pcm = await decodePcm(bytes);
+        const pcm = await decode(bytes);
         const { samples, count, decoded } = unbroken;
         const from = exactFrom * samples;
         const difference = largestDifference(
@@ -76,7 +77,7 @@ describe(`a listener that joins at a random moment (SKYWAVE_TEST_SEED=${testSeed
           (count + first) * samples + from,
           pcm.samples - primers * samples - from,
         );
-        expect(pcm.errors, `joined at frame ${first}`).toEqual([]);
+        expect(pcm.complaints, `joined at frame ${first}`).toEqual([]);
         expect(pcm.samples).toBeGreaterThanOrEqual(framesEach * samples);
         expect(difference, `joined at frame ${first} of ${file}`).toBeLessThanOrEqual(1);
       }
@@ -90,39 +91,79 @@ describe(`a listener that joins at a random moment (SKYWAVE_TEST_SEED=${testSeed
       expect(all.reduce((sum, { primers }) => sum + primers, 0)).toBeGreaterThan(0);
     });
 
-    it.for(["mpg123", "ffmpeg"])("makes %s warn of nothing", async (player, context) => {
-      requireClient(context, player);
-      for (const [index, { bytes, first }] of ((await joined.get(file)) ?? []).entries()) {
-        const saved = join(folder, `${file}-${index}.mp3`);
-        writeFileSync(saved, bytes);
-        const args =
-          player === "mpg123"
-            ? ["-t", "--no-gapless", saved]
-            : [
-                "-nostdin",
-                "-v",
-                "warning",
-                "-err_detect",
-                "crccheck+bitstream+buffer",
-                "-i",
-                saved,
-                "-f",
-                "null",
-                "-",
-              ];
-        const client = await runClient(player, args);
-        const complaints = client
-          .stderr()
-          .split("\n")
-          .filter((line) => /warn|error|illegal|resync|missing|overread|backstep|skip|invalid/i.test(line))
-          // ffmpeg's remark about any stream without a Xing frame, broken or not.
-          .filter((line) => !/Estimating duration from bitrate/.test(line));
-        expect(complaints, `joined at frame ${first}`).toEqual([]);
-        expect(await client.exited()).toBe(0);
+    it("makes ffmpeg and mpg123 complain of nothing", async (context) => {
+      requireClient(context, "ffmpeg", "mpg123");
+      for (const { bytes, first } of (await joined.get(file)) ?? []) {
+        expect(complaintsOfPrograms(bytes), `joined at frame ${first}`).toEqual([]);
       }
     });
   });
 });
+
+describe("a source that comes back while its listeners wait", () => {
+  let stack: Stack;
+  beforeAll(async () => {
+    stack = await startStack();
+  });
+  afterAll(async () => {
+    await stack.stop();
+  });
+
+  it.for(["cbr128-joint44.mp3", "vbr-v2.mp3"])(
+    "is spliced into the same connection: %s",
+    async (file, context) => {
+      requireClient(context, "mpg123", "ffmpeg");
+      const { password, ingestPort, edgeUrl } = stack;
+      const path = join(fixtures, file);
+      const list = new FrameList(framesOf(path));
+      const before = await streamMp3(ingestPort, `/${file}`, path, { password });
+      await waitFor("the mount", async () => (await fetch(`${edgeUrl}/${file}`, { method: "HEAD" })).ok);
+      const listening = await listen(`${edgeUrl}/${file}`);
+      await waitFor("some audio", () => mp3.indexFrames(listening.bytes()).length > framesEach, 20_000);
+      await before.stop();
+      const sentBefore = before.sent.length;
+      const after = await streamMp3(ingestPort, `/${file}`, path, { password });
+      const framesNow = () => framesIn(new Uint8Array(listening.bytes()), list);
+      await waitFor(
+        "audio of the second connection",
+        () => jumpIn(framesNow()) >= 0 && framesNow().length > jumpIn(framesNow()) + framesEach,
+        20_000,
+      );
+      listening.close();
+      after.destroy();
+
+      const indices = framesNow();
+      const jump = jumpIn(indices);
+      const [first = -1] = indices.filter((index) => index >= 0);
+      // Everything the first connection sent after the join, then everything of the second.
+      const expected = [
+        ...Array.from({ length: sentBefore - first }, (_, at) => first + at),
+        ...Array.from({ length: indices.length - jump }, (_, at) => at),
+      ];
+      expect(indices.filter((index) => index >= 0)).toEqual(expected);
+
+      const bytes = new Uint8Array(listening.bytes());
+      const end = mp3.indexFrames(bytes).at(-1);
+      const whole = bytes.slice(0, (end?.offset ?? 0) + (end?.size ?? 0));
+      const { samples, decoded } = await decodeLoop(file);
+      const pcm = await decode(whole);
+      const spliced = (jump + 1) * samples;
+      expect(pcm.complaints).toEqual([]);
+      expect(largestDifference(pcm, spliced, decoded, samples, pcm.samples - spliced)).toBeLessThanOrEqual(1);
+      expect(complaintsOfPrograms(whole)).toEqual([]);
+    },
+  );
+});
+
+/** Index in the source's file of each frame; -1 for a primer. */
+function framesIn(bytes: Uint8Array, list: FrameList): number[] {
+  return mp3
+    .indexFrames(bytes)
+    .map(({ offset, size }) => list.indexOf(bytes.subarray(offset, offset + size)));
+}
+
+/** Where the file begins again, in frames; -1 while it has not. */
+const jumpIn = (indices: readonly number[]): number => indices.indexOf(0, 1);
 
 /** Listeners one after another at random moments, each with a random burst. */
 async function joinOften(stack: Stack, file: string): Promise<Joined[]> {
@@ -147,7 +188,7 @@ async function joinOnce(url: string, list: FrameList): Promise<Joined> {
   listening.close();
   const bytes = new Uint8Array(listening.bytes());
   const frames = mp3.indexFrames(bytes);
-  const indices = frames.map(({ offset, size }) => list.indexOf(bytes.subarray(offset, offset + size)));
+  const indices = framesIn(bytes, list);
   const primers = indices.findIndex((index) => index >= 0);
   const first = indices[primers] ?? -1;
   for (const [at, index] of indices.slice(primers).entries()) {
@@ -158,10 +199,10 @@ async function joinOnce(url: string, list: FrameList): Promise<Joined> {
 }
 
 /** The file three times over, decoded in one piece: what a listener hears who never joined. */
-async function decodeLoop(file: string): Promise<{ samples: number; count: number; decoded: Pcm }> {
+async function decodeLoop(file: string): Promise<{ samples: number; count: number; decoded: Decoded }> {
   const frames = framesOf(join(fixtures, file));
   const bytes = Buffer.concat(frames.map((frame) => frame.bytes));
-  const decoded = await decodePcm(new Uint8Array(Buffer.concat([bytes, bytes, bytes])));
+  const decoded = await decode(new Uint8Array(Buffer.concat([bytes, bytes, bytes])));
   const samples = frames[0]?.samples ?? 0;
   expect(decoded.samples).toBe(3 * frames.length * samples);
   return { samples, count: frames.length, decoded };

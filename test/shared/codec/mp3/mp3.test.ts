@@ -2,7 +2,8 @@ import { spawnSync } from "node:child_process";
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { mp3 } from "../../../../shared/codec/mp3/mp3.ts";
-import { needPrograms } from "./decoders.ts";
+import { requireClient } from "../../../support/clients.ts";
+import {} from "../../../support/decoders.ts";
 import { ascii, concat, FIXTURES, fixture, fixtureFrames, fixturePath, parseWhole } from "./streams.ts";
 
 /** Sizes of the packets that ffmpeg's own parser finds. */
@@ -35,7 +36,7 @@ describe("the index of a segment", () => {
   it.for(FIXTURES.filter(({ name }) => name !== "freeformat.mp3"))(
     "of $name agrees with ffprobe on every frame",
     ({ name }, context) => {
-      needPrograms(context, "ffprobe");
+      requireClient(context, "ffprobe");
       const ours = parseWhole(fixture(name)).frames.map((frame) => frame.bytes.length);
       const theirs = ffprobePackets(fixturePath(name));
       expect(theirs).toEqual(ours);

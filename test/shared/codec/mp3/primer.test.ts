@@ -2,13 +2,13 @@ import { beforeAll, describe, expect, it } from "vitest";
 import type { Frame } from "../../../../shared/codec/codec.ts";
 import { mp3 } from "../../../../shared/codec/mp3/mp3.ts";
 import { primerFor, reachOf } from "../../../../shared/codec/mp3/primer.ts";
+import { requireClient } from "../../../support/clients.ts";
 import {
   complaintsOfPrograms,
   type Decode,
   decodeWithMpg123,
-  needPrograms,
   openMpg123Wasm,
-} from "./decoders.ts";
+} from "../../../support/decoders.ts";
 import { concat, FIXTURES, fixtureFrames, noise } from "./streams.ts";
 
 const SEGMENT_FRAMES = 40;
@@ -80,7 +80,7 @@ describe("a join with a primer", () => {
     "in $name sounds like the unbroken stream; without, it does not",
     { timeout: 60_000 },
     async ({ name }, context) => {
-      if (name === "freeformat.mp3") needPrograms(context, "mpg123");
+      if (name === "freeformat.mp3") requireClient(context, "mpg123");
       const frames = fixtureFrames(name);
       const decode = decoderFor(name);
       const unbroken = await decode(bytesOf(frames));
@@ -108,7 +108,7 @@ describe("a join with a primer", () => {
   it.for(layer3.filter(({ name }) => name !== "freeformat.mp3"))(
     "in $name draws no complaint from ffmpeg or mpg123, also between silence and other sound; without, it does",
     ({ name }, context) => {
-      needPrograms(context, "ffmpeg", "mpg123");
+      requireClient(context, "ffmpeg", "mpg123");
       const frames = fixtureFrames(name);
       const like = frames[0]?.bytes ?? new Uint8Array(0);
       const silence = Array.from({ length: 5 }, () => mp3.silence(like));

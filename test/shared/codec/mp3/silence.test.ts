@@ -2,13 +2,13 @@ import { beforeAll, describe, expect, it } from "vitest";
 import type { Codec } from "../../../../shared/codec/codec.ts";
 import { mp3 } from "../../../../shared/codec/mp3/mp3.ts";
 import { ProtocolError } from "../../../../shared/protocol-error.ts";
+import { requireClient } from "../../../support/clients.ts";
 import {
   complaintsOfPrograms,
   type Decode,
   decodeWithMpg123,
-  needPrograms,
   openMpg123Wasm,
-} from "./decoders.ts";
+} from "../../../support/decoders.ts";
 import { FRAME_SIZES, type FrameSizeRow } from "./frame-sizes.ts";
 import { ascii, concat, FIXTURES, fixtureFrames, noise } from "./streams.ts";
 
@@ -78,7 +78,7 @@ describe("silence", () => {
   it.for(FRAME_SIZES.filter((row) => row.rateBits === 0))(
     "of $version layer $layer draws no complaint from ffmpeg or mpg123",
     (row, context) => {
-      needPrograms(context, "ffmpeg", "mpg123");
+      requireClient(context, "ffmpeg", "mpg123");
       for (const mode of [MODES["joint stereo"], MODES.mono]) {
         expect(complaintsOfPrograms(repeated(silence(loudFrame(row, 8, mode, true)), 10))).toEqual([]);
       }
@@ -86,7 +86,7 @@ describe("silence", () => {
   );
 
   it("of free format is free format of the same size", async (context) => {
-    needPrograms(context, "mpg123");
+    requireClient(context, "mpg123");
     const like = fixtureFrames("freeformat.mp3")[7]?.bytes ?? new Uint8Array(0);
     const silent = silence(like);
     expect(silent).toHaveLength(like.length);

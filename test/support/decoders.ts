@@ -1,9 +1,8 @@
 import { spawnSync } from "node:child_process";
 import { MPEGDecoder } from "mpg123-decoder";
-import type { TestContext } from "vitest";
 
 /** PCM of every channel and what the decoder had to say. */
-interface Decoded {
+export interface Decoded {
   readonly channels: readonly Float32Array[];
   readonly samples: number;
   readonly sampleRate: number;
@@ -67,16 +66,28 @@ export function complaintsOfPrograms(bytes: Uint8Array): string[] {
   ];
 }
 
-/** Skips the test, naming the program that it needs and the machine lacks. */
-export function needPrograms(context: TestContext, ...programs: readonly string[]): void {
-  for (const program of programs) {
-    const { error } = spawnSync(program, [program === "mpg123" ? "--version" : "-version"]);
-    context.skip(error !== undefined, `${program} is not installed`);
-  }
-}
-
 const lines = (output: Buffer): string[] =>
   output
     .toString()
     .split(/[\r\n]/)
     .filter((line) => line.trim() !== "");
+
+/** The largest difference of two stretches, in units of a 16-bit sample. */
+export function largestDifference(
+  a: Decoded,
+  aFrom: number,
+  b: Decoded,
+  bFrom: number,
+  count: number,
+): number {
+  let largest = 0;
+  for (const [index, channel] of a.channels.entries()) {
+    const other = b.channels[index];
+    if (!other) return Number.POSITIVE_INFINITY;
+    for (let at = 0; at < count; at++) {
+      const difference = Math.abs((channel[aFrom + at] ?? 2) - (other[bFrom + at] ?? -2));
+      if (difference > largest) largest = difference;
+    }
+  }
+  return largest * 32_768;
+}
