@@ -25,8 +25,14 @@ export function writeRuntimeLine(entry: { readonly level: string; readonly messa
   const message = stripVTControlCharacters(entry.message);
   const line = ownLine(message);
   if (line !== undefined) writeLine(line);
+  else if (diskFull.test(message)) writeLine({ level: level.error, msg: diskFullMessage, detail: message });
   else writeLine({ level: runtimeLevel(entry.level, message), msg: message });
 }
+
+/** How file system and SQLite say it, somewhere among addresses of the runtime's own code. */
+const diskFull = /No space left on device|SQLITE_FULL/;
+const diskFullMessage =
+  "no space left on the disk of the data folder: what sources send waits until there is";
 
 /** A line that the worker wrote in the log's own shape. */
 function ownLine(message: string): Omit<LogLine, "name" | "time"> | undefined {
