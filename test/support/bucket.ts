@@ -29,7 +29,7 @@ export interface StoredObject {
 
 /** Asks for the endpoint's port each time: a stack that has restarted has another. */
 export function bucketOf(stack: Pick<Stack, "dataDir" | "log">): Bucket {
-  const { storagePort } = logLines(stack.log()).findLast(({ msg }) => msg === "on the air") ?? {};
+  const storagePort = logLines(stack.log()).findLast(({ msg }) => msg === "on the air")?.["storagePort"];
   if (typeof storagePort !== "number") throw new Error("the stack has not told its storage port");
   const { storage } = loadStackSettings(["--data", stack.dataDir], {}).ingest;
   const { accessKeyId, secretAccessKey } = storage;

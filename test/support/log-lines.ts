@@ -15,9 +15,9 @@ export function logLines(log: string): LogEntry[] {
 
 /** The ways a password could stand in a log: as it is, in a URL, in a Basic credential of `user`, by itself in base64 or hex. */
 export function spellingsOf(password: string, user = "source"): string[] {
-  const base64 = (text: string) => Buffer.from(text).toString("base64").replace(/=+$/, "");
-  // The last characters of unpadded base64 depend on what follows.
-  const basic = base64(`${user}:${password}`).slice(0, -1);
   const hex = Buffer.from(password).toString("hex");
-  return [password, encodeURIComponent(password), basic, base64(password).slice(0, -1), hex];
+  return [password, encodeURIComponent(password), base64Of(`${user}:${password}`), base64Of(password), hex];
 }
+
+/** Without the last characters, which depend on what follows. */
+const base64Of = (text: string): string => Buffer.from(text).toString("base64").replace(/.=*$/, "");
