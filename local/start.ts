@@ -91,7 +91,7 @@ const preload = ["--import", new URL("exit-with-parent.ts", import.meta.url).hre
 const edge = new Supervised({
   name: "edge",
   command: process.execPath,
-  args: [...preload, join(root, "local", "edge.ts"), ...childFlags(settings)],
+  args: [...preload, "--expose-gc", join(root, "local", "edge.ts"), ...childFlags(settings)],
   env: { ...process.env, SKYWAVE_STORAGE_PORT: String(storagePort) },
   healthUrl: `http://${ownHost}:${settings.edgePort}/health`,
   log,
