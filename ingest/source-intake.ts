@@ -95,17 +95,23 @@ export class SourceIntake {
     const body = openBody(framing);
     let timer: NodeJS.Timeout | undefined;
     let ended = false;
+    /** Nothing will follow what is held. */
+    let closed = false;
     /** Read from the socket, not yet given to the session: it is far enough ahead. */
-    let held: Uint8Array = new Uint8Array(0);
+    let held = nothing;
     const end = (reason: string) => {
       if (ended) return;
       ended = true;
-      socket.off("data", take);
-      // It was sent before the connection ended, so it is published, however far ahead.
+      // It was sent, so it is published, however far ahead.
       feed();
       clearTimeout(timer);
+      socket.off("data", take);
       void session.end(reason);
       finish(socket);
+    };
+    const drop = (reason: string) => {
+      held = nothing;
+      end(reason);
     };
     const expectMore = () => {
       clearTimeout(timer);
@@ -124,33 +130,37 @@ export class SourceIntake {
           held = held.subarray(piece.length);
           let delayMs = 0;
           for (const part of body.push(piece)) delayMs = session.push(part);
-          if (body.done) return giveUp("the source ended its body");
+          if (body.done) return drop("the source ended its body");
           if (delayMs > 0 && !ended) return hold(delayMs);
         }
-        if (!ended) socket.resume();
       } catch (error) {
-        if (error instanceof NoAudioError || error instanceof ProtocolError) return giveUp(error.message);
+        if (error instanceof NoAudioError || error instanceof ProtocolError) return drop(error.message);
         throw error;
       }
-    };
-    const giveUp = (reason: string) => {
-      held = new Uint8Array(0);
-      end(reason);
+      if (closed) end("the source closed its connection");
+      else socket.resume();
     };
     const take = (chunk: Uint8Array) => {
       held = chunk;
       feed();
     };
-    socket.on("end", () => end("the source closed its connection"));
+    // Node tells the end of what it has read even while the socket is paused.
+    socket.on("end", () => {
+      closed = true;
+      if (held.length === 0) end("the source closed its connection");
+    });
     socket.on("close", () => end("the connection was lost"));
     socket.on("data", take);
     expectMore();
     socket.resume();
     if (rest.length > 0) take(rest);
     // Either event may have come while the mount was being claimed.
-    if (socket.destroyed || socket.readableEnded) end("the source closed its connection");
+    closed ||= socket.destroyed || socket.readableEnded;
+    if (closed && held.length === 0) end("the source closed its connection");
   }
 }
+
+const nothing: Uint8Array = new Uint8Array(0);
 
 interface SourceBody {
   push(chunk: Uint8Array): readonly Uint8Array[];
