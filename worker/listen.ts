@@ -25,7 +25,7 @@ export async function listen(
   }
   const metaint = Number.parseInt(request.headers.get("Icy-MetaData") ?? "0", 10) ? station.metaint : 0;
   if (request.method === "HEAD") {
-    return new Response(null, { headers: streamHeaders(feed, metaint) });
+    return new Response(null, { headers: streamHeaders(feed, station, metaint) });
   }
   await firstSegment(feed, host);
   const stream = openListenerStream(
@@ -38,7 +38,7 @@ export async function listen(
     host,
     request.signal,
   );
-  return new Response(stream, { headers: streamHeaders(feed, metaint) });
+  return new Response(stream, { headers: streamHeaders(feed, station, metaint) });
 }
 
 /** A source that has just connected has nothing in storage yet: the reply waits, as Icecast's does. */
@@ -60,8 +60,11 @@ function wantsMediaElementBurst(request: Request, metaint: number): boolean {
   return metaint === 0 && !asked && (destination === "audio" || destination === "video");
 }
 
-/** As Icecast 2.4.4 orders them; only what the source sent appears, but for the bitrate, which is measured then. */
-function streamHeaders(feed: MountFeed, metaint: number): Headers {
+/**
+ * As Icecast 2.4.4 orders them; only what the source sent appears, but for the bitrate, which is measured then, and the
+ * name, which is the station's then: VLC asks for titles only where it sees `icy-name` or `icy-genre`.
+ */
+function streamHeaders(feed: MountFeed, station: Pick<EdgeStation, "name">, metaint: number): Headers {
   const { source } = feed;
   const headers = new Headers({ "Content-Type": "audio/mpeg" });
   noStore(headers);
@@ -72,7 +75,7 @@ function streamHeaders(feed: MountFeed, metaint: number): Headers {
   set("ice-audio-info", source?.audioInfo);
   set("icy-description", source?.description);
   set("icy-genre", source?.genre);
-  set("icy-name", source?.name);
+  set("icy-name", source?.name || station.name);
   set("icy-pub", source?.public === undefined ? undefined : source.public ? "1" : "0");
   set("icy-url", source?.url);
   if (metaint > 0) headers.set("icy-metaint", String(metaint));
