@@ -24,16 +24,29 @@ export function parseLine(text: string, name: string, time: number, textLevel: n
   return { level: textLevel, time, name, msg: text };
 }
 
-/** A line for people: time, who, message and its fields, in columns. Ends with a line break. */
+/** A line for people: time, level, who, message and its fields as `name=value`. Ends with a line break. */
 export function readableLog(colorize: boolean): (line: LogLine) => string {
   const format = prettyFactory({
     colorize,
     translateTime: "SYS:HH:MM:ss",
-    ignore: "pid,hostname,name,v",
-    singleLine: true,
-    messageFormat: (line, key) => `${String(line["name"]).padEnd(6)}  ${String(line[key])}`,
+    ignore: "pid,hostname,name",
+    hideObject: true,
+    messageFormat: (line, key) => {
+      const fields = Object.entries(line)
+        .filter(([name]) => !hidden.has(name))
+        .map(([name, value]) => `${name}=${fieldText(value)}`);
+      return [`${String(line["name"]).padEnd(6)}  ${String(line[key])}`, ...fields].join("  ");
+    },
   });
   return (line) => format(line);
+}
+
+const hidden = new Set(["level", "time", "name", "msg", "pid", "hostname", "v"]);
+
+/** Quoted where it could be taken for more than one field; everything from the network stays on its line. */
+function fieldText(value: unknown): string {
+  const text = typeof value === "string" ? value : JSON.stringify(value);
+  return typeof value === "string" && !/^[^\s"=\p{C}]+$/u.test(text) ? JSON.stringify(text) : text;
 }
 
 /** Splits what a process writes into lines, over any chunking; the rest comes out at `flush`. */

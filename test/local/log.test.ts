@@ -41,7 +41,11 @@ describe("the lines a process writes", () => {
       name: "ingest",
       msg: "source lost",
       mount: "/a",
+      title: "Two words\n\u001b[31m",
     });
-    expect(line).toMatch(/^\[\d\d:\d\d:\d\d\] WARN: ingest {2}source lost \{"mount":"\/a"\}\n$/);
+    // What comes from the network is quoted and cannot reach the terminal.
+    expect(line).toMatch(
+      /^\[\d\d:\d\d:\d\d\] WARN: ingest {2}source lost {2}mount=\/a {2}title="Two words\\n\\u001b\[31m"\n$/,
+    );
   });
 });
