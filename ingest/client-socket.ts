@@ -44,6 +44,15 @@ export function readUntil<T>(
 }
 
 /**
+ * After `readUntil` gave null: what to tell of a peer that began a request and still holds the connection. Null for one
+ * that has closed it, and for one that never said anything (port probes, spare connections of browsers).
+ */
+export function lateReason(socket: Socket, timeoutMs: number): string | null {
+  const waits = socket.bytesRead > 0 && !socket.readableEnded && !socket.destroyed;
+  return waits ? `no whole request came within ${timeoutMs} ms` : null;
+}
+
+/**
  * Sends the last bytes and closes. What the peer still sends is read away for a while: closing a socket with unread
  * data resets it, and the peer would lose the reply (sources have audio in flight when they are refused).
  */

@@ -5,7 +5,7 @@ import { isMetadataPath, parseMetadataRequest } from "../shared/source/metadata-
 import { type RequestHead, RequestHeadError, RequestHeadParser } from "../shared/source/request-head.ts";
 import { millis } from "../shared/units.ts";
 import { type AdminOptions, answerMetadata, readForm } from "./admin.ts";
-import { finish, peerAddress, readUntil } from "./client-socket.ts";
+import { finish, lateReason, peerAddress, readUntil } from "./client-socket.ts";
 import type { Health } from "./health.ts";
 import { headLimits } from "./limits.ts";
 import { LoginThrottle } from "./login-throttle.ts";
@@ -75,7 +75,11 @@ export class Connections {
     const head =
       early ?? (await readUntil(socket, (chunk) => parser.push(chunk), this.#options.headerTimeoutMs));
     // Nothing, or never the end of it: Icecast closes without a word.
-    if (head === null) return finish(socket);
+    if (head === null) {
+      const reason = lateReason(socket, this.#options.headerTimeoutMs);
+      if (reason !== null) this.#options.log.warn({ client: peerAddress(socket), reason }, "request refused");
+      return finish(socket);
+    }
     await this.#dispatch(socket, head, parser.rest, secure);
   }
 

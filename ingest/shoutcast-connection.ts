@@ -5,7 +5,7 @@ import type { Header } from "../shared/source/request-head.ts";
 import { type ShoutcastEvent, ShoutcastLoginParser } from "../shared/source/shoutcast-login.ts";
 import { declaredContentType, readSourceInfo } from "../shared/source/source-headers.ts";
 import type { MountPath } from "../shared/units.ts";
-import { finish, peerAddress, readUntil } from "./client-socket.ts";
+import { finish, lateReason, peerAddress, readUntil } from "./client-socket.ts";
 import { headLimits } from "./limits.ts";
 import type { MountTable } from "./mount-table.ts";
 import type { SourceConnectionOptions } from "./source-connection.ts";
@@ -37,7 +37,12 @@ export async function serveShoutcast(socket: Socket, options: ShoutcastConnectio
   const parser = new ShoutcastLoginParser(headLimits);
   const logins = new LoginReader(socket, parser, options);
   const login = await readUntil(socket, (chunk) => logins.take(chunk), options.headerTimeoutMs);
-  if (login === null || login.kind === "probe") return finish(socket);
+  if (login === null) {
+    const reason = lateReason(socket, options.headerTimeoutMs);
+    if (reason !== null) log.warn({ reason }, "source refused");
+    return finish(socket);
+  }
+  if (login.kind === "probe") return finish(socket);
   if (login.kind === "http") return options.serveHttp(socket, parser.rest);
   if (login.kind === "refused") {
     log.warn({ reason: login.reason }, "source refused");
