@@ -135,7 +135,9 @@ export class SourceIntake {
         }
       } catch (error) {
         if (error instanceof NoAudioError || error instanceof ProtocolError) return drop(error.message);
-        throw error;
+        // A defect that one source's bytes bring out must not take the other sources off the air.
+        this.#options.log.error({ mount: session.mount, err: error }, "source failed");
+        return drop(reasonOf(error));
       }
       if (closed) end("the source closed its connection");
       else socket.resume();
