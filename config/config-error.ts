@@ -33,7 +33,7 @@ export function loadOrExit<T>(load: () => T): T {
       const count = error.problems.length;
       process.stderr.write(
         `skywave cannot start: ${count === 1 ? "one problem" : `${count} problems`} in its configuration\n` +
-          `${error.problems.map((problem) => `  ${problem}\n`).join("")}`,
+          error.problems.map((problem) => `  ${problem}\n`).join(""),
       );
       process.exit(2);
     }

@@ -65,7 +65,7 @@ function knownKeys(path: Path): string[] {
     else return [];
   }
   schema = unwrapped(schema);
-  return schema instanceof z.ZodObject ? Object.keys(schema.shape as object) : [];
+  return schema instanceof z.ZodObject ? Object.keys(schema.shape) : [];
 }
 
 function unwrapped(schema: unknown): unknown {
@@ -101,7 +101,7 @@ function got(path: Path, document: unknown): string {
   if (path.at(-1) === "password") return "";
   const value = valueAt(document, path);
   if (value === undefined) return ", it is missing";
-  const json = JSON.stringify(value) ?? String(value);
+  const json = JSON.stringify(value);
   return `, got ${json.length > 60 ? `${json.slice(0, 57)}…` : json}`;
 }
 

@@ -32,7 +32,7 @@ function projectNodeWorks(modules) {
   const node = projectNode(modules);
   if (!existsSync(node)) return false;
   const { stdout } = spawnSync(node, ["--version"], { encoding: "utf8" });
-  return String(stdout).startsWith(`v${nodeMajor}.`);
+  return stdout.startsWith(`v${nodeMajor}.`);
 }
 
 function programRuns(modules, name) {

@@ -15,7 +15,7 @@ const steps: readonly (readonly [what: string, command: string, ...args: string[
 const failures: string[] = [];
 for (const [what, command, ...args] of steps) {
   const startedAt = performance.now();
-  process.stdout.write(`${what.padEnd(12)}`);
+  process.stdout.write(what.padEnd(12));
   // The bootstrap has put the project's programs first in PATH; on Windows they are .cmd files, which need a shell.
   const result = spawnSync(command, args, {
     cwd: root,

@@ -22,7 +22,7 @@ const root = join(import.meta.dirname, "..");
 
 /** SKYWAVE_LOG=json keeps the lines as they are, for a log collector. */
 const json = process.env["SKYWAVE_LOG"] === "json";
-const readable = readableLog(process.stdout.isTTY === true);
+const readable = readableLog(process.stdout.isTTY);
 const log = (line: LogLine): void => {
   if (json) process.stdout.write(`${JSON.stringify(line)}\n`);
   else if (line.level >= level.info) process.stdout.write(readable(line));

@@ -2,7 +2,7 @@ import { ProtocolError } from "./protocol-error.ts";
 
 /** Base64url without padding (RFC 4648 §5): the hosts of this layer share no base64 of their own yet. */
 const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-const valueOf = new Map([...alphabet].map((character, value) => [character, value]));
+const valueOf = new Map(Array.from(alphabet, (character, value) => [character, value]));
 
 export function encodeBase64Url(bytes: Uint8Array): string {
   let text = "";

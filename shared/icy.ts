@@ -41,7 +41,7 @@ export function encodeMetadataBlock(title: IcyTitle): Uint8Array {
 }
 
 /** "As before": what stands in place of a block when the title has not changed. */
-export const emptyMetadataBlock: Uint8Array = new Uint8Array(1);
+const emptyMetadataBlock: Uint8Array = new Uint8Array(1);
 
 /**
  * How a title reads inside a block. A player ends it at the first `';`, so the apostrophe of every `';` becomes a

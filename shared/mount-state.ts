@@ -32,7 +32,7 @@ export interface MountState {
 }
 
 /** The source that has, or last had, the mount. */
-export interface MountHolder {
+interface MountHolder {
   readonly epoch: Epoch;
   /** Identity of its ingest host. */
   readonly ingest: string;
@@ -49,7 +49,7 @@ export interface Title {
   readonly url?: string;
 }
 
-export interface ListenerReport {
+interface ListenerReport {
   readonly count: number;
   readonly seenMs: Millis;
 }
@@ -97,7 +97,7 @@ export const emptyMount: MountState = {
   listenerPeak: 0,
 };
 
-export interface Reduced {
+interface Reduced {
   readonly state: MountState;
   readonly reply: MountReply;
 }

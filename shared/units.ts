@@ -9,7 +9,6 @@ type Branded<T, Name extends string> = T & { readonly [brand]: Name };
 export type Millis = Branded<number, "Millis">;
 /** PCM samples per channel. */
 export type SampleCount = Branded<number, "SampleCount">;
-export type ByteCount = Branded<number, "ByteCount">;
 /** A mount's path with its leading slash, decoded and valid: see `mount-path.ts`. */
 export type MountPath = Branded<string, "MountPath">;
 /** Raised by one each time a source takes the mount; orders and fences. The first is 1. */
@@ -19,6 +18,5 @@ export type Sequence = Branded<number, "Sequence">;
 
 export const millis = (value: number): Millis => value as Millis;
 export const sampleCount = (value: number): SampleCount => value as SampleCount;
-export const byteCount = (value: number): ByteCount => value as ByteCount;
 export const epoch = (value: number): Epoch => value as Epoch;
 export const sequence = (value: number): Sequence => value as Sequence;

@@ -70,10 +70,7 @@ async function call<Body extends { mount: MountPath }>(
 }
 
 /** Compares digests, so that the time it takes tells nothing of the token. */
-export async function isIngest(
-  authorization: string | null,
-  env: Pick<Env, "INGEST_TOKEN">,
-): Promise<boolean> {
+async function isIngest(authorization: string | null, env: Pick<Env, "INGEST_TOKEN">): Promise<boolean> {
   const token = env.INGEST_TOKEN;
   if (!token || !authorization?.startsWith("Bearer ")) return false;
   return isSecret(authorization.slice("Bearer ".length), token);

@@ -132,7 +132,7 @@ function decodeOrNull(decoder: TextDecoder, bytes: Uint8Array): string | null {
 }
 
 /** Code points 128 to 159 in order, as windows-1252 has them; a space where it has none. */
-const windows1252 = [..."€ ‚ƒ„…†‡ˆ‰Š‹Œ Ž  ‘’“”•–—˜™š›œ žŸ"];
+const windows1252 = Array.from("€ ‚ƒ„…†‡ˆ‰Š‹Œ Ž  ‘’“”•–—˜™š›œ žŸ");
 
 /**
  * No title has C1 control characters; where they turn up, somebody's Latin-1 was windows-1252 (the WHATWG takes it

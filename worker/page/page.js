@@ -55,7 +55,8 @@ const announce = (message) => fill("announcer", message);
 /** @param {unknown} value @returns {Record<string, unknown>} */
 const asObject = (value) => (typeof value === "object" && value !== null ? { ...value } : {});
 /** @param {unknown} value */
-const asText = (value) => (value === undefined || value === null ? "" : String(value));
+const asText = (value) =>
+  typeof value === "string" || typeof value === "number" || typeof value === "boolean" ? String(value) : "";
 
 /** Numbers keep the digits they were sent with, where the browser tells them.
  * @type {(this: unknown, key: string, value: unknown, context?: { source?: string }) => unknown} */

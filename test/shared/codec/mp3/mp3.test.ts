@@ -3,7 +3,6 @@ import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { mp3 } from "../../../../shared/codec/mp3/mp3.ts";
 import { requireClient } from "../../../support/clients.ts";
-import {} from "../../../support/decoders.ts";
 import { ascii, concat, FIXTURES, fixture, fixtureFrames, fixturePath, parseWhole } from "./streams.ts";
 
 /** Sizes of the packets that ffmpeg's own parser finds. */

@@ -8,7 +8,7 @@ import { concat, FIXTURES, fixtureFrames, valueOrProtocolError } from "./streams
 function frameOf(header: string, bits: string): Uint8Array {
   const frame = new Uint8Array(64);
   frame.set(Buffer.from(header, "hex"));
-  for (const [i, bit] of [...bits.replaceAll(" ", "")].entries()) {
+  for (const [i, bit] of bits.replaceAll(" ", "").split("").entries()) {
     frame[4 + (i >> 3)] = (frame[4 + (i >> 3)] ?? 0) | (Number(bit) << (7 - (i & 7)));
   }
   return frame;

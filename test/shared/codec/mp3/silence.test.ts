@@ -22,7 +22,7 @@ beforeAll(async () => {
   decodeWasm = await openMpg123Wasm();
 });
 
-const silence: Codec["silence"] = mp3.silence;
+const silence: Codec["silence"] = (like) => mp3.silence(like);
 
 const repeated = (frame: Uint8Array, times: number): Uint8Array =>
   concat(...Array.from({ length: times }, () => frame));
