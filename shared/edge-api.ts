@@ -14,7 +14,7 @@ import type { Epoch, Millis, MountPath, SampleCount, Sequence } from "./units.ts
  * | renew    | `{}`           | 410 `fenced`                                                 |
  * | release  | `{}`           | 410 `fenced`                                                 |
  *
- * 401 with a wrong token, 400 with a body that does not parse. Errors are `{ error, message }`.
+ * 401 with a wrong token, 400 with a body that does not parse, 413 with one that is too large. Errors are `{ error, message }`.
  */
 export const ingestApiPrefix = "/api/ingest/v1";
 

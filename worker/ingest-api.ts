@@ -24,7 +24,15 @@ ingestApi.use(async (context, next) => {
   }
   return next();
 });
-ingestApi.use(bodyLimit({ maxSize: ingestBodyBytes }));
+ingestApi.use(
+  bodyLimit({
+    maxSize: ingestBodyBytes,
+    onError: (context) => {
+      const message = `a body has at most ${ingestBodyBytes} bytes`;
+      return context.json({ error: "too-large", message }, 413);
+    },
+  }),
+);
 
 ingestApi.post("/claim", (context) =>
   call(context.req.raw, claimSchema, context.env, (mount, body) => mount.claim(body as Claim)),
