@@ -2,7 +2,7 @@ import { type Context, Hono } from "hono";
 import { cors } from "hono/cors";
 import { ingestApiPrefix } from "../shared/edge-api.ts";
 import type { MountStatus } from "../shared/mount-status.ts";
-import { MountPathError, parseMountPath } from "../shared/mount-path.ts";
+import { encodeMountPath, MountPathError, parseMountPath } from "../shared/mount-path.ts";
 import type { MountPath } from "../shared/units.ts";
 import type { Env } from "./env.ts";
 import { badRequest, fileNotFound } from "./icecast-errors.ts";
@@ -88,7 +88,7 @@ app.onError((error) => {
 });
 
 async function playlistOf(context: Context<App>, mount: MountPath, kind: string): Promise<Response> {
-  const url = `${await publicOrigin(context)}${encodeURI(mount)}`;
+  const url = `${await publicOrigin(context)}${encodeMountPath(mount)}`;
   const { mounts } = kind === "m3u" || kind === "pls" ? { mounts: [] } : await directory(context.env);
   const status = mounts.find((candidate) => candidate.mount === mount);
   if (kind === "m3u") return playlistReply(m3u(url));

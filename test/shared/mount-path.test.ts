@@ -75,7 +75,7 @@ describe("a name that cannot be a mount", () => {
     ["/a%C0%AE", "not UTF-8"],
     ["/a\ud800", "not valid Unicode"],
     [`/${"a".repeat(300)}`, "301 bytes"],
-    ["/health", "the server itself answers"],
+    ["/health", "/page.js", "the server itself answers"],
     ["/admin/metadata", "the server itself answers"],
     ["/ADMIN/x", "the server itself answers"],
     ["/admin.cgi", "the server itself answers"],
