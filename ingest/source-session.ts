@@ -55,6 +55,8 @@ export class SourceSession {
   /** Bytes other than tags when the last frame had come. */
   #bytesAtFrame = 0;
   #formatKey = "";
+  /** Cleared when too much came that is none: of that, what looks like a last frame or two is chance. */
+  #isAudio = true;
   /** Last word of this session that the edge has heard. */
   #heardMs = performance.now();
   #fenced = false;
@@ -88,6 +90,7 @@ export class SourceSession {
     const { counts } = this.#parser;
     const silent = this.#bytes - counts.tagBytes - this.#bytesAtFrame;
     if (silent > bytesWithoutFrame) {
+      this.#isAudio = false;
       throw new NoAudioError(
         `${silent} bytes without an audio frame (${this.#options.codec.contentType} was declared)`,
       );
@@ -115,7 +118,7 @@ export class SourceSession {
   async #end(reason: string): Promise<void> {
     clearInterval(this.#renewal);
     const { reservation, log, holder } = this.#options;
-    this.#takeFrames(this.#parser.flush());
+    if (this.#isAudio) this.#takeFrames(this.#parser.flush());
     this.#publish(this.#segmenter.flush());
     reservation.free();
     const seconds = Math.round((Date.now() - this.#startedMs) / 1000);
