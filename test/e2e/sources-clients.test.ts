@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -6,22 +6,19 @@ import { mp3 } from "../../shared/codec/mp3/mp3.ts";
 import { type Broadcast, followBroadcast } from "../support/broadcast.ts";
 import { type Client, requireClient, spawnClient } from "../support/clients.ts";
 import { openMpg123Wasm } from "../support/decoders.ts";
-import { type Stack, startStack } from "../support/stack.ts";
-import { framesOf } from "../support/stream-mp3.ts";
+import { excerptOf } from "../support/fixture-audio.ts";
+import type { Stack } from "../support/stack.ts";
+import { startStation } from "../support/station.ts";
 
 /** Real source clients. What they are given to send is known to the byte; liquidsoap encodes for itself. */
-const fixtures = join(import.meta.dirname, "..", "fixtures");
 const password = "the-station-pw";
 const secondsEach = 8;
 
 /** SHOUTcast clients can name no mount: each has a mount whose password is its own. */
 const station = `
-[sources]
-password = "${password}"
-[limits]
-grace_seconds = 3
-[ingest]
-shoutcast_mount = "/shoutcast.mp3"
+sources.password = "${password}"
+limits.grace_seconds = 3
+ingest.shoutcast_mount = "/shoutcast.mp3"
 [mounts."/shout-icy.mp3"]
 password = "shout-icy-pw"
 [mounts."/vlc.mp3"]
@@ -44,9 +41,7 @@ beforeAll(async () => {
   chmodSync(folder, 0o755);
   for (const file of ["cbr128-joint44.mp3", "vbr-v2.mp3", "mpeg2-22k-64.mp3"])
     excerpts.set(file, excerpt(file));
-  const stationFile = join(folder, "station.toml");
-  writeFileSync(stationFile, station);
-  stack = await startStack({ stationFile });
+  stack = await startStation(station);
 });
 afterAll(async () => {
   await stack.stop();
@@ -54,20 +49,10 @@ afterAll(async () => {
 });
 
 function excerpt(file: string) {
-  const path = join(fixtures, file);
-  const kept: Uint8Array[] = [];
-  let seconds = 0;
-  for (const { bytes, samples, format } of framesOf(path)) {
-    if (seconds >= secondsEach) break;
-    kept.push(bytes);
-    seconds += samples / format.sampleRate;
-  }
-  const frames = Buffer.concat(kept);
-  const whole = readFileSync(path);
-  const bytes = whole.subarray(0, whole.indexOf(frames) + frames.length);
-  const short = join(folder, file);
-  writeFileSync(short, bytes, { mode: 0o644 });
-  return { path: short, bytes, frames };
+  const { bytes, frames } = excerptOf(file, secondsEach);
+  const path = join(folder, file);
+  writeFileSync(path, bytes, { mode: 0o644 });
+  return { path, bytes, frames };
 }
 
 const pathOf = (file: string): string => excerpts.get(file)?.path ?? "";

@@ -1,30 +1,26 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Broadcast, followBroadcast } from "../support/broadcast.ts";
 import { bucketOf } from "../support/bucket.ts";
 import { requireClient, spawnClient } from "../support/clients.ts";
+import { excerptOf, fixtures } from "../support/fixture-audio.ts";
+import { accepted, basic, continued, ok2 } from "../support/icecast-wire.ts";
 import { type PacedSource, sendPaced } from "../support/paced-source.ts";
 import { openSocket, readHead } from "../support/raw-request.ts";
-import { type Stack, startStack } from "../support/stack.ts";
-import { framesOf } from "../support/stream-mp3.ts";
+import type { Stack } from "../support/stack.ts";
+import { startStation } from "../support/station.ts";
 import { waitFor } from "../support/wait.ts";
 
 /** Every source protocol byte by byte as its clients speak it; real clients are in sources-clients.test.ts. */
-const fixtures = join(import.meta.dirname, "..", "fixtures");
 const password = "the-station-pw";
 const secondsEach = 7;
 const segmentSeconds = 2;
 
 const station = `
-[sources]
-password = "${password}"
-[limits]
-grace_seconds = 3
-segment_seconds = ${segmentSeconds}
-[ingest]
-shoutcast_mount = "/shoutcast.mp3"
+sources.password = "${password}"
+limits = { grace_seconds = 3, segment_seconds = ${segmentSeconds} }
+ingest.shoutcast_mount = "/shoutcast.mp3"
 [mounts."/own.mp3"]
 password = "own-pw"
 [mounts."/dj.mp3"]
@@ -44,11 +40,8 @@ interface Protocol {
   readonly status?: Readonly<Record<string, unknown>>;
 }
 
-const auth = `Authorization: Basic ${Buffer.from(`source:${password}`).toString("base64")}\r\n`;
+const auth = basic("source", password);
 const mpeg = "Content-Type: audio/mpeg\r\n";
-const accepted = "HTTP/1.0 200 OK\r\n\r\n";
-const continued = `HTTP/1.1 100 Continue\r\nContent-Length: 0\r\n\r\n${accepted}`;
-const ok2 = "OK2\r\nicy-caps:11\r\n\r\n";
 const host = "Host: 127.0.0.1\r\n";
 
 const protocols: readonly Protocol[] = [
@@ -172,37 +165,19 @@ const protocols: readonly Protocol[] = [
   },
 ];
 
-/** The first seconds of a fixture, ending inside a frame, and the whole frames in it. */
-function excerpt(file: string): { audio: Buffer; frames: Buffer; bytesPerSecond: number } {
-  const path = join(fixtures, file);
-  const kept: Uint8Array[] = [];
-  let seconds = 0;
-  for (const { bytes, samples, format } of framesOf(path)) {
-    if (seconds >= secondsEach) break;
-    kept.push(bytes);
-    seconds += samples / format.sampleRate;
-  }
-  const frames = Buffer.concat(kept);
-  const whole = readFileSync(path);
-  const start = whole.indexOf(frames);
-  if (start < 0) throw new Error(`the frames of ${file} do not stand together`);
-  // Half a frame at the end is not a frame.
-  const audio = whole.subarray(0, start + frames.length + 70);
+/** The first seconds of a fixture and half a frame more, which is not a frame. */
+function partOf(file: string) {
+  const { bytes, frames, seconds } = excerptOf(file, secondsEach);
+  const whole = readFileSync(join(fixtures, file));
+  const audio = whole.subarray(0, bytes.length + 70);
   return { audio, frames, bytesPerSecond: audio.length / seconds };
 }
 
 let stack: Stack;
-let folder: string;
 beforeAll(async () => {
-  folder = mkdtempSync(join(tmpdir(), "skywave-sources-"));
-  const stationFile = join(folder, "station.toml");
-  writeFileSync(stationFile, station);
-  stack = await startStack({ stationFile });
+  stack = await startStation(station);
 });
-afterAll(async () => {
-  await stack.stop();
-  rmSync(folder, { recursive: true, force: true });
-});
+afterAll(() => stack.stop());
 
 describe("what a source sends", () => {
   const runs = new Map<string, Promise<Broadcast & { reply: string }>>();
@@ -216,7 +191,7 @@ describe("what a source sends", () => {
   });
 
   async function send({ mount, file, login, reply, source, withLength }: Protocol) {
-    const { audio, bytesPerSecond } = excerpt(file);
+    const { audio, bytesPerSecond } = partOf(file);
     const length = String(audio.length);
     const sending = sendPaced({
       port: stack.ingestPort + (reply === ok2 ? 1 : 0),
@@ -233,7 +208,7 @@ describe("what a source sends", () => {
   describe.each(protocols)("with $name", ({ name, file, reply, status = {} }) => {
     it("is stored and heard frame for frame, each once and in order, and nothing else", async () => {
       const broadcast = await runs.get(name);
-      const { frames } = excerpt(file);
+      const { frames } = partOf(file);
       expect(broadcast?.stored.length).toBe(frames.length);
       expect(broadcast?.stored.equals(frames), "stored as sent").toBe(true);
       expect(broadcast?.heard.length).toBe(frames.length);
@@ -308,7 +283,7 @@ describe("a source faster than real time", () => {
   });
 
   it("loses nothing when it has sent all of it long before it can be played", async () => {
-    const { frames } = excerpt("crc128.mp3");
+    const { frames } = excerptOf("crc128.mp3", 5);
     const all = Buffer.concat([frames, frames, frames]);
     const socket = await openSocket(stack.ingestPort);
     socket.write(`PUT /early.mp3 HTTP/1.1\r\n${host}${auth}${mpeg}Content-Length: ${all.length}\r\n\r\n`);
