@@ -23,13 +23,16 @@ export interface AdminReply {
   readonly wrongLogin: boolean;
 }
 
-/** Answers a title update. Checks come in Icecast's order: who asks, which mount, whether it is on air, what is asked. */
-export function answerMetadata(
+/**
+ * Answers a title update. Checks come in Icecast's order: who asks, which mount, whether it is on air, what is asked.
+ * A source that is just being let in is waited for: SHOUTcast clients send the title as soon as they have their OK2.
+ */
+export async function answerMetadata(
   head: Pick<RequestHead, "headers">,
   request: MetadataRequest,
   { credentials, mounts }: AdminOptions,
   now: Millis,
-): AdminReply {
+): Promise<AdminReply> {
   const shown = parseBasicAuth(header(head, "authorization"));
   const isShoutcast = request.dialect === "shoutcast";
   if (isShoutcast && request.pass === undefined && shown === null) return plain(refusal("missing-pass", now));
@@ -46,7 +49,7 @@ export function answerMetadata(
     return { bytes: unauthorized(now), wrongLogin };
   }
   if (request.mount === undefined && !isShoutcast) return plain(refusal("unknown-admin-request", now));
-  const session = allowed.mount ? mounts.session(allowed.mount) : soleSession(mounts);
+  const session = allowed.mount ? await mounts.arriving(allowed.mount) : soleSession(mounts);
   if (!session) return plain(refusal("no-such-source", now));
   if (request.action === "missing-mode") return plain(refusal("missing-parameter", now));
   if (request.action === "unknown-mode") {
@@ -107,7 +110,7 @@ function shoutcastTarget(
   if (named !== undefined) return credentials.isShoutcastSource(named, login) ? { mount: named } : null;
   const usual = credentials.shoutcastMount(login);
   if (usual === null) return null;
-  if (mounts.session(usual)) return { mount: usual };
+  if (mounts.isHeld(usual)) return { mount: usual };
   // A source that named its mount in the password line updates its titles without naming it.
   const own = mounts.sessions.filter(
     (session) => session.protocol === "SHOUTcast" && credentials.isShoutcastSource(session.mount, login),

@@ -111,7 +111,8 @@ export class Connections {
     const form = await readForm(socket, head, rest, this.#options.headerTimeoutMs);
     const now = millis(Date.now());
     if (form === null) return finish(socket, refusal("unknown-request", now));
-    const reply = answerMetadata(head, parseMetadataRequest(path, query, form), this.#options, now);
+    const request = parseMetadataRequest(path, query, form);
+    const reply = await answerMetadata(head, request, this.#options, now);
     if (reply.wrongLogin) {
       this.#options.log.warn({ client: peerAddress(socket) }, "title refused: wrong user or password");
       return this.#refuse(socket, reply.bytes);

@@ -16,6 +16,8 @@ interface Entry {
   readonly publisher: SegmentPublisher;
   reservation: Reservation | null;
   session: SourceSession | null;
+  /** Of the reservation; resolves when it is filled, or to null when it is given back first. */
+  arrival: PromiseWithResolvers<SourceSession | null>;
 }
 
 /** Which mounts are held by sources of this host, each with the queue of its segments. */
@@ -37,6 +39,12 @@ export class MountTable {
     return this.#entries.get(mount)?.session ?? null;
   }
 
+  /** The source of a mount as soon as it is on air; null when there is none and none is being let in. */
+  arriving(mount: MountPath): Promise<SourceSession | null> {
+    const entry = this.#entries.get(mount);
+    return entry?.reservation ? entry.arrival.promise : Promise.resolve(null);
+  }
+
   /** Sources on air. */
   get sessions(): readonly SourceSession[] {
     return [...this.#entries.values()].flatMap(({ session }) => session ?? []);
@@ -55,18 +63,23 @@ export class MountTable {
       publisher: this.#createPublisher(mount),
       reservation: null,
       session: null,
+      arrival: Promise.withResolvers(),
     };
     this.#entries.set(mount, entry);
+    const arrival = (entry.arrival = Promise.withResolvers());
     const reservation: Reservation = {
       mount,
       publisher: entry.publisher,
       fill: (session) => {
-        if (entry.reservation === reservation) entry.session = session;
+        if (entry.reservation !== reservation) return;
+        entry.session = session;
+        arrival.resolve(session);
       },
       free: () => {
         if (entry.reservation !== reservation) return;
         entry.reservation = null;
         entry.session = null;
+        arrival.resolve(null);
       },
     };
     entry.reservation = reservation;

@@ -69,6 +69,26 @@ test("a mount that has a source is refused before OK2", async () => {
   expect(await running.exchange(`${sourcePassword}\r\n`, running.ports.shoutcastPort)).toBe("");
 });
 
+test("a title that comes while its source is being let in is that source's", async () => {
+  // The segments of the source before keep the next one waiting.
+  running.edge.putDelayMs = 300;
+  const login = Buffer.from(`${sourcePassword}\r\nicy-pub:0\r\n\r\n`);
+  const first = connect();
+  first.send(Buffer.concat([login, frames(30)]));
+  first.socket.end();
+  await first.text();
+  const second = connect();
+  second.send(login);
+  await second.until(/OK2/);
+  const update = `GET /admin.cgi?mode=updinfo&pass=${sourcePassword}&song=early HTTP/1.0\r\n\r\n`;
+  expect(claimedMounts()).toHaveLength(1);
+  expect(await running.exchange(update)).toContain("Metadata update successful");
+  second.send(frames(30));
+  await eventually(() =>
+    running.edge.announcements.some(({ segment }) => segment.titles[0]?.text === "early"),
+  );
+});
+
 test("HTTP is understood on this port too", async () => {
   const client = connect();
   client.send(sourceHead("/m"));
