@@ -272,7 +272,7 @@ describe("a full disk", () => {
       const { before, after } = await onSmallDisk(disk);
       expect(after, "processes of edge, runtime and ingest").toEqual(before);
     } finally {
-      execFileSync("umount", [disk]);
+      await waitFor("the disk to be idle", () => unmounted(disk));
     }
   });
 });
@@ -331,6 +331,16 @@ function mountSmallDisk(disk: string): boolean {
   try {
     execFileSync("mkdir", ["-p", disk]);
     execFileSync("mount", ["-t", "tmpfs", "-o", "size=32m", "none", disk], { stdio: "ignore" });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** False while a process that is just ending still has a file there. */
+function unmounted(disk: string): boolean {
+  try {
+    execFileSync("umount", [disk], { stdio: "ignore" });
     return true;
   } catch {
     return false;
