@@ -53,11 +53,18 @@ function burstMs(url: URL, station: EdgeStation): number {
   return seconds >= 0 ? Math.min(seconds * 1000, maxBurstMs) : station.burstMs;
 }
 
-/** Browsers name what a request is for (Fetch Metadata); their media elements never ask for ICY. */
+/**
+ * Browsers name what a request is for (Fetch Metadata), but only over TLS and on their own machine; elsewhere a media
+ * element is known as the browser that asks for a range, which page loads and scripts do not. None asks for ICY.
+ */
 function wantsMediaElementBurst(request: Request, metaint: number): boolean {
-  const destination = request.headers.get("Sec-Fetch-Dest");
   const asked = new URL(request.url).searchParams.has("burst");
-  return metaint === 0 && !asked && (destination === "audio" || destination === "video");
+  if (metaint > 0 || asked) return false;
+  const { headers } = request;
+  const destination = headers.get("Sec-Fetch-Dest");
+  if (destination !== null) return destination === "audio" || destination === "video";
+  const isBrowser = headers.get("User-Agent")?.startsWith("Mozilla/") === true;
+  return isBrowser && headers.get("Range")?.startsWith("bytes=0-") === true;
 }
 
 /**
