@@ -229,11 +229,13 @@ describe.concurrent("a listener", () => {
     expect(check.frames).toBeLessThanOrEqual(behind + during + 10);
   });
 
-  it("that is a browser's media element gets the 131,072 bytes it starts after at once", async () => {
+  it.for([
+    ["names what it is for", { "Sec-Fetch-Dest": "audio" }],
+    // As browsers do not over plain HTTP from another machine.
+    ["does not name what it is for", { "User-Agent": "Mozilla/5.0 (X11; Linux x86_64)" }],
+  ] as const)("that is a media element and %s gets 131,072 bytes at once", async ([, named]) => {
     const before = source.sent.length;
-    const listening = await listen(urlOf("edge"), {
-      headers: { "Sec-Fetch-Dest": "audio", Range: "bytes=0-" },
-    });
+    const listening = await listen(urlOf("edge"), { headers: { ...named, Range: "bytes=0-" } });
     await waitFor("131,072 bytes", () => listening.bytes().length >= 131_072);
     const check = new FrameCheck(list);
     check.push(listening.bytes());
