@@ -20,7 +20,7 @@ export interface Bucket {
   epochs(mount: string): Promise<number[]>;
 }
 
-export interface StoredObject {
+interface StoredObject {
   readonly key: string;
   readonly body: Buffer;
   /** Custom metadata without the `x-amz-meta-` prefix. */

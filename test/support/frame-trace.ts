@@ -2,7 +2,7 @@ import { mp3 } from "../../shared/codec/mp3/mp3.ts";
 import type { FrameList } from "./frame-check.ts";
 
 /** Frames of the source heard without a gap; indices into its file, both ends included. */
-export interface FrameRun {
+interface FrameRun {
   readonly first: number;
   readonly last: number;
   /** Frames that are not the source's and stand before the run: a primer where playback does not continue. */
