@@ -35,10 +35,6 @@ export class MountTable {
     return this.#entries.get(mount)?.reservation != null;
   }
 
-  session(mount: MountPath): SourceSession | null {
-    return this.#entries.get(mount)?.session ?? null;
-  }
-
   /** The source of a mount as soon as it is on air; null when there is none and none is being let in. */
   arriving(mount: MountPath): Promise<SourceSession | null> {
     const entry = this.#entries.get(mount);
