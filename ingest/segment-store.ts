@@ -6,7 +6,7 @@ import { reasonOf } from "./log.ts";
 import type { SegmentStore } from "./segment-publisher.ts";
 
 /** Storage did not take an object; worth another try. */
-export class StoreError extends Error {
+class StoreError extends Error {
   override readonly name = "StoreError";
   /** HTTP status; absent when there was no answer. */
   readonly status?: number;

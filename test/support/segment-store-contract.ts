@@ -22,7 +22,7 @@ export interface OpenStore {
   readonly close: () => Promise<void>;
 }
 
-export interface ReadObject {
+interface ReadObject {
   readonly body: Uint8Array;
   readonly contentType: string;
   /** Names without any prefix. */
