@@ -124,9 +124,16 @@ export function phaseOf(state: MountState, now: Millis, limits: MountLimits): Mo
   const { holder } = state;
   if (!holder) return "off";
   if (holds(holder, now, limits)) return "live";
-  const goneMs = holder.released ? holder.seenMs : holder.seenMs + limits.leaseMs;
-  return now < goneMs + limits.graceMs && state.window.length > 0 ? "waiting" : "off";
+  return now < listenersKeptUntil(holder, limits) && state.window.length > 0 ? "waiting" : "off";
 }
+
+/** When the mount goes off if nothing more is heard of its source; null when it is off for good. */
+export function offAt(state: Pick<MountState, "holder">, limits: MountLimits): Millis | null {
+  return state.holder && millis(listenersKeptUntil(state.holder, limits));
+}
+
+const listenersKeptUntil = ({ released, seenMs }: MountHolder, limits: MountLimits): number =>
+  (released ? seenMs : seenMs + limits.leaseMs) + limits.graceMs;
 
 /** Listeners of all runtimes that reported lately. */
 export function listenerCount(state: MountState, now: Millis, limits: MountLimits): number {

@@ -44,7 +44,7 @@ app.route("/", page);
 
 app.get("/health", async (context) => {
   const { mounts } = await directory(context.env);
-  return json({ status: "ok", mounts: mounts.length, ...isolateCounts() });
+  return json({ ok: true, mounts: mounts.length, ...isolateCounts() });
 });
 
 app.get("/api/v1/station", (context) => {

@@ -9,6 +9,7 @@ import {
   type MountReply,
   type MountState,
   type MountView,
+  offAt,
   phaseOf,
   reduceMount,
 } from "../shared/mount-state.ts";
@@ -76,7 +77,9 @@ export class MountObject extends DurableObject<Env> {
     }
     const deadline = Date.now() + Math.min(question.waitMs, mountCallHoldMs);
     while (!this.#hasNewer(after)) {
-      const leftMs = deadline - Date.now();
+      // The end of the grace wakes nobody by itself.
+      const untilMs = Math.min(deadline, offAt(this.#state, this.#limits) ?? deadline);
+      const leftMs = untilMs - Date.now();
       if (leftMs <= 0 || phaseOf(this.#state, millis(Date.now()), this.#limits) === "off") break;
       await Promise.race([this.#change.promise, scheduler.wait(leftMs)]);
     }

@@ -7,6 +7,7 @@ import {
   type MountEvent,
   type MountLimits,
   type MountState,
+  offAt,
   phaseOf,
   reduceMount,
 } from "../../shared/mount-state.ts";
@@ -127,6 +128,9 @@ describe("the mount's state", () => {
     const left = run([[2_000, { kind: "release", epoch: epoch(1) }]], state).state;
     expect(phaseOf(left, millis(2_000), limits)).toBe("waiting");
     expect(phaseOf(left, millis(17_000), limits)).toBe("off");
+    expect(offAt(state, limits)).toBe(22_000);
+    expect(offAt(left, limits)).toBe(17_000);
+    expect(offAt(emptyMount, limits)).toBeNull();
   });
 
   it("plays on over a source that returns within the grace, and forgets a broadcast that ended", () => {
