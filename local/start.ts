@@ -113,8 +113,8 @@ const ingest = new Supervised({
 async function stop(exitCode: number): Promise<never> {
   const flushed = await ingest.stop(ingestStopMs);
   const closed = await edge.stop(edgeStopMs);
-  if (!flushed) say(level.error, "ingest had to be killed, its open segments are lost");
-  if (!closed) say(level.warn, "edge had to be killed");
+  if (!flushed) say(level.error, "ingest did not stop properly, segments are lost");
+  if (!closed) say(level.warn, "edge did not stop properly");
   say(level.info, "stopped");
   process.exit(flushed && closed ? exitCode : 1);
 }

@@ -1,26 +1,31 @@
 import type { ChildProcess } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
-import { healthFailures, healthIntervalMs, healthTimeoutMs, startupIntervalMs, startupMs } from "./limits.ts";
+import { healthFailures, healthIntervalMs, startupIntervalMs, startupMs } from "./limits.ts";
 import { LineSplitter, type LogLine, level, parseLine } from "./log.ts";
 import { askToStop, killTree, spawnTree, type TreeOptions } from "./process-tree.ts";
+import { probe } from "./probe.ts";
 import { afterExit, neverFailed } from "./restart.ts";
 
 export interface SupervisedOptions extends TreeOptions {
   readonly name: string;
-  /** Answers 200 when the process is ready; any answer at all shows that it lives. */
+  /** Answers 200 when the process is ready. */
   readonly healthUrl: string;
   readonly log: (line: LogLine) => void;
 }
 
-/** Exit code of a process whose configuration is at fault: starting it again would not help. */
+/** Exit code of a process whose configuration is at fault: one that never ran will not run the next time either. */
 const configurationFault = 2;
+
+/** An exit code or the signal that ended the process; null when it could not be started. */
+type Ending = number | NodeJS.Signals | null;
 
 /** A process that is kept alive: started again when it ends, replaced when it no longer answers. */
 export class Supervised {
   #options: SupervisedOptions;
   #child: ChildProcess | undefined;
-  #exited: Promise<number | null> = Promise.resolve(null);
+  #exited: Promise<Ending> = Promise.resolve(null);
   #stopping = new AbortController();
+  #wasReady = false;
   #ready = Promise.withResolvers<void>();
   #hopeless = Promise.withResolvers<never>();
 
@@ -35,7 +40,7 @@ export class Supervised {
     return this.#ready.promise;
   }
 
-  /** Rejects when the process says that its configuration is at fault; otherwise stays pending. */
+  /** Rejects when the process says, before it was ever ready, that its configuration is at fault; otherwise stays pending. */
   get hopeless(): Promise<never> {
     return this.#hopeless.promise;
   }
@@ -44,7 +49,10 @@ export class Supervised {
     void this.#run();
   }
 
-  /** Asks the process to end and waits; false when it had to be killed after `patienceMs`. Never starts it again. */
+  /**
+   * Asks the process to end and waits. False when it did not end properly: it had to be killed after `patienceMs`, or
+   * its exit code says that it left something undone. Never starts it again.
+   */
   async stop(patienceMs: number): Promise<boolean> {
     this.#stopping.abort();
     const child = this.#child;
@@ -56,7 +64,8 @@ export class Supervised {
     patience.abort();
     this.kill();
     await this.#exited;
-    return outcome !== "timeout";
+    // By the signal itself ends only a process that had not begun its work.
+    return outcome === 0 || outcome === "SIGTERM";
   }
 
   /** Ends the process and all it started, at once. */
@@ -69,26 +78,27 @@ export class Supervised {
     let restarts = neverFailed;
     while (!this.#stopping.signal.aborted) {
       const startedAt = performance.now();
-      const code = await this.#runOnce();
+      const ending = await this.#runOnce();
       if (this.#stopping.signal.aborted) return;
-      if (code === configurationFault) {
+      // Later it may be a passing fault: a port that somebody took meanwhile, a station file half written.
+      if (ending === configurationFault && !this.#wasReady) {
         this.#hopeless.reject(new Error(`${this.#options.name} refuses its configuration`));
         return;
       }
       const decision = afterExit(restarts, performance.now() - startedAt);
       restarts = decision.state;
-      this.#say(level.warn, `ended, starting again in ${decision.delayMs / 1000} s`, { exitCode: code });
+      this.#say(level.warn, `ended, starting again in ${decision.delayMs / 1000} s`, { ending });
       await sleep(decision.delayMs, undefined, { signal: this.#stopping.signal }).catch(() => undefined);
     }
   }
 
-  /** From start to end of one process; its exit code, null when it was killed or could not be started. */
-  async #runOnce(): Promise<number | null> {
+  /** From start to end of one process. */
+  async #runOnce(): Promise<Ending> {
     const child = spawnTree(this.#options);
     const ended = new AbortController();
     this.#child = child;
     this.#exited = new Promise((resolve) => {
-      child.once("exit", (code) => resolve(code));
+      child.once("exit", (code, signal) => resolve(code ?? signal));
       child.once("error", (error) => {
         this.#say(level.error, `cannot be started: ${error.message}`);
         resolve(null);
@@ -96,13 +106,14 @@ export class Supervised {
     });
     this.#collect(child);
     this.#say(level.info, "started", { process: child.pid });
-    void this.#watch(child, ended.signal);
-    const code = await this.#exited;
+    // One that is stopping closes its port first and is still at work behind it: that is not hanging.
+    void this.#watch(child, AbortSignal.any([ended.signal, this.#stopping.signal]));
+    const ending = await this.#exited;
     ended.abort();
     // What it started must not outlive it: a runtime left over would keep the port.
     killTree(child.pid);
     this.#child = undefined;
-    return code;
+    return ending;
   }
 
   #collect(child: ChildProcess): void {
@@ -118,25 +129,28 @@ export class Supervised {
     }
   }
 
-  async #watch(child: ChildProcess, ended: AbortSignal): Promise<void> {
+  async #watch(child: ChildProcess, over: AbortSignal): Promise<void> {
     const startsUntil = performance.now() + startupMs;
     let answered = false;
     let failures = 0;
-    while (!ended.aborted) {
-      await sleep(answered ? healthIntervalMs : startupIntervalMs, undefined, { signal: ended }).catch(
+    while (!over.aborted) {
+      await sleep(answered ? healthIntervalMs : startupIntervalMs, undefined, { signal: over }).catch(
         () => undefined,
       );
-      if (ended.aborted) return;
-      const status = await healthStatus(this.#options.healthUrl);
-      if (status === 200) this.#ready.resolve();
-      if (status !== undefined) {
+      if (over.aborted) return;
+      const sign = await probe(this.#options.healthUrl);
+      if (sign === "ready") {
+        this.#wasReady = true;
+        this.#ready.resolve();
+      }
+      if (sign !== "none") {
         answered = true;
         failures = 0;
         continue;
       }
       failures++;
       const hung = answered ? failures >= healthFailures : performance.now() > startsUntil;
-      if (!hung || ended.aborted) continue;
+      if (!hung || over.aborted) continue;
       this.#say(level.error, "does not answer, replacing it", { failures });
       killTree(child.pid);
       return;
@@ -145,16 +159,5 @@ export class Supervised {
 
   #say(lineLevel: number, msg: string, fields: Record<string, unknown> = {}): void {
     this.#options.log({ level: lineLevel, time: Date.now(), name: this.#options.name, msg, ...fields });
-  }
-}
-
-/** Status of an answer, undefined when there is none. */
-async function healthStatus(url: string): Promise<number | undefined> {
-  try {
-    const response = await fetch(url, { signal: AbortSignal.timeout(healthTimeoutMs) });
-    await response.arrayBuffer();
-    return response.status;
-  } catch {
-    return undefined;
   }
 }

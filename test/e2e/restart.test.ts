@@ -45,7 +45,7 @@ describe("a stop and a start on the same folder", () => {
       await sleep(inFlightMs);
       const exitCode = await first.end("SIGTERM");
       expect(exitCode, `the stop\n${first.log()}`).toBe(0);
-      expect(first.log()).not.toContain("had to be killed");
+      expect(first.log()).not.toContain("did not stop properly");
 
       const { edgePort, ingestPort } = first;
       second = await startStack({ dataDir, stationFile, edgePort, ingestPort });

@@ -1,0 +1,124 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { createServer, type Server } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import type { LogLine } from "../../local/log.ts";
+import { probe } from "../../local/probe.ts";
+import { Supervised } from "../../local/supervised.ts";
+import { freePorts } from "../support/free-port.ts";
+import { waitFor } from "../support/wait.ts";
+
+vi.mock("../../local/limits.ts", async (original) => ({
+  ...(await original<object>()),
+  healthIntervalMs: 20,
+  healthTimeoutMs: 200,
+  restartDelayMs: { first: 10, last: 50 },
+}));
+
+let port: number;
+let folder: string;
+let lines: LogLine[];
+const open: Supervised[] = [];
+const servers: Server[] = [];
+beforeEach(async () => {
+  port = await freePorts();
+  folder = mkdtempSync(join(tmpdir(), "skywave-supervised-"));
+  lines = [];
+});
+afterEach(async () => {
+  await Promise.all(open.splice(0).map((each) => each.stop(0)));
+  for (const server of servers.splice(0)) server.close();
+  rmSync(folder, { recursive: true });
+});
+
+const said = (text: string) => lines.filter(({ msg }) => msg.includes(text));
+
+/** Runs a program in which `server` answers 200 on the port and `file` is a path of the test's own. */
+function supervise(program: string): Supervised {
+  const start = `
+    const { existsSync, writeFileSync } = require("node:fs");
+    const file = ${JSON.stringify(join(folder, "file"))};
+    const server = require("node:http").createServer((_, response) => response.end());
+    const listen = () => server.listen(${port}, "127.0.0.1");
+    ${program}`;
+  const supervised = new Supervised({
+    name: "part",
+    command: process.execPath,
+    args: ["-e", start],
+    env: process.env,
+    healthUrl: `http://127.0.0.1:${port}/health`,
+    log: (line) => lines.push(line),
+  });
+  open.push(supervised);
+  supervised.start();
+  return supervised;
+}
+
+describe("a look at a process", () => {
+  const url = () => `http://127.0.0.1:${port}/health`;
+  const serve = (onConnection: Parameters<typeof createServer>[1]) =>
+    new Promise<void>((resolve) => {
+      const server = createServer(onConnection);
+      servers.push(server);
+      server.listen(port, "127.0.0.1", resolve);
+    });
+
+  it("shows life in a connection that is closed or reset unheard", async () => {
+    let reset = false;
+    await serve((socket) => (reset ? socket.resetAndDestroy() : socket.destroy()));
+    expect(await probe(url())).toBe("alive");
+    reset = true;
+    expect(await probe(url())).toBe("alive");
+  });
+
+  it("shows none where nobody listens and where no answer comes in time", async () => {
+    expect(await probe(url())).toBe("none");
+    await serve((socket) => socket.resume().on("error", () => undefined));
+    expect(await probe(url())).toBe("none");
+  });
+});
+
+describe("a supervised process", () => {
+  it("is left to finish its work when it stops, though it no longer listens", async () => {
+    const supervised = supervise(`
+      listen();
+      process.once("SIGTERM", () => {
+        server.close();
+        server.closeAllConnections();
+        setTimeout(() => { writeFileSync(file, ""); process.exit(0); }, 1000);
+      });`);
+    await supervised.ready;
+    expect(await supervised.stop(10_000)).toBe(true);
+    expect(said("does not answer")).toEqual([]);
+  });
+
+  it("has not stopped properly when its exit code says so", async () => {
+    const supervised = supervise(`listen(); process.once("SIGTERM", () => process.exit(1));`);
+    await supervised.ready;
+    expect(await supervised.stop(10_000)).toBe(false);
+  });
+
+  it("is hopeless when it refuses its configuration at the first start", async () => {
+    await expect(supervise("process.exit(2);").hopeless).rejects.toThrow("part refuses its configuration");
+  });
+
+  it("is started again and again when it refuses its configuration only later", async () => {
+    const supervised = supervise(`
+      if (existsSync(file)) process.exit(2);
+      writeFileSync(file, "");
+      listen();
+      process.once("SIGUSR2", () => process.exit(0));`);
+    let hopeless = false;
+    supervised.hopeless.catch(() => (hopeless = true));
+    await supervised.ready;
+    process.kill(Number(said("started")[0]?.["process"]), "SIGUSR2");
+    await waitFor(
+      "another start after exit 2",
+      () => said("starting again").filter(({ ending }) => ending === 2).length > 1,
+    );
+    expect(hopeless).toBe(false);
+    rmSync(join(folder, "file"));
+    await waitFor("the part to be back", async () => (await probe(`http://127.0.0.1:${port}/`)) === "ready");
+  });
+});
