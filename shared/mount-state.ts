@@ -1,4 +1,4 @@
-import { comparePosition, durationMs, type SegmentRef, type TitleMark } from "./segment.ts";
+import { comparePosition, durationMs, type Position, type SegmentRef, type TitleMark } from "./segment.ts";
 import type { SourceInfo } from "./source/source-info.ts";
 import { type Epoch, type Millis, type MountPath, epoch as epochOf, millis } from "./units.ts";
 
@@ -243,6 +243,10 @@ export interface MountView {
   readonly source: SourceInfo | null;
   /** Segments newer than the asker's position, in order of play. */
   readonly segments: readonly SegmentRef[];
+  /** Whether `segments` go on where the asker is: false when its position has left the window, or it has none. */
+  readonly continues: boolean;
+  /** The oldest segment that can still be had; null when there is none. */
+  readonly oldest: Position | null;
   /** Title in force at the first sample of `segments`. */
   readonly titleBefore: Title | null;
   /** How long ago the newest segment was announced, ms. */

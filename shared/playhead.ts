@@ -67,14 +67,19 @@ export type Step =
   | { readonly kind: "splice"; readonly segment: SegmentRef }
   /** Segments between are missing from the broadcast: the first frame does not continue the stream. */
   | { readonly kind: "gap"; readonly segment: SegmentRef }
-  /** The listener fell out of the window: it joins anew, near the live edge. */
+  /** The listener is not in the window (it fell out, or the window was lost): it joins anew, near the live edge. */
   | { readonly kind: "lagged" };
 
 /** What plays after `position` (null: the window's first segment). */
 export function stepAfter(window: readonly SegmentRef[], position: Position | null): Step {
-  const index = position ? window.findIndex((segment) => comparePosition(segment, position) > 0) : 0;
+  // From the end, for nearly everybody is near the live edge.
+  const index = position ? window.findLastIndex((segment) => comparePosition(segment, position) <= 0) + 1 : 0;
   const segment = window[index];
-  if (!segment) return { kind: "wait" };
+  if (!segment) {
+    const newest = window.at(-1);
+    const isAhead = newest && position && comparePosition(newest, position) < 0;
+    return { kind: isAhead ? "lagged" : "wait" };
+  }
   if (!position) return { kind: "splice", segment };
   if (segment.epoch === position.epoch && segment.sequence === position.sequence + 1) {
     return { kind: "follow", segment };

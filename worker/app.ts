@@ -1,15 +1,14 @@
 import { type Context, Hono } from "hono";
 import { cors } from "hono/cors";
 import { ingestApiPrefix } from "../shared/edge-api.ts";
-import type { MountStatus } from "../shared/mount-status.ts";
 import { encodeMountPath, MountPathError, parseMountPath } from "../shared/mount-path.ts";
 import type { MountPath } from "../shared/units.ts";
+import { directoryListing } from "./directory.ts";
 import type { Env } from "./env.ts";
 import { badRequest, fileNotFound } from "./icecast-errors.ts";
 import { ingestApi, isSecret } from "./ingest-api.ts";
 import { listen, noStore } from "./listen.ts";
-import { isolateCounts } from "./mount-feed.ts";
-import { directoryName } from "./mount-object.ts";
+import { type Host, isolateCounts } from "./mount-feed.ts";
 import { page } from "./page-routes.ts";
 import { m3u, type Playlist, pls, vclt, xspf } from "./playlists.ts";
 import { stationOf } from "./station.ts";
@@ -43,7 +42,7 @@ app.route(ingestApiPrefix, ingestApi);
 app.route("/", page);
 
 app.get("/health", async (context) => {
-  const { mounts } = await directory(context.env);
+  const { mounts } = await directoryListing(hostOf(context));
   return json({ ok: true, mounts: mounts.length, ...isolateCounts() });
 });
 
@@ -53,7 +52,7 @@ app.get("/api/v1/station", (context) => {
 });
 
 app.get("/status-json.xsl", async (context) => {
-  const { startedMs, mounts } = await directory(context.env);
+  const { startedMs, mounts } = await directoryListing(hostOf(context));
   const only = context.req.query("mount");
   const body = statusJson({
     station: stationOf(context.env),
@@ -69,11 +68,7 @@ app.on(["GET", "HEAD"], "/*", async (context) => {
   const playlist = /^(\/.+)\.(m3u|pls|xspf|vclt)$/.exec(pathname);
   try {
     if (playlist?.[1]) return await playlistOf(context, parseMountPath(playlist[1]), playlist[2] ?? "");
-    const host = {
-      env: context.env,
-      keepAlive: (work: Promise<unknown>) => context.executionCtx.waitUntil(work),
-    };
-    return await listen(context.req.raw, parseMountPath(pathname), stationOf(context.env), host);
+    return await listen(context.req.raw, parseMountPath(pathname), stationOf(context.env), hostOf(context));
   } catch (error) {
     if (error instanceof MountPathError) return fileNotFound();
     throw error;
@@ -89,7 +84,8 @@ app.onError((error) => {
 
 async function playlistOf(context: Context<App>, mount: MountPath, kind: string): Promise<Response> {
   const url = `${await publicOrigin(context)}${encodeMountPath(mount)}`;
-  const { mounts } = kind === "m3u" || kind === "pls" ? { mounts: [] } : await directory(context.env);
+  const { mounts } =
+    kind === "m3u" || kind === "pls" ? { mounts: [] } : await directoryListing(hostOf(context));
   const status = mounts.find((candidate) => candidate.mount === mount);
   if (kind === "m3u") return playlistReply(m3u(url));
   if (kind === "pls") return playlistReply(pls(url, stationOf(context.env).name));
@@ -107,10 +103,10 @@ function reply(body: string, contentType: string): Response {
 
 const json = (value: unknown): Response => reply(JSON.stringify(value), "application/json; charset=UTF-8");
 
-const directory = (
-  env: Env,
-): Promise<{ readonly startedMs: number; readonly mounts: readonly MountStatus[] }> =>
-  env.DIRECTORY.getByName(directoryName).list();
+const hostOf = (context: Context<App>): Host => ({
+  env: context.env,
+  keepAlive: (work) => context.executionCtx.waitUntil(work),
+});
 
 /**
  * Scheme and host as the listener typed them. A request that came through an ingest host names what it was asked

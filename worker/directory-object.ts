@@ -3,22 +3,46 @@ import type { MountStatus } from "../shared/mount-status.ts";
 import type { MountPath } from "../shared/units.ts";
 import type { Env } from "./env.ts";
 
+/** What an isolate learns from the directory in one call. */
+export interface DirectoryListing {
+  /** Since when the directory has been up, ms since the Unix epoch. */
+  readonly startedMs: number;
+  /** Mounts on air, by path. */
+  readonly mounts: readonly MountStatus[];
+  /** Mounts that ever had a source. No others have an object, so nobody makes one by asking for it. */
+  readonly known: readonly MountPath[];
+}
+
 /**
- * The station's mounts that are on air. It holds nothing that its mounts do not tell it again within seconds, so it
- * stores nothing; an entry that is not repeated expires.
+ * The station's mounts. Which have ever had a source is stored; what is on air is not, for the mounts tell it again
+ * within seconds, and an entry that is not repeated expires.
  */
 export class DirectoryObject extends DurableObject<Env> {
   readonly #startedMs = Date.now();
+  readonly #known = new Set<MountPath>();
   readonly #mounts = new Map<MountPath, { readonly status: MountStatus; readonly untilMs: number }>();
 
-  /** `status` null takes the mount off the list. `validMs` from now. */
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(ctx, env);
+    for (const [key] of ctx.storage.kv.list({ prefix: knownPrefix })) {
+      this.#known.add(key.slice(knownPrefix.length) as MountPath);
+    }
+  }
+
+  /** A source has the mount. Resolves when that is stored. */
+  remember(mount: MountPath): void {
+    if (this.#known.has(mount)) return;
+    this.#known.add(mount);
+    this.ctx.storage.kv.put(knownPrefix + mount, true);
+  }
+
+  /** `status` null takes the mount off the air. `validMs` from now. */
   update(mount: MountPath, status: MountStatus | null, validMs: number): void {
     if (status) this.#mounts.set(mount, { status, untilMs: Date.now() + validMs });
     else this.#mounts.delete(mount);
   }
 
-  /** Mounts on air, by path; the time since when this directory has been up, ms since the Unix epoch. */
-  list(): { readonly startedMs: number; readonly mounts: readonly MountStatus[] } {
+  list(): DirectoryListing {
     const now = Date.now();
     for (const [mount, { untilMs }] of this.#mounts) {
       if (untilMs < now) this.#mounts.delete(mount);
@@ -27,6 +51,12 @@ export class DirectoryObject extends DurableObject<Env> {
     return {
       startedMs: this.#startedMs,
       mounts: mounts.toSorted((a, b) => (a.mount < b.mount ? -1 : 1)),
+      known: [...this.#known],
     };
   }
 }
+
+const knownPrefix = "known ";
+
+/** The station has one directory. */
+export const directoryName = "station";

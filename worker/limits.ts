@@ -22,8 +22,17 @@ export const mediaElementBurstBytes = 131_072 + 4_096;
 /** The longest burst a listener may ask for with `?burst=`. */
 export const maxBurstMs = 60_000;
 
-/** How long a mount's absence is remembered, so that a player retrying a dead mount costs one call a second. */
-export const absentMountMs = 1_000;
+/**
+ * How long a mount's absence is remembered: a source that has just connected must be found, and a player that retries a
+ * dead mount must not cost a call each time.
+ */
+export const absentMountMs = 250;
+
+/** How old the list of what is on air may be, for status pages and tools. */
+export const directoryAgeMs = 1_000;
+
+/** How soon a mount that nobody knew is looked for again: it may just have got its first source. */
+export const unknownMountMs = 250;
 
 /** How long a listener that joins before the first segment waits for it: a source is on air before its sound is. */
 export const firstSegmentWaitMs = 15_000;

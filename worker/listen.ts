@@ -1,7 +1,8 @@
 import type { MountPath } from "../shared/units.ts";
 import type { EdgeStation } from "../shared/edge-station.ts";
 import { durationMs } from "../shared/segment.ts";
-import { fileNotFound, forbidden } from "./icecast-errors.ts";
+import { isKnownMount } from "./directory.ts";
+import { fileNotFound, forbidden, unavailable } from "./icecast-errors.ts";
 import { firstSegmentWaitMs, maxBurstMs, mediaElementBurstBytes } from "./limits.ts";
 import { openListenerStream } from "./listener-stream.ts";
 import { feedOf, type Host, type MountFeed } from "./mount-feed.ts";
@@ -16,18 +17,20 @@ export async function listen(
   station: EdgeStation,
   host: Host,
 ): Promise<Response> {
+  if (!(await isKnownMount(mount, host))) return fileNotFound();
   const feed = feedOf(mount);
   await feed.refresh(host);
-  if (feed.phase === "off") return fileNotFound();
   const max = station.mounts[mount]?.maxListeners ?? station.maxListeners;
-  if (max !== undefined && feed.listeners + feed.listenersElsewhere >= max) {
-    return forbidden("max listeners reached");
-  }
+  const refused = refusal(feed, max);
+  if (refused) return refused;
   const metaint = Number.parseInt(request.headers.get("Icy-MetaData") ?? "0", 10) ? station.metaint : 0;
   if (request.method === "HEAD") {
     return new Response(null, { headers: streamHeaders(feed, station, metaint) });
   }
   await firstSegment(feed, host);
+  // Others may have come, and the source may have gone, while this one waited.
+  const refusedNow = refusal(feed, max);
+  if (refusedNow) return refusedNow;
   const stream = openListenerStream(
     feed,
     {
@@ -39,6 +42,13 @@ export async function listen(
     request.signal,
   );
   return new Response(stream, { headers: streamHeaders(feed, station, metaint) });
+}
+
+function refusal(feed: MountFeed, max: number | undefined): Response | null {
+  // Players take 404 as final: it must be the mount's own word.
+  if (feed.isOff) return feed.isCertain ? fileNotFound() : unavailable();
+  if (max === undefined || feed.listeners + feed.listenersElsewhere < max) return null;
+  return forbidden("max listeners reached");
 }
 
 /** A source that has just connected has nothing in storage yet: the reply waits, as Icecast's does. */
@@ -76,7 +86,8 @@ function streamHeaders(feed: MountFeed, station: Pick<EdgeStation, "name">, meta
   const headers = new Headers({ "Content-Type": "audio/mpeg" });
   noStore(headers);
   const set = (name: string, value: string | undefined): void => {
-    if (value !== undefined && value !== "") headers.set(name, value);
+    // Control characters would make the whole reply fail.
+    if (value) headers.set(name, value.replace(/\p{Cc}/gu, " "));
   };
   set("icy-br", source?.bitrate ?? measuredBitrate(feed));
   set("ice-audio-info", source?.audioInfo);

@@ -38,12 +38,15 @@ export function openListenerStream(
   return new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
-        const bytes = open ? await listener.next(() => open) : null;
-        if (bytes) controller.enqueue(bytes);
-        else {
+        try {
+          const bytes = open ? await listener.next(() => open) : null;
+          if (bytes) return controller.enqueue(bytes);
+        } catch (error) {
           leave();
-          controller.close();
+          throw error;
         }
+        leave();
+        controller.close();
       },
       cancel: leave,
     },

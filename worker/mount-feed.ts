@@ -41,6 +41,15 @@ export class MountFeed {
     this.mount = mount;
   }
 
+  get isOff(): boolean {
+    return this.phase === "off";
+  }
+
+  /** Whether the phase is the mount's own word, and not what is left when it could not be asked. */
+  get isCertain(): boolean {
+    return Date.now() - this.#answeredMs < mountCallTimeoutMs;
+  }
+
   /** How long ago the newest segment was announced, ms. */
   get edgeAgeMs(): number {
     return Date.now() - this.#edgeAtMs;
@@ -48,7 +57,8 @@ export class MountFeed {
 
   /** Nobody listens here and nothing was learnt lately: the feed can be forgotten. */
   get isIdle(): boolean {
-    return this.listeners === 0 && Date.now() - this.#answeredMs > absentMountMs;
+    const asking = this.#question !== null && Date.now() - this.#question.sinceMs < mountCallTimeoutMs;
+    return this.listeners === 0 && !asking && Date.now() - this.#answeredMs > absentMountMs;
   }
 
   /** Brings the feed up to date: free of cost while a question stands, for then nothing newer exists. */
@@ -56,7 +66,8 @@ export class MountFeed {
     const question = this.#question;
     const leftMs = question ? question.sinceMs + mountCallTimeoutMs - Date.now() : 0;
     if (question && leftMs > 0) {
-      if (this.phase === "off") await Promise.race([question.done, scheduler.wait(leftMs)]);
+      const stale = Date.now() - this.#answeredMs > mountCallTimeoutMs;
+      if (this.isOff || stale) await settledWithin(question.done, leftMs);
       return;
     }
     if (this.phase === "off" && Date.now() - this.#answeredMs < absentMountMs) return;
@@ -67,7 +78,7 @@ export class MountFeed {
   async wait(host: Host): Promise<void> {
     const question = this.#question;
     const leftMs = question ? question.sinceMs + mountCallTimeoutMs - Date.now() : 0;
-    if (question && leftMs > 0) await Promise.race([question.done, scheduler.wait(leftMs)]);
+    if (question && leftMs > 0) await settledWithin(question.done, leftMs);
     else await this.#ask(host, mountCallHoldMs);
   }
 
@@ -124,7 +135,7 @@ export class MountFeed {
     this.source = view.source;
     const restarted = view.epoch < this.#epoch;
     this.#epoch = view.epoch;
-    if (view.phase === "off" || restarted) {
+    if (view.phase === "off" || restarted || (!view.continues && view.segments.length > 0)) {
       this.window = [];
       this.titleBefore = null;
       if (view.phase === "off") return;
@@ -135,16 +146,18 @@ export class MountFeed {
     if (fresh.length === 0) return;
     this.#edgeAtMs = Date.now() - view.edgeAgeMs;
     const window = [...this.window, ...fresh];
-    while (window.length > maxWindow) {
-      const title = window.shift()?.titles.at(-1);
-      if (title) this.titleBefore = title;
-    }
-    this.window = window;
+    // What the mount cannot serve any more is out of this window too; the title it left behind stays in force.
+    const first = window.findIndex(
+      (segment) => view.oldest === null || comparePosition(segment, view.oldest) >= 0,
+    );
+    for (const { titles } of window.slice(0, first)) this.titleBefore = titles.at(-1) ?? this.titleBefore;
+    this.window = window.slice(first);
   }
 }
 
-/** As many segments as the mount itself keeps at most. */
-const maxWindow = 256;
+/** Waits for work of another request, which may end with that request and then never settle, or reject. */
+const settledWithin = (work: Promise<unknown>, ms: number): Promise<unknown> =>
+  Promise.race([work, scheduler.wait(ms)]).catch(() => undefined);
 
 const feeds = new Map<MountPath, MountFeed>();
 const cache = new SegmentCache();

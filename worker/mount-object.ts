@@ -16,6 +16,7 @@ import {
 import type { MountStatus } from "../shared/mount-status.ts";
 import { comparePosition, durationMs, type Position } from "../shared/segment.ts";
 import { type MountPath, millis } from "../shared/units.ts";
+import { directoryName } from "./directory-object.ts";
 import type { Env } from "./env.ts";
 import { mountCallHoldMs, publishEveryMs, republishMs } from "./limits.ts";
 import { mountLimits, stationOf } from "./station.ts";
@@ -48,8 +49,12 @@ export class MountObject extends DurableObject<Env> {
     this.#state = stored?.format === 1 ? { ...stored, listeners: {} } : emptyMount;
   }
 
-  claim(claim: Claim): MountReply {
-    return this.#apply(claim.mount, { kind: "claim", ingest: claim.ingest, source: claim.source });
+  async claim(claim: Claim): Promise<MountReply> {
+    const { mount, ingest, source } = claim;
+    const reply = this.#apply(mount, { kind: "claim", ingest, source });
+    // Before the source is told: from then on listeners may come, and only mounts that are known have an object.
+    if (reply.kind === "claimed") await this.env.DIRECTORY.getByName(directoryName).remember(mount);
+    return reply;
   }
 
   announce({ mount, segment }: Announcement): MountReply {
@@ -103,9 +108,11 @@ export class MountObject extends DurableObject<Env> {
       epoch: state.epoch,
       source: state.holder?.source ?? null,
       segments: state.window.slice(from),
+      continues: from > 0,
+      oldest: state.window[0] ? positionOf(state.window[0]) : null,
       titleBefore: currentTitle({ window: state.window.slice(0, from), titleBefore: state.titleBefore }),
       edgeAgeMs: now - state.edgeMs,
-      listenersElsewhere: listenerCount(state, now, this.#limits) - own,
+      listenersElsewhere: Math.max(0, listenerCount(state, now, this.#limits) - own),
     };
   }
 
@@ -145,11 +152,13 @@ export class MountObject extends DurableObject<Env> {
       await this.env.DIRECTORY.getByName(directoryName).update(mount, status, validMs);
     } catch (error) {
       // The directory is a convenience: the mount stays on air without it, and the next change tries again.
-      this.#published = "";
       console.warn("directory update failed", String(error));
-    } finally {
       this.#publishing = false;
+      return;
     }
+    this.#publishing = false;
+    // What changed meanwhile is told as well.
+    this.#publish(mount);
   }
 
   /** Null when no source has the mount. */
@@ -176,7 +185,6 @@ export class MountObject extends DurableObject<Env> {
   }
 }
 
-const stateKey = "mount";
+const positionOf = ({ epoch, sequence }: Position): Position => ({ epoch, sequence });
 
-/** The station has one directory. */
-export const directoryName = "station";
+const stateKey = "mount";

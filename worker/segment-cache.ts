@@ -70,14 +70,19 @@ interface SegmentBucket {
  */
 export class SegmentCache {
   readonly #loaded = new Map<string, LoadedSegment>();
-  readonly #reading = new Map<string, { readonly done: Promise<void>; readonly sinceMs: number }>();
+  readonly #reading = new Map<
+    string,
+    { readonly done: Promise<LoadedSegment | null>; readonly sinceMs: number }
+  >();
+  /** A key is long to work out and asked for by every listener. */
+  readonly #keys = new WeakMap<SegmentRef, string>();
   #bytes = 0;
   /** Reads begun, for tests and statistics. */
   reads = 0;
 
   /** At once, or undefined when it has to be read. */
   peek(mount: MountPath, ref: SegmentRef): LoadedSegment | undefined {
-    return this.#touch(segmentKey(mount, ref));
+    return this.#touch(this.#keyOf(mount, ref));
   }
 
   /**
@@ -90,25 +95,30 @@ export class SegmentCache {
     bucket: SegmentBucket,
     keepAlive: (work: Promise<void>) => void,
   ): Promise<LoadedSegment | null> {
-    const key = segmentKey(mount, ref);
-    for (let failures = 0; failures < segmentReadAttempts; ) {
+    const key = this.#keyOf(mount, ref);
+    for (;;) {
       const known = this.#touch(key);
       if (known) return known;
       const reading = this.#reading.get(key);
       const leftMs = reading ? reading.sinceMs + segmentReadTimeoutMs - Date.now() : 0;
-      if (reading && leftMs > 0) {
-        await Promise.race([reading.done, scheduler.wait(leftMs)]);
-        continue;
-      }
-      const read = this.#read(key, ref, bucket);
-      const done = read.then(
-        () => {},
-        () => {},
-      );
-      this.#reading.set(key, { done, sinceMs: Date.now() });
-      keepAlive(done);
+      if (!reading || leftMs <= 0) break;
+      const outcome = await Promise.race([reading.done, scheduler.wait(leftMs)]).catch(() => undefined);
+      if (outcome !== undefined) return outcome;
+    }
+    const done = this.#readRepeatedly(key, ref, bucket);
+    const reading = { done, sinceMs: Date.now() };
+    this.#reading.set(key, reading);
+    const settled = done.then(() => {
+      if (this.#reading.get(key) === reading) this.#reading.delete(key);
+    });
+    keepAlive(settled);
+    return done;
+  }
+
+  async #readRepeatedly(key: string, ref: SegmentRef, bucket: SegmentBucket): Promise<LoadedSegment | null> {
+    for (let failures = 0; failures < segmentReadAttempts; ) {
       try {
-        return await read;
+        return await this.#read(key, ref, bucket);
       } catch (error) {
         failures++;
         console.warn("segment read failed", key, String(error));
@@ -120,16 +130,20 @@ export class SegmentCache {
 
   async #read(key: string, ref: SegmentRef, bucket: SegmentBucket): Promise<LoadedSegment | null> {
     this.reads++;
-    try {
-      const object = await bucket.get(key);
-      if (!object) return null;
-      const body = new Uint8Array(await object.arrayBuffer());
-      const segment = new LoadedSegment(ref, body, reservoirOf(object.customMetadata));
-      this.#keep(key, segment);
-      return segment;
-    } finally {
-      this.#reading.delete(key);
-    }
+    const object = await bucket.get(key);
+    if (!object) return null;
+    const body = new Uint8Array(await object.arrayBuffer());
+    const segment = new LoadedSegment(ref, body, reservoirOf(object.customMetadata));
+    this.#keep(key, segment);
+    return segment;
+  }
+
+  #keyOf(mount: MountPath, ref: SegmentRef): string {
+    const known = this.#keys.get(ref);
+    if (known !== undefined) return known;
+    const key = segmentKey(mount, ref);
+    this.#keys.set(ref, key);
+    return key;
   }
 
   #touch(key: string): LoadedSegment | undefined {

@@ -11,7 +11,8 @@
  */
 /** @typedef {"idle" | "connecting" | "playing" | "stalled" | "retrying" | "failed"} PlayState */
 
-const pollMs = 2_000;
+/** The listener is some 4 s behind live: a title shown this late is not late for the ear. */
+const pollMs = 5_000;
 const slowestPollMs = 30_000;
 const requestTimeoutMs = 8_000;
 /** A stream that breaks is opened again after 1, 2, 4, 8 and 8 s; then the listener decides. */

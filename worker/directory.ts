@@ -1,0 +1,48 @@
+import type { MountPath } from "../shared/units.ts";
+import { type DirectoryListing, directoryName } from "./directory-object.ts";
+import { directoryAgeMs, mountCallTimeoutMs, unknownMountMs } from "./limits.ts";
+import type { Host } from "./mount-feed.ts";
+
+/**
+ * The directory as this isolate knows it: one call for all that ask in the same second. Status pages poll, and anybody
+ * can ask for mounts that never were; neither may become a call to the one object each time.
+ */
+let listing: { readonly value: DirectoryListing; readonly atMs: number } | undefined;
+/** Mounts once known stay known. */
+const known = new Set<MountPath>();
+let question: { readonly done: Promise<unknown>; readonly sinceMs: number } | undefined;
+
+/** What is on air, at most `directoryAgeMs` old. Rejects when the directory cannot be asked and never could. */
+export const directoryListing = (host: Host): Promise<DirectoryListing> => read(host, directoryAgeMs);
+
+/** Whether a source ever had the mount. One that has just got it is known within `unknownMountMs`. */
+export async function isKnownMount(mount: MountPath, host: Host): Promise<boolean> {
+  if (!known.has(mount)) await read(host, unknownMountMs);
+  return known.has(mount);
+}
+
+async function read(host: Host, maxAgeMs: number): Promise<DirectoryListing> {
+  for (;;) {
+    if (listing && Date.now() - listing.atMs < maxAgeMs) return listing.value;
+    const leftMs = question ? question.sinceMs + mountCallTimeoutMs - Date.now() : 0;
+    if (!question || leftMs <= 0) break;
+    // The question belongs to another request and may end with it.
+    await Promise.race([question.done, scheduler.wait(leftMs)]).catch(() => undefined);
+  }
+  const asked = host.env.DIRECTORY.getByName(directoryName).list();
+  const mine = { done: asked, sinceMs: Date.now() };
+  question = mine;
+  host.keepAlive(asked.catch(() => undefined));
+  try {
+    const value = await asked;
+    listing = { value, atMs: Date.now() };
+    for (const mount of value.known) known.add(mount);
+    return value;
+  } catch (error) {
+    console.warn("directory call failed", String(error));
+    if (listing) return listing.value;
+    throw error;
+  } finally {
+    if (question === mine) question = undefined;
+  }
+}
