@@ -49,8 +49,8 @@ export const renewMs = 2_000;
 /** How long a new source waits for the segments of the one before it on the same mount to be stored and announced. */
 export const handoverMs = 2_000;
 
-/** How long a source that has ended waits for its last segments before the mount is told that it has gone. */
-export const releaseAfterMs = 5_000;
+/** How long a source that has ended waits for its last segments before the mount is told that it has gone. Below `shutdownPublishMs`: the mounts are told while the rest is still being published. */
+export const releaseAfterMs = 4_000;
 
 /** Segments of one mount waiting for storage: 10 minutes of 128 kb/s in 2 s segments, and at most 32 MiB. */
 export const queueSegments = 300;
@@ -62,8 +62,8 @@ export const putTimeoutMs = 10_000;
 /** One call to the edge. */
 export const edgeTimeoutMs = 5_000;
 
-/** A claim: short, because the source waits for its reply and some give up after 5 s (butt). */
-export const claimTimeoutMs = 4_000;
+/** A claim: short, because the source waits for its reply and some give up after 5 s (butt), `handoverMs` included. */
+export const claimTimeoutMs = 2_500;
 
 /** Reply of the edge to a call (an epoch or an error), of storage to a PUT (nothing or an error in XML). */
 export const replyBytes = 64 * kibi;
@@ -82,12 +82,12 @@ export const throttleForgetMs = 30_000;
 /** Addresses remembered; the oldest goes first. */
 export const throttleAddresses = 4_096;
 
-/** Asking the edge whether it is well, and how long its answer is believed. */
-export const healthProbeMs = 2_000;
+/** Asking the edge whether it is well, and how long its answer is believed. Well below the 2 s after which whoever asks us for our health takes us for hung (local/limits.ts): an edge that hangs must not look like it. */
+export const healthProbeMs = 1_000;
 export const healthCacheMs = 1_000;
 
-/** From SIGTERM: flushing and publishing; then telling the mounts. The process must be gone after 10 s. */
-export const shutdownPublishMs = 6_000;
-export const shutdownReleaseMs = 1_500;
+/** From SIGTERM: flushing and publishing; then telling the mounts. Together below the 7 s that the local stack gives this process (local/limits.ts), with a second for a busy machine. */
+export const shutdownPublishMs = 5_000;
+export const shutdownReleaseMs = 1_000;
 /** Whatever happens. */
-export const shutdownMs = 9_000;
+export const shutdownMs = 6_500;

@@ -7,7 +7,7 @@ export const recoveredAfterMs = 10_000;
 
 /** Between two looks at a running process. */
 export const healthIntervalMs = 2_000;
-/** An answer later than this is none. */
+/** An answer later than this is none. Twice what ingest's own answer may take, which asks the edge first (`healthProbeMs`). */
 export const healthTimeoutMs = 2_000;
 /** Looks without an answer before a running process is taken for hung and replaced. */
 export const healthFailures = 3;
@@ -17,8 +17,8 @@ export const startupMs = 30_000;
 export const startupIntervalMs = 100;
 
 /**
- * A stop is promised within 10 s: ingest flushes its open segments to storage first, then the edge, which has written
- * everything it answered for and only closes.
+ * A stop is promised within 10 s: ingest flushes its open segments to storage first (in 6 s at most, `shutdownPublishMs`
+ * and `shutdownReleaseMs`), then the edge, which has written everything it answered for and only closes.
  */
 export const ingestStopMs = 7_000;
 export const edgeStopMs = 2_000;
