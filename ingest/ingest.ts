@@ -21,6 +21,7 @@ export interface IngestOptions {
 /** The whole source side, from its ports to storage and edge. */
 export class Ingest {
   readonly #mounts: MountTable;
+  readonly #intake: SourceIntake;
   readonly #servers: Servers;
   readonly #log: Log;
 
@@ -55,6 +56,7 @@ export class Ingest {
       log,
     });
     this.#mounts = mounts;
+    this.#intake = intake;
     this.#log = log;
     this.#servers = new Servers({
       settings,
@@ -80,6 +82,8 @@ export class Ingest {
    * `shutdownPublishMs` + `shutdownReleaseMs` to the number of segments that could not be published.
    */
   async stop(): Promise<number> {
+    // First, so that no source comes on air behind the list of those that are ended here.
+    const refusing = this.#intake.stop();
     this.#servers.stopListening();
     const ending = this.#mounts.sessions.map((session) => session.end("the ingest is stopping"));
     const publishers = [...this.#mounts.publishers.values()];
@@ -88,7 +92,7 @@ export class Ingest {
     for (const publisher of publishers) lost += publisher.stop();
     const patience = Promise.withResolvers<void>();
     const timer = setTimeout(patience.resolve, shutdownReleaseMs);
-    await Promise.race([Promise.all(ending), patience.promise]);
+    await Promise.race([Promise.all([refusing, ...ending]), patience.promise]);
     clearTimeout(timer);
     this.#servers.destroyConnections();
     if (lost > 0) this.#log.error({ segments: lost }, "stopped before everything was published");

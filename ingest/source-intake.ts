@@ -1,5 +1,6 @@
 import type { Socket } from "node:net";
 import type { Codec } from "../shared/codec/codec.ts";
+import type { Hold } from "../shared/edge-api.ts";
 import type { BodyFraming } from "../shared/source/body-framing.ts";
 import type { SourceInfo } from "../shared/source/source-info.ts";
 import type { MountPath } from "../shared/units.ts";
@@ -43,13 +44,33 @@ export interface Admission {
 /** What sources of every protocol have in common: taking the mount, then feeding it until the connection ends. */
 export class SourceIntake {
   readonly #options: IntakeOptions;
+  /** Sources that wait for their mounts. */
+  readonly #entering = new Set<Promise<unknown>>();
+  #stopping = false;
 
   constructor(options: IntakeOptions) {
     this.#options = options;
   }
 
   /** Puts the source on air, or says why not. The session's audio is `stream`'s to bring. */
-  async admit({ mount, info }: Admission, socket: Socket): Promise<SourceSession | IntakeRefusal> {
+  async admit(admission: Admission, socket: Socket): Promise<SourceSession | IntakeRefusal> {
+    if (this.#stopping) return "edge-unavailable";
+    const entering = this.#admit(admission, socket);
+    this.#entering.add(entering);
+    try {
+      return await entering;
+    } finally {
+      this.#entering.delete(entering);
+    }
+  }
+
+  /** From now on nobody is admitted. Resolves when those on their way in have given their mounts back. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    await Promise.allSettled(this.#entering);
+  }
+
+  async #admit({ mount, info }: Admission, socket: Socket): Promise<SourceSession | IntakeRefusal> {
     const { mounts, edge, codec, segmentMs } = this.#options;
     const log = this.#options.log.child({ mount, source: info.ip, protocol: info.protocol });
     const reservation = mounts.reserve(mount);
@@ -58,6 +79,11 @@ export class SourceIntake {
     if (claimed === null || claimed.kind === "in-use") {
       reservation.free();
       return claimed === null ? "edge-unavailable" : "mount-in-use";
+    }
+    if (this.#stopping) {
+      await this.#giveBack({ mount, epoch: claimed.epoch }, log);
+      reservation.free();
+      return "edge-unavailable";
     }
     const session = new SourceSession({
       reservation,
@@ -77,11 +103,21 @@ export class SourceIntake {
     const { edge, ingestId } = this.#options;
     // The new epoch fences the one before it: let that one's last segments be heard first.
     await reservation.publisher.drained(handoverMs);
+    if (this.#stopping) return null;
     try {
       return await edge.claim({ mount: reservation.mount, ingest: ingestId, source });
     } catch (error) {
       log.warn({ reason: reasonOf(error) }, "the mount could not be claimed");
       return null;
+    }
+  }
+
+  async #giveBack(hold: Hold, log: Log): Promise<void> {
+    try {
+      await this.#options.edge.release(hold);
+    } catch (error) {
+      // The mount's lease runs out by itself.
+      log.warn({ reason: reasonOf(error) }, "the mount could not be given back");
     }
   }
 

@@ -320,3 +320,19 @@ test("passwords stand in no log line", async () => {
   for (const secret of ["wrong-secret", sourcePassword, "Basic "]) expect(log).not.toContain(secret);
   expect(log).not.toContain(Buffer.from(`source:${sourcePassword}`).toString("base64"));
 });
+
+test("a source that ends its head only when the ingest is stopping is told to come again", async () => {
+  const onAir = running.connect();
+  onAir.send(sourceHead("/a"));
+  await onAir.until(/200 OK/);
+  onAir.send(frames(10));
+  running.edge.putDelayMs = 300;
+  const late = running.connect();
+  late.send(sourceHead("/b").slice(0, -2));
+  await eventually(() => running.connections === 2);
+  const stopped = running.stop();
+  late.send("\r\n");
+  expect(await late.text()).toMatch(/^HTTP\/1\.0 503 /);
+  expect(await stopped).toBe(0);
+  expect(running.edge.claims.map(({ mount }) => mount)).toEqual(["/a"]);
+});
