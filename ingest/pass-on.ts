@@ -45,7 +45,7 @@ const hopHeaders = new Set([
 /** Names under which only we, or Cloudflare, tell the edge something. */
 const reserved = /^(?:x-skywave-|x-forwarded-|cf-|x-real-ip$|forwarded$|true-client-ip$)/;
 
-const withBody = new Set(["POST", "PATCH", "DELETE"]);
+const withBody = new Set(["POST", "DELETE"]);
 
 /**
  * Passes a request on to the edge and its answer back, both streaming. The answer leaves as Icecast sends it,
@@ -103,6 +103,8 @@ export function passOn(request: PassOnRequest, options: PassOnOptions): void {
     response.on("end", () => finish(socket));
   });
   sendBody(request, body, upstream, () => {
+    // An edge that answers before it has the body has said what there is to say.
+    if (answered) return;
     refuse(400, "the request's body is malformed, cut off or too large");
     upstream.destroy();
   });

@@ -20,10 +20,13 @@ export function splitTarget(target: string): SplitTarget | null {
  */
 export function isPrivatePath(path: string): boolean {
   const plain = decodeRepeatedly(path).toLowerCase().replaceAll("\\", "/");
-  return (
-    plain.split("/").some((part) => /^cdn-cgi(?:$|[;?#\s])/.test(part)) ||
-    /\/api\/+(?:\.\/+)*ingest(?:\/|$)/.test(plain)
-  );
+  const parts = plain.split("/").filter((part) => part !== "" && part !== ".");
+  if (parts.some((part) => /^cdn-cgi(?:$|[;?#\s])/.test(part))) return true;
+  const api = parts.indexOf("api");
+  if (api < 0) return false;
+  // Readers differ in what `..` takes back where slashes are doubled: with one, whatever could remain is refused.
+  if (parts.includes("..")) return parts.includes("ingest", api + 1);
+  return parts.some((part, index) => part === "ingest" && parts[index - 1] === "api");
 }
 
 /** Nothing in a URL is encoded more often than this on purpose. */

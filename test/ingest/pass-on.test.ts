@@ -99,6 +99,28 @@ test("a body that is too large or whose chunks are wrong is refused", async () =
 });
 
 test.each([
+  ["is cut off", "Content-Length: 20\r\n\r\nbegin", "", true],
+  ["has wrong chunks", "Transfer-Encoding: chunked\r\n\r\n5\r\nbegin\r\n", "zz\r\n", false],
+])("an answer under way is not written into when the body then %s", async (_, start, rest, closes) => {
+  let answer = () => {};
+  running.edge.onRequest = (_request, response) => {
+    response.writeHead(200);
+    response.write("early ");
+    answer = () => response.end("and whole");
+  };
+  const client = running.connect();
+  client.send(`POST /x HTTP/1.1\r\n${start}`);
+  await client.until(/early /);
+  client.send(rest);
+  if (closes) client.socket.end();
+  const next = await running.exchange("GET /health HTTP/1.0\r\n\r\n");
+  expect(next).toMatch(/^HTTP\/1\.0 200 /);
+  answer();
+  const reply = await client.text();
+  expect(reply.slice(reply.indexOf("\r\n\r\n") + 4)).toBe("early and whole");
+});
+
+test.each([
   "/cdn-cgi/local/r2/s3/skywave-segments/x",
   "//cdn-cgi/x",
   "/./cdn-cgi/x",
@@ -111,6 +133,13 @@ test.each([
   "http://radio/cdn-cgi/x",
   "/api/ingest/v1/claim",
   "/api//ingest/v1/claim",
+  "/api/./ingest/v1/claim",
+  "/api/x/../ingest/v1/claim",
+  "/api/x//../../ingest/v1/claim",
+  "/api/x/%2e%2e/ingest/v1/claim",
+  "/api/x/%252e%252e/ingest/v1/claim",
+  "/api/x\\..\\ingest\\v1/claim",
+  "/API/x/.%2E/Ingest",
 ])("%s stays here: the edge's own doors are not opened from outside", async (target) => {
   running.edge.onRequest = (request) => seen.push(request);
   expect(await running.exchange(`GET ${target} HTTP/1.1\r\n\r\n`)).toMatch(/^HTTP\/1\.0 404 /);
