@@ -40,6 +40,9 @@ export const bytesWithoutFrame = 64 * kibi;
 /** How far ahead of real time a source may be: more is listeners' memory, less starves a burst. */
 export const maxAheadMs = 10_000;
 
+/** A source that is this far ahead may be held back, and its end unseen in the socket that is not read. Below `maxAheadMs` by what a late timer lets drain. */
+export const heldAheadMs = maxAheadMs - 1_000;
+
 /** How much of a source's audio is taken between two looks at how far ahead it is: a second of the lowest bitrate in use, 16 kb/s. One read of a socket can bring half a minute of that. */
 export const feedBytes = 2 * kibi;
 

@@ -41,6 +41,11 @@ export class MountTable {
     return entry?.reservation ? entry.arrival.promise : Promise.resolve(null);
   }
 
+  /** The source that is on air on a mount. */
+  session(mount: MountPath): SourceSession | null {
+    return this.#entries.get(mount)?.session ?? null;
+  }
+
   /** Sources on air. */
   get sessions(): readonly SourceSession[] {
     return [...this.#entries.values()].flatMap(({ session }) => session ?? []);

@@ -77,9 +77,11 @@ export async function serveSource(
 
 /** libshout gives up for good on a 403: what passes by itself is a 503. */
 function refusalOf(reason: IntakeRefusal, now: Millis): Uint8Array {
-  return reason === "edge-unavailable"
-    ? errorReply(503, "the station cannot take a source right now, try again", now)
-    : refusal(reason, now);
+  if (reason === "edge-unavailable")
+    return errorReply(503, "the station cannot take a source right now, try again", now);
+  if (reason === "mount-draining")
+    return errorReply(503, "what the last source sent ahead of time is still on air, try again", now);
+  return refusal(reason, now);
 }
 
 function mountOf(target: string): MountPath | MountPathError {

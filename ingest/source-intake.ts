@@ -6,7 +6,7 @@ import type { SourceInfo } from "../shared/source/source-info.ts";
 import type { MountPath } from "../shared/units.ts";
 import { finish } from "./client-socket.ts";
 import type { ClaimResult } from "./edge-client.ts";
-import { handoverMs } from "./limits.ts";
+import { handoverMs, heldAheadMs } from "./limits.ts";
 import { type Log, reasonOf } from "./log.ts";
 import type { MountTable, Reservation } from "./mount-table.ts";
 import { SourceFeed } from "./source-feed.ts";
@@ -32,8 +32,11 @@ export interface IntakeOptions {
   readonly log: Log;
 }
 
-/** Why a source cannot have its mount. "edge-unavailable" passes; the others are final for the client. */
-export type IntakeRefusal = "mount-in-use" | "too-many-sources" | "edge-unavailable";
+/**
+ * Why a source cannot have its mount. "edge-unavailable" and "mount-draining" pass; the others are final for the client.
+ * "mount-draining": the source on air has run ahead and is held back, and may have gone already.
+ */
+export type IntakeRefusal = "mount-in-use" | "mount-draining" | "too-many-sources" | "edge-unavailable";
 
 /** A source that was let in. */
 export interface Admission {
@@ -74,6 +77,7 @@ export class SourceIntake {
     const { mounts, edge, codec, segmentMs } = this.#options;
     const log = this.#options.log.child({ mount, source: info.ip, protocol: info.protocol });
     const reservation = mounts.reserve(mount);
+    if (reservation === "mount-in-use") return this.#heldBy(mount, log);
     if (typeof reservation === "string") return reservation;
     const claimed = await this.#claim(reservation, info, log);
     if (claimed === null || claimed.kind === "in-use") {
@@ -97,6 +101,14 @@ export class SourceIntake {
     });
     log.info({ epoch: claimed.epoch, name: info.name, userAgent: info.userAgent }, "source on air");
     return session;
+  }
+
+  /** A socket that is left unread tells nothing of its end: of a source that is held back nobody knows whether it is there. */
+  #heldBy(mount: MountPath, log: Log): IntakeRefusal {
+    const aheadMs = this.#options.mounts.session(mount)?.aheadMs ?? 0;
+    if (aheadMs < heldAheadMs) return "mount-in-use";
+    log.warn({ aheadMs: Math.round(aheadMs) }, "the source on air has run ahead and is held back");
+    return "mount-draining";
   }
 
   async #claim(reservation: Reservation, source: SourceInfo, log: Log): Promise<ClaimResult | null> {

@@ -98,6 +98,11 @@ export class SourceSession {
     return this.#pacer.delayMs(performance.now());
   }
 
+  /** How far ahead of real time the source is, ms. */
+  get aheadMs(): number {
+    return this.#pacer.aheadMs(performance.now());
+  }
+
   /** The title from the next frame on. */
   setTitle(title: { readonly text: string; readonly url?: string }): void {
     const text = sanitiseTitle(title.text);

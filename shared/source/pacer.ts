@@ -25,6 +25,12 @@ export class Pacer {
     return Math.max(0, this.#aheadMs - this.#maxAheadMs);
   }
 
+  /** How far ahead of real time the audio that has arrived is. */
+  aheadMs(nowMs: number): number {
+    this.#drain(nowMs);
+    return this.#aheadMs;
+  }
+
   /** A clock that is set back drains nothing. */
   #drain(nowMs: number): void {
     const elapsedMs = Math.max(0, nowMs - (this.#atMs ?? nowMs));

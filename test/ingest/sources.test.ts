@@ -257,6 +257,18 @@ test("a source faster than real time is left unread once it is ten seconds ahead
   client.socket.destroy();
 });
 
+test("a source that asks for the mount of one held back is told to come again, in the log how far ahead that one is", async () => {
+  const client = running.connect();
+  client.send(sourceHead("/fast"));
+  client.send(frames(2_300));
+  await eventually(() => running.edge.announcements.length >= 18);
+  client.socket.destroy();
+  expect(status(await running.exchange(sourceHead("/fast")))).toBe("503");
+  expect(running.logLines.join("")).toMatch(
+    /"aheadMs":\d+,"msg":"the source on air has run ahead and is held back"/,
+  );
+});
+
 test("a source that has sent everything and gone while it is ahead loses nothing", async () => {
   const client = running.connect();
   client.send(sourceHead("/fast"));
