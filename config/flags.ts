@@ -61,7 +61,7 @@ export function parseFlags(argv: readonly string[], problems: string[]): Flags {
   };
 }
 
-/** 0 takes any free port. The highest is left out: its neighbour above would be the SHOUTcast port. */
+/** 0 takes any free port, for an ingest alone. The highest is left out: its neighbour above would be the SHOUTcast port. */
 function portFlag(name: string, given: ReadonlyMap<string, string>, problems: string[]): number | undefined {
   const typed = given.get(name);
   if (typed === undefined) return undefined;

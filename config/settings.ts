@@ -31,6 +31,8 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 /** Path of the bucket under the S3 endpoint that a local edge runtime serves to loopback. */
 export const localBucketPath = "/cdn-cgi/local/r2/s3/skywave-segments";
 
+const logLevels: readonly string[] = ["trace", "debug", "info", "warn", "error", "fatal", "silent"];
+
 /** Settings of the ingest process; makes the data folder when missing. Throws ConfigError or HelpRequest. */
 export function loadIngestSettings(argv: readonly string[], env: Environment): IngestSettings {
   return loadStackSettings(argv, env).ingest;
@@ -42,6 +44,12 @@ export function loadStackSettings(argv: readonly string[], env: Environment): St
   const flags = parseFlags(argv, problems);
   if (flags.host !== undefined && isIP(flags.host) === 0 && flags.host !== "localhost") {
     problems.push(`--host must be an IP address, got ${JSON.stringify(flags.host)}`);
+  }
+  const logLevel = env["SKYWAVE_LOG_LEVEL"] || "info";
+  if (!logLevels.includes(logLevel)) {
+    problems.push(
+      `SKYWAVE_LOG_LEVEL must be one of ${logLevels.join(", ")}, got ${JSON.stringify(logLevel)}`,
+    );
   }
   const remote = readRemote(env, problems);
   // npm runs scripts in the project's folder; a path in a flag starts where the command was typed.

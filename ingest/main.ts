@@ -7,7 +7,7 @@ import { openLog } from "./log.ts";
 
 // The ingest process: `npm run ingest`, and part of `npm start`.
 const settings = loadOrExit(() => loadIngestSettings(process.argv.slice(2), process.env));
-const log = openLog(process.env["SKYWAVE_LOG_LEVEL"] ?? "info");
+const log = openLog(process.env["SKYWAVE_LOG_LEVEL"] || "info");
 const ingest = new Ingest({ settings, version: packageVersion(), log });
 
 let stopping = false;

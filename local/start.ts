@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { loadOrExit } from "../config/config-error.ts";
+import { ConfigError, loadOrExit } from "../config/config-error.ts";
 import {
   localBucketPath,
   loadStackSettings,
@@ -10,7 +10,7 @@ import {
 import { lockDataFolder } from "./data-lock.ts";
 import { edgeStopMs, ingestStopMs, sameInterruptMs } from "./limits.ts";
 import { level, type LogLine, readableLog } from "./log.ts";
-import { portProblem, privatePort } from "./ports.ts";
+import { portMistakes, portProblem, privatePort, publicPorts } from "./ports.ts";
 import { readyBlock } from "./ready-block.ts";
 import { Supervised } from "./supervised.ts";
 
@@ -30,24 +30,10 @@ const log = (line: LogLine): void => {
 const say = (lineLevel: number, msg: string, fields: Record<string, unknown> = {}): void =>
   log({ level: lineLevel, time: Date.now(), name: "stack", msg, ...fields });
 
-/** The ports the stack listens on, with what the operator calls them. */
-function publicPorts({ edgePort, ingest }: StackSettings): Map<number, string> {
-  const ports = new Map([
-    [edgePort, "listeners, --edge-port"],
-    [ingest.port, "sources, --ingest-port"],
-    [ingest.shoutcastPort, "SHOUTcast sources, --ingest-port + 1"],
-  ]);
-  if (ingest.tls !== undefined) {
-    ports.set(ingest.tls.port, "sources over TLS, ingest.tls.port");
-    ports.set(ingest.tls.shoutcastPort, "SHOUTcast sources over TLS, ingest.tls.port + 1");
-  }
-  return ports;
-}
-
 /** Why the stack cannot listen, a line for each port. */
 async function portProblems(settings: StackSettings): Promise<string[]> {
   const problems = await Promise.all(
-    [...publicPorts(settings)].map(async ([port, use]) => {
+    publicPorts(settings).map(async ({ port, use }) => {
       const code = await portProblem(settings.host, port);
       if (code === undefined) return [];
       if (code === "EADDRINUSE") return [`port ${port} (${use}) is in use by another program`];
@@ -79,13 +65,23 @@ function refuse(problems: readonly string[]): never {
   process.exit(1);
 }
 
-const settings = loadOrExit(() => loadStackSettings(process.argv.slice(2), process.env));
+const settings = loadOrExit(() => {
+  const loaded = loadStackSettings(process.argv.slice(2), process.env);
+  const mistakes = portMistakes(publicPorts(loaded));
+  if (mistakes.length > 0) throw new ConfigError(mistakes);
+  return loaded;
+});
 const problems = await portProblems(settings);
 if (problems.length > 0) refuse(problems);
 if (!lockDataFolder(settings.dataDir))
   refuse([`another station runs on the data folder ${settings.dataDir} (--data)`]);
 
-const storagePort = await privatePort(settings.edgePort, new Set(publicPorts(settings).keys()));
+const storagePort = await privatePort(
+  settings.edgePort,
+  new Set(publicPorts(settings).map(({ port }) => port)),
+);
+if (storagePort === undefined)
+  refuse([`no port near ${settings.edgePort} (--edge-port) is free for the storage endpoint`]);
 const ownHost = urlHost(reachable(settings.host));
 const preload = ["--import", new URL("exit-with-parent.ts", import.meta.url).href];
 const edge = new Supervised({

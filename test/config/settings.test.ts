@@ -29,6 +29,13 @@ const problemsOf = (load: () => unknown): readonly string[] => {
 };
 
 describe("settings", () => {
+  it("refuse a log level that there is not, and take none for the usual one", () => {
+    expect(problemsOf(() => loadIngestSettings(flags(), { SKYWAVE_LOG_LEVEL: "verbose" }))).toEqual([
+      'SKYWAVE_LOG_LEVEL must be one of trace, debug, info, warn, error, fatal, silent, got "verbose"',
+    ]);
+    expect(problemsOf(() => loadIngestSettings(flags(), { SKYWAVE_LOG_LEVEL: "" }))).toEqual([]);
+  });
+
   it("have the ports and addresses that are promised when nothing is said", () => {
     const { host, edgePort, ingest } = loadStackSettings(flags(), {});
     expect({ host, edgePort }).toEqual({ host: "127.0.0.1", edgePort: 8787 });
