@@ -1,7 +1,7 @@
 import type { Socket } from "node:net";
 import { ProtocolError } from "../shared/protocol-error.ts";
 import type { BodyFraming } from "../shared/source/body-framing.ts";
-import { ChunkedDecoder } from "../shared/source/chunked-decoder.ts";
+import { ChunkedDecoder, ChunkFramingError } from "../shared/source/chunked-decoder.ts";
 import { finish } from "./client-socket.ts";
 import { feedBytes } from "./limits.ts";
 import { type Log, reasonOf } from "./log.ts";
@@ -73,8 +73,17 @@ export class SourceFeed {
   #feedPiece(): number {
     const piece = this.#held.subarray(0, feedBytes);
     this.#held = this.#held.subarray(piece.length);
+    try {
+      return this.#pushAll(this.#body.push(piece));
+    } catch (error) {
+      if (error instanceof ChunkFramingError) this.#pushAll(error.before);
+      throw error;
+    }
+  }
+
+  #pushAll(parts: readonly Uint8Array[]): number {
     let delayMs = 0;
-    for (const part of this.#body.push(piece)) delayMs = this.#options.session.push(part);
+    for (const part of parts) delayMs = this.#options.session.push(part);
     return delayMs;
   }
 

@@ -7,6 +7,16 @@ const maxSizeLineBytes = 1024;
 /** All trailer lines together. */
 const maxTrailerBytes = 4096;
 
+/** Broken framing, with the data that was good before it in what was pushed: views, in order. */
+export class ChunkFramingError extends ProtocolError {
+  readonly before: readonly Uint8Array[];
+
+  constructor(message: string, before: readonly Uint8Array[]) {
+    super(message);
+    this.before = before;
+  }
+}
+
 /**
  * Takes the framing off a chunked body (RFC 9112 §7.1). Extensions and trailers are skipped, line endings may be
  * bare `\n`. What follows the last chunk is not looked at: a source's connection carries one request.
@@ -24,9 +34,18 @@ export class ChunkedDecoder {
     return this.#state === "done";
   }
 
-  /** The data in `chunk`, in order, as views of it. Throws ProtocolError, and must not be used after that. */
+  /** The data in `chunk`, in order, as views of it. Throws ChunkFramingError, and must not be used after that. */
   push(chunk: Uint8Array): Uint8Array[] {
     const data: Uint8Array[] = [];
+    try {
+      this.#take(chunk, data);
+    } catch (error) {
+      throw error instanceof ProtocolError ? new ChunkFramingError(error.message, data) : error;
+    }
+    return data;
+  }
+
+  #take(chunk: Uint8Array, data: Uint8Array[]): void {
     for (let offset = 0; offset < chunk.length && this.#state !== "done"; ) {
       if (this.#state === "data") {
         const part = chunk.subarray(offset, offset + this.#remaining);
@@ -38,7 +57,6 @@ export class ChunkedDecoder {
         offset = this.#readLine(chunk, offset);
       }
     }
-    return data;
   }
 
   #readLine(chunk: Uint8Array, offset: number): number {

@@ -144,6 +144,21 @@ test("a refused source reads its reply though its audio is in flight", async () 
   expect(client.reset).toBe(false);
 });
 
+test("what came before broken chunk framing is published, then the source ends", async () => {
+  const client = running.connect();
+  client.send(`PUT /c HTTP/1.1\r\n${login}Content-Type: audio/mpeg\r\nTransfer-Encoding: chunked\r\n\r\n`);
+  await client.until(/200 OK/);
+  const audio = frames(4);
+  const chunk = Buffer.concat([
+    Buffer.from(`${audio.length.toString(16)}\r\n`),
+    audio,
+    Buffer.from("\r\nzz\r\n"),
+  ]);
+  client.send(chunk);
+  await released("/c");
+  expect(stored().equals(audio)).toBe(true);
+});
+
 test("a second source on a mount gets 403 Mountpoint in use, and the mount is free as soon as the first has gone", async () => {
   const first = running.connect();
   first.send(sourceHead("/m"));

@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { ProtocolError } from "../../../shared/protocol-error.ts";
-import { ChunkedDecoder } from "../../../shared/source/chunked-decoder.ts";
+import { ChunkedDecoder, ChunkFramingError } from "../../../shared/source/chunked-decoder.ts";
 import { bytesLike, bytesOf, cutAt, everyCut, places, textOf } from "./cut.ts";
 
 /** All data and whether the end has come, or "refused". */
@@ -49,6 +49,16 @@ describe("a chunked body", () => {
 });
 
 describe("framing that is refused", () => {
+  test("comes with the data that was good before it", () => {
+    let before: readonly Uint8Array[] = [];
+    try {
+      new ChunkedDecoder().push(bytesOf("4\r\nwave\r\n2\r\n!!\r\nzz\r\n"));
+    } catch (error) {
+      if (error instanceof ChunkFramingError) before = error.before;
+    }
+    expect(textOf(...before)).toBe("wave!!");
+  });
+
   test.each([
     ["no size", "\r\n"],
     ["audio instead of a size", "ÿûP\r\n"],
