@@ -45,9 +45,12 @@ const hidden = new Set(["level", "time", "name", "msg", "pid", "hostname", "v"])
 
 /** Quoted where it could be taken for more than one field; everything from the network stays on its line. */
 function fieldText(value: unknown): string {
-  const text = typeof value === "string" ? value : JSON.stringify(value);
-  return typeof value === "string" && !/^[^\s"=\p{C}]+$/u.test(text) ? JSON.stringify(text) : text;
+  const bare = typeof value === "string" && /^[^\s"=\p{C}]+$/u.test(value);
+  // JSON leaves what turns the line around or hides in it (U+202E, U+200B, U+009B) as it is.
+  return bare ? value : JSON.stringify(value).replace(/\p{C}/gu, escaped);
 }
+
+const escaped = (character: string): string => `\\u{${character.codePointAt(0)?.toString(16)}}`;
 
 /** Splits what a process writes into lines, over any chunking; the rest comes out at `flush`. */
 export class LineSplitter {

@@ -34,6 +34,20 @@ describe("the lines a process writes", () => {
     }
   });
 
+  it("show characters that turn a line around or hide in it by their numbers", () => {
+    const title = "a\u202eb\u200bc\u009bd\u{e0041}";
+    const line = readableLog(false)({
+      level: level.info,
+      time: 0,
+      name: "x",
+      msg: "m",
+      title,
+      list: [title],
+    });
+    const shown = '"a\\u{202e}b\\u{200b}c\\u{9b}d\\u{e0041}"';
+    expect(line).toContain(`title=${shown}  list=[${shown}]\n`);
+  });
+
   it("read as time, who, message and fields on one line", () => {
     const line = readableLog(false)({
       level: level.warn,
