@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { getStaticTOMLValue, parseTOML } from "toml-eslint-parser";
@@ -39,6 +39,12 @@ function developmentConfig(toml: string, { ingest, edge }: StackSettings): strin
   );
 }
 
+/** Only its owner may read it, also when it was there before with other rights. */
+function writeSecret(file: string, text: string): void {
+  writeFileSync(file, text, { mode: 0o600 });
+  if (process.platform !== "win32") chmodSync(file, 0o600);
+}
+
 function refuse(problem: string): never {
   process.stderr.write(`skywave cannot start: ${problem}\n`);
   process.exit(1);
@@ -53,13 +59,11 @@ if (!lockDataFolder(settings.dataDir))
   refuse(`another station runs on the data folder ${settings.dataDir} (--data)`);
 
 const configFile = join(root, "wrangler.dev.json");
-writeFileSync(configFile, developmentConfig(readFileSync(join(root, "wrangler.toml"), "utf8"), settings), {
-  mode: 0o600,
-});
+writeSecret(configFile, developmentConfig(readFileSync(join(root, "wrangler.toml"), "utf8"), settings));
 
 // wrangler prints variables of its configuration when it starts, those of such a file it hides.
 const secretsFile = join(settings.dataDir, "dev.env");
-writeFileSync(secretsFile, `INGEST_TOKEN=${settings.ingest.ingestToken}\n`, { mode: 0o600 });
+writeSecret(secretsFile, `INGEST_TOKEN=${settings.ingest.ingestToken}\n`);
 
 const wrangler = join(
   dirname(createRequire(import.meta.url).resolve("wrangler/package.json")),
