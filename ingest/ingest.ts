@@ -62,6 +62,7 @@ export class Ingest {
       settings,
       serve: (socket, secure) => connections.serve(socket, secure),
       serveShoutcast: (socket, secure) => connections.serveShoutcast(socket, secure),
+      log,
     });
   }
 

@@ -7,6 +7,7 @@ import { refusal } from "../shared/icecast-reply.ts";
 import { millis } from "../shared/units.ts";
 import { finish } from "./client-socket.ts";
 import { keepAliveMs, refusedConnections, tlsHandshakeMs } from "./limits.ts";
+import type { Log } from "./log.ts";
 
 type Serve = (socket: net.Socket, secure: boolean) => Promise<void>;
 
@@ -16,6 +17,7 @@ export interface ServerOptions {
   };
   readonly serve: Serve;
   readonly serveShoutcast: Serve;
+  readonly log: Log;
 }
 
 /** Ports as bound: interesting where 0 was asked for. */
@@ -99,9 +101,15 @@ export class Servers {
   }
 
   async #listen(server: net.Server, port: number, flag: string): Promise<number> {
-    const { host } = this.#options.settings;
+    const { log, settings } = this.#options;
+    const { host } = settings;
     const listening = Promise.withResolvers<void>();
     server.once("error", listening.reject);
+    server.once("listening", () => {
+      server.off("error", listening.reject);
+      // Of one connection, as a rule: no descriptor was left for it.
+      server.on("error", (error) => log.error({ port, reason: error.message }, "taking connections failed"));
+    });
     server.listen({ host, port }, listening.resolve);
     try {
       await listening.promise;

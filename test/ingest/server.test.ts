@@ -6,6 +6,7 @@ import { join } from "node:path";
 import * as tls from "node:tls";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { ConfigError } from "../../config/config-error.ts";
+import { openLog } from "../../ingest/log.ts";
 import { Servers } from "../../ingest/server.ts";
 import { basic, eventually, frames, RunningIngest, sourceHead, sourcePassword } from "./running-ingest.ts";
 
@@ -72,6 +73,7 @@ test("a port in use is a problem with the flag's name, and nothing is left liste
     settings: { host: "127.0.0.1", port: 0, shoutcastPort: port, limits: { connections: 1 } },
     serve: async () => {},
     serveShoutcast: async () => {},
+    log: openLog("silent"),
   });
   const problems = await servers
     .listen()
