@@ -7,21 +7,20 @@ import type { HoldResult } from "./edge-client.ts";
 import { putTimeoutMs, queueBytes, queueSegments, retryFirstMs, retryMaxMs } from "./limits.ts";
 import { type Log, reasonOf } from "./log.ts";
 
+/** A segment as it is stored. Metadata names come without any prefix, values are ASCII. */
+export interface SegmentObject {
+  readonly body: Uint8Array;
+  readonly contentType: string;
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
 /** Where segments are kept. */
 export interface SegmentStore {
   /**
    * Stores an object unless the key is taken ("exists"), and resolves when it can be read by anyone. A rejection means
-   * that it may or may not be there: putting it again is safe. Metadata names come without any prefix, values are ASCII.
+   * that it may or may not be there: putting it again is safe.
    */
-  put(
-    key: string,
-    object: {
-      readonly body: Uint8Array;
-      readonly contentType: string;
-      readonly metadata: Readonly<Record<string, string>>;
-    },
-    signal: AbortSignal,
-  ): Promise<"stored" | "exists">;
+  put(key: string, object: SegmentObject, signal: AbortSignal): Promise<"stored" | "exists">;
 }
 
 /** Whom segments are announced to. */

@@ -3,7 +3,7 @@ import type { IngestSettings } from "../config/ingest-settings.ts";
 import { exchange, type HttpReply } from "./http-exchange.ts";
 import { replyBytes } from "./limits.ts";
 import { reasonOf } from "./log.ts";
-import type { SegmentStore } from "./segment-publisher.ts";
+import type { SegmentObject, SegmentStore } from "./segment-publisher.ts";
 
 /** Storage did not take an object; worth another try. */
 class StoreError extends Error {
@@ -27,15 +27,7 @@ export class S3SegmentStore implements SegmentStore {
     this.#storage = storage;
   }
 
-  async put(
-    key: string,
-    object: {
-      readonly body: Uint8Array;
-      readonly contentType: string;
-      readonly metadata: Readonly<Record<string, string>>;
-    },
-    signal: AbortSignal,
-  ): Promise<"stored" | "exists"> {
+  async put(key: string, object: SegmentObject, signal: AbortSignal): Promise<"stored" | "exists"> {
     const { bucketUrl, accessKeyId, secretAccessKey } = this.#storage;
     const url = `${bucketUrl}/${key}`;
     const named: Record<string, string> = { "Content-Type": object.contentType, "If-None-Match": "*" };

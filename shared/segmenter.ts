@@ -47,11 +47,6 @@ export class Segmenter {
     titles.push(mark);
   }
 
-  /** Whether a title now set would begin inside the open segment (true) or with the next (false). */
-  get isOpen(): boolean {
-    return this.#open !== null;
-  }
-
   /** Closes the open segment, however short. */
   flush(): Segment[] {
     const open = this.#open;

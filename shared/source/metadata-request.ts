@@ -20,8 +20,6 @@ export interface MetadataRequest {
   readonly mount?: string;
   /** SHOUTcast's only credentials; may be `user:password` (`splitLogin`). */
   readonly pass?: string;
-  /** SHOUTcast 2's number of the stream. */
-  readonly sid?: string;
   readonly title?: TitleUpdate;
 }
 
@@ -45,7 +43,7 @@ export function isMetadataPath(path: string): boolean {
 export function parseMetadataRequest(path: string, query: string, body?: string): MetadataRequest {
   const fields = new Map([...formFields(query), ...formFields(body ?? "")]);
   const field = (name: string, charset?: string) => decodeField(fields.get(name), charset);
-  const [mode, mount, pass, sid] = [field("mode"), field("mount"), field("pass"), field("sid")];
+  const [mode, mount, pass] = [field("mode"), field("mount"), field("pass")];
   const charset = field("charset");
   const title = titleText(field("song", charset), field("artist", charset), field("title", charset));
   const url = streamUrl(field("url", charset));
@@ -54,7 +52,6 @@ export function parseMetadataRequest(path: string, query: string, body?: string)
     action: mode === "updinfo" ? "update" : mode === undefined ? "missing-mode" : "unknown-mode",
     ...(mount !== undefined && { mount }),
     ...(pass !== undefined && { pass }),
-    ...(sid !== undefined && { sid }),
     ...(title !== undefined && {
       title: { text: c1ToWindows1252(title), ...(url !== undefined && { url }) },
     }),
