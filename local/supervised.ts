@@ -19,6 +19,12 @@ const configurationFault = 2;
 /** An exit code or the signal that ended the process; null when it could not be started. */
 type Ending = number | NodeJS.Signals | null;
 
+/**
+ * How a process ends that was asked to. By the signal itself when it had not begun its work; with the code that stands
+ * for it (128 + 15) when a library ends it, as Miniflare does with the edge.
+ */
+const properEndings: ReadonlySet<Ending | "timeout"> = new Set([0, "SIGTERM", 143]);
+
 /** A process that is kept alive: started again when it ends, replaced when it no longer answers. */
 export class Supervised {
   #options: SupervisedOptions;
@@ -59,13 +65,14 @@ export class Supervised {
     if (child === undefined) return true;
     askToStop(child);
     const patience = new AbortController();
-    const timeout = sleep(patienceMs, "timeout", { signal: patience.signal }).catch(() => "timeout");
+    const timeout = sleep(patienceMs, "timeout" as const, { signal: patience.signal }).catch(
+      () => "timeout" as const,
+    );
     const outcome = await Promise.race([this.#exited, timeout]);
     patience.abort();
     this.kill();
     await this.#exited;
-    // By the signal itself ends only a process that had not begun its work.
-    return outcome === 0 || outcome === "SIGTERM";
+    return properEndings.has(outcome);
   }
 
   /** Ends the process and all it started, at once. */
