@@ -15,6 +15,11 @@ let question: { readonly done: Promise<unknown>; readonly sinceMs: number } | un
 /** What is on air, at most `directoryAgeMs` old. Rejects when the directory cannot be asked and never could. */
 export const directoryListing = (host: Host): Promise<DirectoryListing> => read(host, directoryAgeMs);
 
+/** A claim that went through this isolate: its listeners may come at once. */
+export function noteKnownMount(mount: MountPath): void {
+  known.add(mount);
+}
+
 /** Whether a source ever had the mount. One that has just got it is known within `unknownMountMs`. */
 export async function isKnownMount(mount: MountPath, host: Host): Promise<boolean> {
   if (!known.has(mount)) await read(host, unknownMountMs);

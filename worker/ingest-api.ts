@@ -11,8 +11,10 @@ import {
 } from "../shared/edge-api.ts";
 import type { MountReply } from "../shared/mount-state.ts";
 import type { MountPath } from "../shared/units.ts";
+import { noteKnownMount } from "./directory.ts";
 import type { Env } from "./env.ts";
 import { ingestBodyBytes } from "./limits.ts";
+import { forgetAbsence } from "./mount-feed.ts";
 import type { MountObject } from "./mount-object.ts";
 
 /** The calls of `shared/edge-api.ts`, each one call of the mount's object. */
@@ -61,6 +63,8 @@ async function call<Body extends { mount: MountPath }>(
   const reply = await act(env.MOUNT.getByName(body.data.mount), body.data);
   switch (reply.kind) {
     case "claimed":
+      noteKnownMount(body.data.mount);
+      forgetAbsence(body.data.mount);
       return Response.json({ epoch: reply.epoch });
     case "ok":
       return Response.json({});

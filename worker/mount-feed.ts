@@ -61,6 +61,11 @@ export class MountFeed {
     return this.listeners === 0 && !asking && Date.now() - this.#answeredMs > absentMountMs;
   }
 
+  /** The next `refresh` asks. */
+  forget(): void {
+    this.#answeredMs = 0;
+  }
+
   /** Brings the feed up to date: free of cost while a question stands, for then nothing newer exists. */
   async refresh(host: Host): Promise<void> {
     const question = this.#question;
@@ -173,6 +178,11 @@ export function feedOf(mount: MountPath): MountFeed {
   const feed = new MountFeed(mount);
   feeds.set(mount, feed);
   return feed;
+}
+
+/** A claim went through this isolate: that the mount was absent a moment ago says nothing any more. */
+export function forgetAbsence(mount: MountPath): void {
+  feeds.get(mount)?.forget();
 }
 
 /** Bucket reads and listeners of this isolate, for /health. */
