@@ -324,7 +324,7 @@ async function onSmallDisk(disk: string): Promise<Record<"before" | "after", (nu
   }
 }
 
-const partsOf = ({ pidOf }: Stack) => [pidOf("edge"), pidOf("workerd"), pidOf("ingest")];
+const partsOf = (stack: Stack) => [stack.pidOf("edge"), stack.pidOf("workerd"), stack.pidOf("ingest")];
 
 function mountSmallDisk(disk: string): boolean {
   if (process.platform !== "linux" || process.getuid?.() !== 0) return false;
