@@ -324,7 +324,7 @@ async function onSmallDisk(disk: string): Promise<Record<"before" | "after", (nu
   }
 }
 
-const partsOf = (stack: Stack) => [stack.pidOf("edge"), stack.pidOf("workerd"), stack.pidOf("ingest")];
+const partsOf = (of: Stack) => [of.pidOf("edge"), of.pidOf("workerd"), of.pidOf("ingest")];
 
 function mountSmallDisk(disk: string): boolean {
   if (process.platform !== "linux" || process.getuid?.() !== 0) return false;

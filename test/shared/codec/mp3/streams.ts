@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import type { Frame } from "../../../../shared/codec/codec.ts";
 import { Mp3FrameParser, type Mp3ParserCounts } from "../../../../shared/codec/mp3/frame-parser.ts";
 import { ProtocolError } from "../../../../shared/protocol-error.ts";
@@ -18,7 +19,7 @@ export const FIXTURES = [
 ] as const;
 
 export const fixturePath = (name: string): string =>
-  new URL(`../../../fixtures/${name}`, import.meta.url).pathname;
+  join(import.meta.dirname, "..", "..", "..", "fixtures", name);
 
 export const fixture = (name: string): Uint8Array => new Uint8Array(readFileSync(fixturePath(name)));
 
