@@ -105,12 +105,15 @@ export class MountFeed {
   }
 
   async #ask(host: Host, waitMs: number): Promise<void> {
-    const done = this.#askOnce(host, waitMs);
-    const question = { done, sinceMs: Date.now() };
-    this.#question = question;
+    const sinceMs = Date.now();
+    // Cleared by the work itself: this request may end before it comes back here, and a question that is answered but
+    // still stands would have the others wait for nothing, again and again.
+    const done = this.#askOnce(host, waitMs).finally(() => {
+      if (this.#question?.done === done) this.#question = null;
+    });
+    this.#question = { done, sinceMs };
     host.keepAlive(done);
     await done;
-    if (this.#question === question) this.#question = null;
   }
 
   async #askOnce(host: Host, waitMs: number): Promise<void> {

@@ -86,8 +86,8 @@ export class SegmentCache {
   }
 
   /**
-   * The segment; null when storage does not have it or keeps failing. A read that another listener began is waited for, but not for
-   * long: it dies with its request. `keepAlive` lets a read outlive the listener that began it.
+   * The segment; null when storage does not have it or keeps failing. A read that another listener began is waited for,
+   * but not for long: it dies with its request. `keepAlive` lets a read outlive the listener that began it.
    */
   async load(
     mount: MountPath,
