@@ -1,4 +1,5 @@
 import type { Frame } from "./codec/codec.ts";
+import { concatenate } from "./concatenate.ts";
 import { fitTitles } from "./object-format.ts";
 import type { Segment, TitleMark } from "./segment.ts";
 import { type Epoch, type Millis, type Sequence, sampleCount, sequence } from "./units.ts";
@@ -67,7 +68,7 @@ export class Segmenter {
       sampleRate: this.#sampleRate,
       bytes: open.bytes,
       titles: fitTitles(open.titles),
-      body: concatenate(open.frames, open.bytes),
+      body: concatenate(open.frames),
       reservoir: open.reservoir,
     };
     this.#next = sequence(this.#next + 1);
@@ -108,14 +109,4 @@ interface OpenSegment {
   samples: number;
   readonly titles: TitleMark[];
   readonly reservoir: Uint8Array;
-}
-
-function concatenate(parts: readonly Uint8Array[], size: number): Uint8Array {
-  const whole = new Uint8Array(size);
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
 }

@@ -7,10 +7,11 @@ import { directoryListing } from "./directory.ts";
 import type { Env } from "./env.ts";
 import { badRequest, fileNotFound } from "./icecast-errors.ts";
 import { ingestApi, isSecret } from "./ingest-api.ts";
-import { listen, noStore } from "./listen.ts";
+import { listen } from "./listen.ts";
 import { type Host, isolateCounts } from "./mount-feed.ts";
 import { page } from "./page-routes.ts";
 import { m3u, type Playlist, pls, vclt, xspf } from "./playlists.ts";
+import { replyHeaders } from "./reply-headers.ts";
 import { stationOf } from "./station.ts";
 import { statusJson } from "./status-json.ts";
 
@@ -95,11 +96,8 @@ async function playlistOf(context: Context<App>, mount: MountPath, kind: string)
 
 const playlistReply = ({ contentType, body }: Playlist): Response => reply(body, contentType);
 
-function reply(body: string, contentType: string): Response {
-  const headers = new Headers({ "Content-Type": contentType });
-  noStore(headers);
-  return new Response(body, { headers });
-}
+const reply = (body: string, contentType: string): Response =>
+  new Response(body, { headers: replyHeaders(contentType) });
 
 const json = (value: unknown): Response => reply(JSON.stringify(value), "application/json; charset=UTF-8");
 

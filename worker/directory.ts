@@ -1,7 +1,9 @@
 import type { MountPath } from "../shared/units.ts";
 import { type DirectoryListing, directoryName } from "./directory-object.ts";
+import type { Env } from "./env.ts";
 import { directoryAgeMs, mountCallTimeoutMs, unknownMountMs } from "./limits.ts";
 import type { Host } from "./mount-feed.ts";
+import { settledWithin } from "./settled-within.ts";
 
 /**
  * The directory as this isolate knows it: one call for all that ask in the same second. Status pages poll, and anybody
@@ -31,15 +33,21 @@ async function read(host: Host, maxAgeMs: number): Promise<DirectoryListing> {
     if (listing && Date.now() - listing.atMs < maxAgeMs) return listing.value;
     const leftMs = question ? question.sinceMs + mountCallTimeoutMs - Date.now() : 0;
     if (!question || leftMs <= 0) break;
-    // The question belongs to another request and may end with it.
-    await Promise.race([question.done, scheduler.wait(leftMs)]).catch(() => undefined);
+    await settledWithin(question.done, leftMs);
   }
-  const asked = host.env.DIRECTORY.getByName(directoryName).list();
-  const mine = { done: asked, sinceMs: Date.now() };
-  question = mine;
-  host.keepAlive(asked.catch(() => undefined));
+  const sinceMs = Date.now();
+  // Kept and cleared by the work itself: the request that asks may end before it comes back here.
+  const done = ask(host.env).finally(() => {
+    if (question?.done === done) question = undefined;
+  });
+  question = { done, sinceMs };
+  host.keepAlive(done.catch(() => undefined));
+  return done;
+}
+
+async function ask(env: Env): Promise<DirectoryListing> {
   try {
-    const value = await asked;
+    const value = await env.DIRECTORY.getByName(directoryName).list();
     listing = { value, atMs: Date.now() };
     for (const mount of value.known) known.add(mount);
     return value;
@@ -47,7 +55,5 @@ async function read(host: Host, maxAgeMs: number): Promise<DirectoryListing> {
     console.warn("directory call failed", String(error));
     if (listing) return listing.value;
     throw error;
-  } finally {
-    if (question === mine) question = undefined;
   }
 }

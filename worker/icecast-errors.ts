@@ -1,3 +1,5 @@
+import { replyHeaders } from "./reply-headers.ts";
+
 /** Error replies with the texts of Icecast 2.4.4 on the wire, which players and scripts match. */
 
 export const fileNotFound = (): Response =>
@@ -10,24 +12,17 @@ export const forbidden = (message: string): Response =>
   new Response(message, {
     status: 403,
     statusText: "Forbidden",
-    headers: headers("text/plain; charset=utf-8"),
+    headers: replyHeaders("text/plain; charset=utf-8"),
   });
 
 /** Nobody can say now whether there is such a mount. Icecast has no such case; players try again. */
 export const unavailable = (): Response =>
   new Response("try again\n", {
     status: 503,
-    headers: { ...headers("text/plain; charset=utf-8"), "Retry-After": "2" },
+    headers: { ...replyHeaders("text/plain; charset=utf-8"), "Retry-After": "2" },
   });
 
 function html(status: number, statusText: string, message: string): Response {
   const body = `<html><head><title>Error ${status}</title></head><body><b>${status} - ${message}</b></body></html>\r\n`;
-  return new Response(body, { status, statusText, headers: headers("text/html; charset=utf-8") });
+  return new Response(body, { status, statusText, headers: replyHeaders("text/html; charset=utf-8") });
 }
-
-const headers = (contentType: string): Record<string, string> => ({
-  "Content-Type": contentType,
-  "Cache-Control": "no-cache, no-store",
-  Expires: "Mon, 26 Jul 1997 05:00:00 GMT",
-  Pragma: "no-cache",
-});

@@ -6,6 +6,7 @@ import { fileNotFound, forbidden, unavailable } from "./icecast-errors.ts";
 import { firstSegmentWaitMs, maxBurstMs, mediaElementBurstBytes } from "./limits.ts";
 import { openListenerStream } from "./listener-stream.ts";
 import { feedOf, type Host, type MountFeed } from "./mount-feed.ts";
+import { replyHeaders } from "./reply-headers.ts";
 
 /**
  * `GET` and `HEAD` of a mount. Never a 206: a live stream has no ranges (Icecast 2.4.4 ignores them too; a 206 makes
@@ -83,8 +84,7 @@ function wantsMediaElementBurst(request: Request, metaint: number): boolean {
  */
 function streamHeaders(feed: MountFeed, station: Pick<EdgeStation, "name">, metaint: number): Headers {
   const { source } = feed;
-  const headers = new Headers({ "Content-Type": "audio/mpeg" });
-  noStore(headers);
+  const headers = new Headers(replyHeaders("audio/mpeg"));
   const set = (name: string, value: string | undefined): void => {
     // Control characters would make the whole reply fail.
     if (value) headers.set(name, value.replace(/\p{Cc}/gu, " "));
@@ -103,11 +103,4 @@ function streamHeaders(feed: MountFeed, station: Pick<EdgeStation, "name">, meta
 function measuredBitrate(feed: MountFeed): string | undefined {
   const newest = feed.window.at(-1);
   return newest && String(Math.round((newest.bytes * 8) / durationMs(newest)));
-}
-
-/** What Icecast sends with every reply; `no-store` also keeps 404s out of caches. */
-export function noStore(headers: Headers): void {
-  headers.set("Cache-Control", "no-cache, no-store");
-  headers.set("Expires", "Mon, 26 Jul 1997 05:00:00 GMT");
-  headers.set("Pragma", "no-cache");
 }

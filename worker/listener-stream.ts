@@ -1,5 +1,6 @@
 import type { FrameSpan } from "../shared/codec/codec.ts";
 import { mp3 } from "../shared/codec/mp3/mp3.ts";
+import { concatenate } from "../shared/concatenate.ts";
 import { encodeMetadataBlock, IcyInterleaver } from "../shared/icy.ts";
 import { frameAt, joinPoint, stepAfter } from "../shared/playhead.ts";
 import type { Position, SegmentRef, TitleMark } from "../shared/segment.ts";
@@ -136,7 +137,7 @@ class Listener {
   #write(loaded: LoadedSegment, from: number, primer?: Uint8Array): Uint8Array {
     const rest = from === 0 ? loaded.body : loaded.body.subarray(from);
     const before = primer?.length ?? 0;
-    const audio = primer && before > 0 ? concatenate(primer, rest) : rest;
+    const audio = primer && before > 0 ? concatenate([primer, rest]) : rest;
     if (!this.#icy) return audio === rest ? rest.slice() : audio;
     const titles = loaded.ref.titles.length === 0 ? [] : loaded.titles;
     return this.#icy.push(
@@ -168,11 +169,4 @@ function samplesBefore(frames: readonly FrameSpan[], index: number): number {
   let samples = 0;
   for (const frame of frames.slice(0, index)) samples += frame.samples;
   return samples;
-}
-
-function concatenate(a: Uint8Array, b: Uint8Array): Uint8Array {
-  const whole = new Uint8Array(a.length + b.length);
-  whole.set(a);
-  whole.set(b, a.length);
-  return whole;
 }

@@ -5,6 +5,7 @@ import type { MountPath } from "../shared/units.ts";
 import type { Env } from "./env.ts";
 import { absentMountMs, mountCallHoldMs, mountCallRetryMs, mountCallTimeoutMs } from "./limits.ts";
 import { type LoadedSegment, SegmentCache } from "./segment-cache.ts";
+import { settledWithin } from "./settled-within.ts";
 
 /** What one listener's request lends to the feed while the feed works on its behalf. */
 export interface Host {
@@ -162,10 +163,6 @@ export class MountFeed {
     this.window = window.slice(first);
   }
 }
-
-/** Waits for work of another request, which may end with that request and then never settle, or reject. */
-const settledWithin = (work: Promise<unknown>, ms: number): Promise<unknown> =>
-  Promise.race([work, scheduler.wait(ms)]).catch(() => undefined);
 
 const feeds = new Map<MountPath, MountFeed>();
 const cache = new SegmentCache();

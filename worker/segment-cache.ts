@@ -11,6 +11,7 @@ import {
   segmentReadRetryMs,
   segmentReadTimeoutMs,
 } from "./limits.ts";
+import { settledWithin } from "./settled-within.ts";
 
 /** A segment's bytes with what every listener needs to know about them, worked out once per isolate. */
 export class LoadedSegment {
@@ -102,7 +103,7 @@ export class SegmentCache {
       const reading = this.#reading.get(key);
       const leftMs = reading ? reading.sinceMs + segmentReadTimeoutMs - Date.now() : 0;
       if (!reading || leftMs <= 0) break;
-      const outcome = await Promise.race([reading.done, scheduler.wait(leftMs)]).catch(() => undefined);
+      const outcome = await settledWithin(reading.done, leftMs);
       if (outcome !== undefined) return outcome;
     }
     const done = this.#readRepeatedly(key, ref, bucket);

@@ -1,3 +1,4 @@
+import { concatenate } from "../concatenate.ts";
 import { ProtocolError } from "../protocol-error.ts";
 import { LineReader } from "./line-reader.ts";
 import type { Header, RequestHeadLimits } from "./request-head.ts";
@@ -59,7 +60,7 @@ export class ShoutcastLoginParser {
       events.push(event);
       if (event.kind === "password") continue;
       this.#state = "done";
-      this.#rest = event.kind === "http" ? concat(before, chunk) : chunk.subarray(offset);
+      this.#rest = event.kind === "http" ? concatenate([before, chunk]) : chunk.subarray(offset);
       return events;
     }
     this.#bytes += allowed.length;
@@ -110,11 +111,4 @@ function parseFirstLine(line: string): ShoutcastEvent {
     return { kind: "password", ...splitLogin(unsplit), unsplit, mount };
   }
   return { kind: "password", ...splitLogin(line), unsplit: line };
-}
-
-function concat(first: Uint8Array, second: Uint8Array): Uint8Array {
-  const joined = new Uint8Array(first.length + second.length);
-  joined.set(first);
-  joined.set(second, first.length);
-  return joined;
 }
