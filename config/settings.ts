@@ -191,7 +191,11 @@ function edgeStation(station: Station, ingest: IngestSettings): EdgeStation {
     mounts: Object.fromEntries(
       Object.entries(station.mounts).map(([mount, { max_listeners }]) => [
         mount,
-        max_listeners === undefined ? {} : { maxListeners: max_listeners },
+        {
+          fallbackOverride: "own" as const,
+          fallbackWhenFull: false,
+          ...(max_listeners === undefined ? {} : { maxListeners: max_listeners }),
+        },
       ]),
     ),
     ingestHost: `${hostname === "localhost" ? urlHost(reachable(ingest.host)) : hostname}:${ingest.port}`,

@@ -17,7 +17,10 @@ class EdgeError extends Error {
   override readonly name = "EdgeError";
 }
 
-export type ClaimResult = { readonly kind: "claimed"; readonly epoch: Epoch } | { readonly kind: "in-use" };
+export type ClaimResult =
+  /** `gapMs`: for how long listeners who were there have had nothing new; null when nobody can be waiting. */
+  | { readonly kind: "claimed"; readonly epoch: Epoch; readonly gapMs: number | null }
+  | { readonly kind: "in-use" };
 
 /** "fenced": a newer epoch exists, stop sending. "refused": the edge cannot read this call, sending it again is no use. */
 export type HoldResult = "ok" | "fenced" | "refused";
@@ -37,7 +40,7 @@ export class EdgeClient {
     if (status === 409) return { kind: "in-use" };
     const reply = claimReplySchema.safeParse(body);
     if (status !== 200 || !reply.success) throw unusable("claim", status, body);
-    return { kind: "claimed", epoch: reply.data.epoch };
+    return { kind: "claimed", ...reply.data };
   }
 
   announce(announcement: Announcement, signal?: AbortSignal): Promise<HoldResult> {

@@ -1,6 +1,6 @@
 import type { Socket } from "node:net";
 import type { Codec } from "../shared/codec/codec.ts";
-import type { Hold } from "../shared/edge-api.ts";
+import type { Claim, Hold } from "../shared/edge-api.ts";
 import type { BodyFraming } from "../shared/source/body-framing.ts";
 import type { SourceInfo } from "../shared/source/source-info.ts";
 import type { MountPath } from "../shared/units.ts";
@@ -15,11 +15,7 @@ import { type MountHolder, SourceSession } from "./source-session.ts";
 /** Grants mounts. */
 interface MountGranter extends MountHolder {
   /** Takes the mount for this host, whose earlier claims it ends. Rejects when the edge gave no usable answer. */
-  claim(claim: {
-    readonly mount: MountPath;
-    readonly ingest: string;
-    readonly source: SourceInfo;
-  }): Promise<ClaimResult>;
+  claim(claim: Claim): Promise<ClaimResult>;
 }
 
 export interface IntakeOptions {
@@ -117,7 +113,14 @@ export class SourceIntake {
     await reservation.publisher.drained(handoverMs);
     if (this.#stopping) return null;
     try {
-      return await edge.claim({ mount: reservation.mount, ingest: ingestId, source });
+      return await edge.claim({
+        mount: reservation.mount,
+        ingest: ingestId,
+        source,
+        credential: "source",
+        takeover: "same-credentials",
+        policy: { segmentMs: this.#options.segmentMs, graceMs: 15_000 },
+      });
     } catch (error) {
       log.warn({ reason: reasonOf(error) }, "the mount could not be claimed");
       return null;

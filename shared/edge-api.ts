@@ -1,4 +1,6 @@
 import { z } from "zod";
+import { type EdgeStation, edgeStationSchema } from "./edge-station.ts";
+import type { MountPolicy, Takeover } from "./mount-state.ts";
 import type { SegmentRef } from "./segment.ts";
 import type { SourceInfo } from "./source/source-info.ts";
 import type { Epoch, Millis, MountPath, SampleCount, Sequence } from "./units.ts";
@@ -13,6 +15,7 @@ import type { Epoch, Millis, MountPath, SampleCount, Sequence } from "./units.ts
  * | announce | `{}`           | 410 `fenced`: a newer epoch exists, stop sending             |
  * | renew    | `{}`           | 410 `fenced`                                                 |
  * | release  | `{}`           | 410 `fenced`                                                 |
+ * | station  | `{}`           |                                                              |
  *
  * 401 with a wrong token, 400 with a body that does not parse, 413 with one that is too large. Errors are `{ error, message }`.
  */
@@ -48,6 +51,7 @@ const segmentRefSchema = z.object({
   samples: natural.min(1).transform((value) => value as SampleCount),
   sampleRate: z.number().int().min(8000).max(192_000),
   bytes: natural.min(1),
+  channels: z.union([z.literal(1), z.literal(2)]).optional(),
   titles: z
     .array(
       z.object({
@@ -64,17 +68,30 @@ export const claimSchema = z.object({
   /** Identity of the ingest host, kept over restarts: the same host may take its own mount again at once. */
   ingest: z.string().min(1).max(64),
   source: sourceInfoSchema,
+  /** Equal for the same login to this mount, whatever the ingest host; tells nothing of the password. */
+  credential: z.string().min(1).max(64),
+  takeover: z.enum(["same-credentials", "always", "never"]),
+  policy: z.object({
+    segmentMs: z.number().int().min(100).max(60_000),
+    graceMs: z.number().int().min(0).max(3_600_000),
+  }),
 });
-export const claimReplySchema = z.object({ epoch: epochSchema });
+/** `gapMs`: for how long listeners who were there have had nothing new; null when nobody can be waiting. */
+export const claimReplySchema = z.object({ epoch: epochSchema, gapMs: z.number().nonnegative().nullable() });
 export const announceSchema = z.object({ mount, segment: segmentRefSchema });
 /** Renew: the source is connected though no segment came. Release: the source has gone. */
 export const holdSchema = z.object({ mount, epoch: epochSchema });
+/** The station's settings for its listeners, as its station file has them: they replace those that the edge was deployed with. */
+export const stationCallSchema = z.object({ station: edgeStationSchema });
 export const edgeErrorSchema = z.object({ error: z.string(), message: z.string() });
 
 export interface Claim {
   readonly mount: MountPath;
   readonly ingest: string;
   readonly source: SourceInfo;
+  readonly credential: string;
+  readonly takeover: Takeover;
+  readonly policy: MountPolicy;
 }
 export interface Announcement {
   readonly mount: MountPath;
@@ -83,4 +100,7 @@ export interface Announcement {
 export interface Hold {
   readonly mount: MountPath;
   readonly epoch: Epoch;
+}
+export interface StationCall {
+  readonly station: EdgeStation;
 }

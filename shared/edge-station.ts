@@ -1,8 +1,45 @@
 import { z } from "zod";
+import type { MountPath } from "./units.ts";
+
+const listenersSchema = z.number().int().min(0);
+
+/** An MP3 file kept in storage: `shared/stored-file.ts` says how. */
+const storedFileSchema = z.object({
+  /** Name of its objects, from its content. */
+  id: z.string().regex(/^[0-9a-f]{32}$/),
+  /** What listeners see as its title. */
+  title: z.string().max(1024),
+});
+export type StoredFile = z.infer<typeof storedFileSchema>;
+
+/** What plays when a mount has no source: another mount, a file in a loop, silence. */
+const fallbackSchema = z.discriminatedUnion("kind", [
+  z.object({ kind: z.literal("mount"), mount: z.string().transform((value) => value as MountPath) }),
+  z.object({ kind: z.literal("file"), file: storedFileSchema }),
+  z.object({ kind: z.literal("silence") }),
+]);
+export type Fallback = z.infer<typeof fallbackSchema>;
+
+const mountRulesSchema = z.object({
+  maxListeners: listenersSchema.optional(),
+  maxListenerMs: z.number().int().min(1_000).optional(),
+  fallback: fallbackSchema.optional(),
+  /**
+   * Who leaves the fallback when the source is back. own: those who came from this mount. all: those who chose the
+   * fallback mount themselves as well. none: nobody.
+   */
+  fallbackOverride: z.enum(["none", "own", "all"]).default("own"),
+  /** Whether one listener too many gets the fallback and not a refusal. */
+  fallbackWhenFull: z.boolean().default(false),
+  /** Played once to each listener before anything else. */
+  intro: storedFileSchema.optional(),
+});
+export type MountRules = z.infer<typeof mountRulesSchema>;
 
 /**
- * What the edge knows of the station, as the JSON value of its `STATION` variable. Nothing secret: the ingest token
- * is a variable of its own. Every field has a default, so a worker deployed without it still serves.
+ * What the edge knows of the station: pushed by the ingest host that has the station file, until then the JSON value of
+ * the `STATION` variable. Nothing secret: the ingest token is a variable of its own. Every field has a default, so a
+ * worker deployed without it still serves.
  */
 export const edgeStationSchema = z.object({
   name: z.string().default("Skywave"),
@@ -21,9 +58,15 @@ export const edgeStationSchema = z.object({
   /** ICY metadata interval, bytes. */
   metaint: z.number().int().min(256).max(1_048_576).default(16_000),
   /** Listeners of one mount; absent means unlimited. */
-  maxListeners: z.number().int().min(0).optional(),
-  /** Per-mount overrides, by mount path. */
-  mounts: z.record(z.string(), z.object({ maxListeners: z.number().int().min(0).optional() })).default({}),
+  maxListeners: listenersSchema.optional(),
+  /** Listeners of the whole station; absent means unlimited. */
+  maxListenersInAll: listenersSchema.optional(),
+  /** Listeners from one address, in one runtime; absent means unlimited. */
+  maxListenersPerAddress: listenersSchema.optional(),
+  /** How long a listener may stay, ms; absent means for ever. */
+  maxListenerMs: z.number().int().min(1_000).optional(),
+  /** Per-mount rules, by mount path. */
+  mounts: z.record(z.string(), mountRulesSchema).default({}),
   /** Where sources connect, for the encoder settings on the status page: "radio.example:8000". */
   ingestHost: z.string().optional(),
   shoutcastPort: z.number().int().optional(),

@@ -16,7 +16,7 @@ import { type Epoch, type Millis, type MountPath, epoch as epochOf, millis } fro
  * from then on. Invariants: the epoch never falls; the window is in order of play without duplicates; at most one source.
  */
 export interface MountState {
-  readonly format: 1;
+  readonly format: 2;
   /** The highest epoch ever claimed; 0 before the first source. */
   readonly epoch: number;
   readonly holder: MountHolder | null;
@@ -42,7 +42,21 @@ interface MountHolder {
   readonly seenMs: Millis;
   /** It said goodbye, at `seenMs`. */
   readonly released: boolean;
+  /** Whose connection it is: equal for the same credentials, and nothing else is known of it. */
+  readonly credential: string;
+  readonly policy: MountPolicy;
 }
+
+/** What the ingest host that has the mount says of it: rules of its station file. */
+export interface MountPolicy {
+  /** Target duration of a segment, ms: says how long an ingest host may be silent before it counts as gone. */
+  readonly segmentMs: number;
+  /** How long listeners wait for their source when it has gone, ms. */
+  readonly graceMs: number;
+}
+
+/** Who may take a mount from a source that still has it: the same login when its connection is stuck, anybody who may log in, nobody. */
+export type Takeover = "same-credentials" | "always" | "never";
 
 export interface Title {
   readonly text: string;
@@ -55,10 +69,8 @@ interface ListenerReport {
 }
 
 export interface MountLimits {
-  /** Silence after which an ingest host counts as gone, ms. */
-  readonly leaseMs: number;
-  /** How long listeners are kept when the source has gone, ms. */
-  readonly graceMs: number;
+  /** A source that brought no segment for this long and one segment more is stuck, ms. */
+  readonly stuckMs: number;
   /** The window holds at least this much audio and this many bytes while there are that many, and no more. */
   readonly windowMs: number;
   readonly windowBytes: number;
@@ -71,14 +83,24 @@ export interface MountLimits {
 }
 
 export type MountEvent =
-  | { readonly kind: "claim"; readonly ingest: string; readonly source: SourceInfo }
+  | ClaimEvent
   | { readonly kind: "announce"; readonly segment: SegmentRef }
   | { readonly kind: "renew"; readonly epoch: Epoch }
   | { readonly kind: "release"; readonly epoch: Epoch }
   | { readonly kind: "report"; readonly runtime: string; readonly count: number };
 
+export interface ClaimEvent {
+  readonly kind: "claim";
+  readonly ingest: string;
+  readonly source: SourceInfo;
+  readonly credential: string;
+  readonly takeover: Takeover;
+  readonly policy: MountPolicy;
+}
+
 export type MountReply =
-  | { readonly kind: "claimed"; readonly epoch: Epoch }
+  /** `gapMs`: for how long those who listened to the epoch before have had nothing new; null when nobody can be waiting. */
+  | { readonly kind: "claimed"; readonly epoch: Epoch; readonly gapMs: number | null }
   | { readonly kind: "in-use" }
   | { readonly kind: "ok" }
   | { readonly kind: "fenced"; readonly epoch: number };
@@ -87,7 +109,7 @@ export type MountReply =
 export type MountPhase = "live" | "waiting" | "off";
 
 export const emptyMount: MountState = {
-  format: 1,
+  format: 2,
   epoch: 0,
   holder: null,
   window: [],
@@ -120,20 +142,24 @@ export function reduceMount(state: MountState, event: MountEvent, now: Millis, l
   }
 }
 
-export function phaseOf(state: MountState, now: Millis, limits: MountLimits): MountPhase {
+export function phaseOf(state: Pick<MountState, "holder" | "window">, now: Millis): MountPhase {
   const { holder } = state;
   if (!holder) return "off";
-  if (holds(holder, now, limits)) return "live";
-  return now < listenersKeptUntil(holder, limits) && state.window.length > 0 ? "waiting" : "off";
+  if (holds(holder, now)) return "live";
+  return now < listenersKeptUntil(holder) && state.window.length > 0 ? "waiting" : "off";
 }
+
+/** Silence after which an ingest host counts as gone, ms: three segments, at most 10 s, and never so short that one lost call costs the mount. */
+export const leaseMs = ({ segmentMs }: Pick<MountPolicy, "segmentMs">): number =>
+  Math.min(10_000, Math.max(3_000, 3 * segmentMs));
 
 /** When the mount goes off if nothing more is heard of its source; null when it is off for good. */
-export function offAt(state: Pick<MountState, "holder">, limits: MountLimits): Millis | null {
-  return state.holder && millis(listenersKeptUntil(state.holder, limits));
+export function offAt(state: Pick<MountState, "holder">): Millis | null {
+  return state.holder && millis(listenersKeptUntil(state.holder));
 }
 
-const listenersKeptUntil = ({ released, seenMs }: MountHolder, limits: MountLimits): number =>
-  (released ? seenMs : seenMs + limits.leaseMs) + limits.graceMs;
+const listenersKeptUntil = ({ released, seenMs, policy }: MountHolder): number =>
+  (released ? seenMs : seenMs + leaseMs(policy)) + policy.graceMs;
 
 /** Listeners of all runtimes that reported lately. */
 export function listenerCount(state: MountState, now: Millis, limits: MountLimits): number {
@@ -153,31 +179,41 @@ export function currentTitle(state: Pick<MountState, "window" | "titleBefore">):
   return state.titleBefore;
 }
 
-function claim(
-  state: MountState,
-  { ingest, source }: Extract<MountEvent, { kind: "claim" }>,
-  now: Millis,
-  limits: MountLimits,
-): Reduced {
-  const { holder } = state;
-  // An ingest host knows its own sockets: when it claims again, whatever it had before is gone.
-  if (holder && holder.ingest !== ingest && holds(holder, now, limits)) {
-    return { state, reply: { kind: "in-use" } };
-  }
+function claim(state: MountState, event: ClaimEvent, now: Millis, limits: MountLimits): Reduced {
+  if (!mayClaim(state, event, now, limits)) return { state, reply: { kind: "in-use" } };
+  const { ingest, source, credential, policy } = event;
   const epoch = epochOf(state.epoch + 1);
-  const fresh = phaseOf(state, now, limits) === "off";
+  const fresh = phaseOf(state, now) === "off";
   return {
     state: {
       ...state,
       epoch,
-      holder: { epoch, ingest, source, sinceMs: now, seenMs: now, released: false },
+      holder: { epoch, ingest, source, sinceMs: now, seenMs: now, released: false, credential, policy },
       // Yesterday's broadcast is no burst for today's.
       window: fresh ? [] : state.window,
       titleBefore: fresh ? null : state.titleBefore,
       listenerPeak: fresh ? 0 : state.listenerPeak,
     },
-    reply: { kind: "claimed", epoch },
+    reply: {
+      kind: "claimed",
+      epoch,
+      gapMs: fresh || state.window.length === 0 ? null : Math.max(0, now - state.edgeMs),
+    },
   };
+}
+
+/** An ingest host knows its own sockets: when it claims again, whatever it had before is gone. */
+function mayClaim(
+  { holder, edgeMs }: MountState,
+  { ingest, credential, takeover }: ClaimEvent,
+  now: Millis,
+  limits: MountLimits,
+): boolean {
+  if (!holder || holder.ingest === ingest || !holds(holder, now)) return true;
+  if (takeover !== "same-credentials") return takeover === "always";
+  const heardMs = Math.max(edgeMs, holder.sinceMs);
+  const stuck = now - heardMs > holder.policy.segmentMs + limits.stuckMs;
+  return stuck && credential === holder.credential;
 }
 
 function hold(state: MountState, epoch: Epoch, now: Millis, released: boolean): Reduced {
@@ -230,8 +266,8 @@ function report(
   return { ...next, listenerPeak: Math.max(state.listenerPeak, listenerCount(next, now, limits)) };
 }
 
-const holds = (holder: MountHolder, now: Millis, limits: MountLimits): boolean =>
-  !holder.released && now - holder.seenMs <= limits.leaseMs;
+const holds = ({ released, seenMs, policy }: MountHolder, now: Millis): boolean =>
+  !released && now - seenMs <= leaseMs(policy);
 
 const withoutPosition = ({ text, url }: TitleMark): Title => (url === undefined ? { text } : { text, url });
 

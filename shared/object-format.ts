@@ -21,6 +21,7 @@ import { type Epoch, type MountPath, millis, type SampleCount, sampleCount, type
  *   first-sample  samples of the epoch before this segment, at this segment's sample rate
  *   samples       samples per channel in the body
  *   sample-rate   Hz
+ *   channels      1 or 2; absent in objects of older releases
  *   titles        `atSample:text[:url]` joined by `;`, text and url in base64url of UTF-8; "" without titles
  *   reservoir     base64url of the bytes of earlier frames' data that the first frame may reach back to (≤ 511)
  */
@@ -78,6 +79,7 @@ export function encodeSegmentMetadata(segment: Segment): Record<string, string> 
     "first-sample": String(segment.firstSample),
     samples: String(segment.samples),
     "sample-rate": String(segment.sampleRate),
+    ...(segment.channels === undefined ? {} : { channels: String(segment.channels) }),
     titles: encodeTitles(segment.titles),
     reservoir: encodeBase64Url(segment.reservoir),
   };
@@ -85,7 +87,7 @@ export function encodeSegmentMetadata(segment: Segment): Record<string, string> 
 
 export type SegmentMetadata = Pick<
   SegmentRef,
-  "startMs" | "firstSample" | "samples" | "sampleRate" | "titles"
+  "startMs" | "firstSample" | "samples" | "sampleRate" | "titles" | "channels"
 > &
   Pick<Segment, "reservoir">;
 
@@ -99,6 +101,7 @@ export function decodeSegmentMetadata(metadata: Readonly<Record<string, string>>
     firstSample: sampleCount(natural(metadata, "first-sample")),
     samples: sampleCount(natural(metadata, "samples")),
     sampleRate: natural(metadata, "sample-rate"),
+    ...(metadata["channels"] === undefined ? {} : { channels: metadata["channels"] === "1" ? 1 : 2 }),
     titles: decodeTitles(metadata["titles"] ?? ""),
     reservoir: decodeBase64Url(metadata["reservoir"] ?? ""),
   };

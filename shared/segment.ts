@@ -22,6 +22,8 @@ export interface SegmentRef {
   readonly sampleRate: number;
   /** Size of the body, bytes. */
   readonly bytes: number;
+  /** Absent where whoever cut the segment did not say. */
+  readonly channels?: 1 | 2;
   /** In order of `atSample`. */
   readonly titles: readonly TitleMark[];
 }

@@ -67,6 +67,7 @@ export class Segmenter {
       samples: sampleCount(open.samples),
       sampleRate: this.#sampleRate,
       bytes: open.bytes,
+      channels: open.channels,
       titles: fitTitles(open.titles),
       body: concatenate(open.frames),
       reservoir: open.reservoir,
@@ -86,6 +87,7 @@ export class Segmenter {
     this.#waiting = null;
     return {
       formatKey: frame.format.key,
+      channels: frame.format.channels,
       startMs: now,
       frames: [],
       bytes: 0,
@@ -103,6 +105,7 @@ interface Title {
 
 interface OpenSegment {
   readonly formatKey: string;
+  readonly channels: 1 | 2;
   readonly startMs: Millis;
   readonly frames: Uint8Array[];
   bytes: number;

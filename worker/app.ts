@@ -3,7 +3,7 @@ import { cors } from "hono/cors";
 import { ingestApiPrefix } from "../shared/edge-api.ts";
 import { encodeMountPath, MountPathError, parseMountPath } from "../shared/mount-path.ts";
 import type { MountPath } from "../shared/units.ts";
-import { directoryListing } from "./directory.ts";
+import { directoryListing, stationOf } from "./directory.ts";
 import type { Env } from "./env.ts";
 import { badRequest, fileNotFound } from "./icecast-errors.ts";
 import { ingestApi, isSecret } from "./ingest-api.ts";
@@ -12,7 +12,6 @@ import { type Host, isolateCounts } from "./mount-feed.ts";
 import { page } from "./page-routes.ts";
 import { m3u, type Playlist, pls, vclt, xspf } from "./playlists.ts";
 import { replyHeaders } from "./reply-headers.ts";
-import { stationOf } from "./station.ts";
 import { statusJson } from "./status-json.ts";
 
 type App = { Bindings: Env };
@@ -47,8 +46,8 @@ app.get("/health", async (context) => {
   return json({ ok: true, mounts: mounts.length, ...isolateCounts() });
 });
 
-app.get("/api/v1/station", (context) => {
-  const { name, description, ingestHost, shoutcastPort } = stationOf(context.env);
+app.get("/api/v1/station", async (context) => {
+  const { name, description, ingestHost, shoutcastPort } = await stationOf(hostOf(context));
   return json({ name, description, ingestHost, shoutcastPort });
 });
 
@@ -56,7 +55,7 @@ app.get("/status-json.xsl", async (context) => {
   const { startedMs, mounts } = await directoryListing(hostOf(context));
   const only = context.req.query("mount");
   const body = statusJson({
-    station: stationOf(context.env),
+    station: await stationOf(hostOf(context)),
     serverStartMs: startedMs,
     mounts: only === undefined ? mounts : mounts.filter(({ mount }) => mount === only),
     host: await publicOrigin(context),
@@ -69,7 +68,8 @@ app.on(["GET", "HEAD"], "/*", async (context) => {
   const playlist = /^(\/.+)\.(m3u|pls|xspf|vclt)$/.exec(pathname);
   try {
     if (playlist?.[1]) return await playlistOf(context, parseMountPath(playlist[1]), playlist[2] ?? "");
-    return await listen(context.req.raw, parseMountPath(pathname), stationOf(context.env), hostOf(context));
+    const host = hostOf(context);
+    return await listen(context.req.raw, parseMountPath(pathname), await stationOf(host), host);
   } catch (error) {
     if (error instanceof MountPathError) return fileNotFound();
     throw error;
@@ -89,7 +89,7 @@ async function playlistOf(context: Context<App>, mount: MountPath, kind: string)
     kind === "m3u" || kind === "pls" ? { mounts: [] } : await directoryListing(hostOf(context));
   const status = mounts.find((candidate) => candidate.mount === mount);
   if (kind === "m3u") return playlistReply(m3u(url));
-  if (kind === "pls") return playlistReply(pls(url, stationOf(context.env).name));
+  if (kind === "pls") return playlistReply(pls(url, (await stationOf(hostOf(context))).name));
   if (!status) return fileNotFound();
   return playlistReply(kind === "xspf" ? xspf(url, status) : vclt(url, status));
 }

@@ -1,4 +1,5 @@
 import { DurableObject } from "cloudflare:workers";
+import type { EdgeStation } from "../shared/edge-station.ts";
 import type { MountStatus } from "../shared/mount-status.ts";
 import type { MountPath } from "../shared/units.ts";
 import type { Env } from "./env.ts";
@@ -11,11 +12,13 @@ export interface DirectoryListing {
   readonly mounts: readonly MountStatus[];
   /** Mounts that ever had a source. No others have an object, so nobody makes one by asking for it. */
   readonly known: readonly MountPath[];
+  /** The station's settings as an ingest host told them; null when none has. */
+  readonly station: EdgeStation | null;
 }
 
 /**
- * The station's mounts. Which have ever had a source is stored; what is on air is not, for the mounts tell it again
- * within seconds, and an entry that is not repeated expires.
+ * The station's mounts and settings. Which mounts have ever had a source is stored, and so are the settings; what is on
+ * air is not, for the mounts tell it again within seconds, and an entry that is not repeated expires.
  */
 export class DirectoryObject extends DurableObject<Env> {
   readonly #startedMs = Date.now();
@@ -36,6 +39,11 @@ export class DirectoryObject extends DurableObject<Env> {
     this.ctx.storage.kv.put(knownPrefix + mount, true);
   }
 
+  /** The settings from now on. Resolves when they are stored. */
+  keepStation(station: EdgeStation): void {
+    this.ctx.storage.kv.put(stationKey, { format: 1, station } satisfies StoredStation);
+  }
+
   /** `status` null takes the mount off the air. `validMs` from now. */
   update(mount: MountPath, status: MountStatus | null, validMs: number): void {
     if (status) this.#mounts.set(mount, { status, untilMs: Date.now() + validMs });
@@ -52,11 +60,18 @@ export class DirectoryObject extends DurableObject<Env> {
       startedMs: this.#startedMs,
       mounts: mounts.toSorted((a, b) => (a.mount < b.mount ? -1 : 1)),
       known: [...this.#known],
+      station: this.ctx.storage.kv.get<StoredStation>(stationKey)?.station ?? null,
     };
   }
 }
 
 const knownPrefix = "known ";
+const stationKey = "station";
+
+interface StoredStation {
+  readonly format: 1;
+  readonly station: EdgeStation;
+}
 
 /** The station has one directory. */
 export const directoryName = "station";

@@ -1,9 +1,11 @@
 import type { MountPath } from "../shared/units.ts";
 import { type DirectoryListing, directoryName } from "./directory-object.ts";
+import { type EdgeStation, edgeStationSchema } from "../shared/edge-station.ts";
 import type { Env } from "./env.ts";
-import { directoryAgeMs, mountCallTimeoutMs, unknownMountMs } from "./limits.ts";
+import { directoryAgeMs, mountCallTimeoutMs, stationAgeMs, unknownMountMs } from "./limits.ts";
 import type { Host } from "./mount-feed.ts";
 import { settledWithin } from "./settled-within.ts";
+import { deployedStation } from "./station.ts";
 
 /**
  * The directory as this isolate knows it: one call for all that ask in the same second. Status pages poll, and anybody
@@ -26,6 +28,36 @@ export function noteKnownMount(mount: MountPath): void {
 export async function isKnownMount(mount: MountPath, host: Host): Promise<boolean> {
   if (!known.has(mount)) await read(host, unknownMountMs);
   return known.has(mount);
+}
+
+/**
+ * The station's settings: what an ingest host told, else what the worker was deployed with. At most `stationAgeMs` old
+ * for whoever comes new, and at once: an older answer is used while a newer one is asked for.
+ */
+export async function stationOf(host: Host): Promise<EdgeStation> {
+  const ageMs = listing ? Date.now() - listing.atMs : Number.POSITIVE_INFINITY;
+  const asked = ageMs < stationAgeMs ? undefined : read(host, stationAgeMs).catch(() => undefined);
+  if (!listing) await asked;
+  return knownStation(host.env);
+}
+
+/** The same without asking anybody: for those who listen already. */
+export function knownStation(env: Pick<Env, "STATION">): EdgeStation {
+  const told = listing?.value.station;
+  if (!told) return deployedStation(env);
+  if (parsed?.told !== told) {
+    // Stored by another release, which may not have known a setting.
+    const result = edgeStationSchema.safeParse(told);
+    parsed = { told, station: result.success ? result.data : deployedStation(env) };
+  }
+  return parsed.station;
+}
+
+let parsed: { readonly told: EdgeStation; readonly station: EdgeStation } | undefined;
+
+/** Settings were told through this isolate. */
+export function forgetStation(): void {
+  listing = undefined;
 }
 
 async function read(host: Host, maxAgeMs: number): Promise<DirectoryListing> {

@@ -8,10 +8,12 @@ import {
   claimSchema,
   type Hold,
   holdSchema,
+  stationCallSchema,
 } from "../shared/edge-api.ts";
 import type { MountReply } from "../shared/mount-state.ts";
 import type { MountPath } from "../shared/units.ts";
-import { noteKnownMount } from "./directory.ts";
+import { forgetStation, noteKnownMount } from "./directory.ts";
+import { directoryName } from "./directory-object.ts";
 import type { Env } from "./env.ts";
 import { ingestBodyBytes } from "./limits.ts";
 import { forgetAbsence } from "./mount-feed.ts";
@@ -49,6 +51,14 @@ ingestApi.post("/release", (context) =>
   call(context.req.raw, holdSchema, context.env, (mount, body) => mount.release(body as Hold)),
 );
 
+ingestApi.post("/station", async (context) => {
+  const body = stationCallSchema.safeParse(await context.req.json().catch(() => null));
+  if (!body.success) return malformed(body.error);
+  await context.env.DIRECTORY.getByName(directoryName).keepStation(body.data.station);
+  forgetStation();
+  return context.json({});
+});
+
 async function call<Body extends { mount: MountPath }>(
   request: Request,
   schema: z.ZodType<Body>,
@@ -56,16 +66,13 @@ async function call<Body extends { mount: MountPath }>(
   act: (mount: DurableObjectStub<MountObject>, body: Body) => Promise<MountReply>,
 ): Promise<Response> {
   const body = schema.safeParse(await request.json().catch(() => null));
-  if (!body.success) {
-    const message = body.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`).join("; ");
-    return Response.json({ error: "malformed", message }, { status: 400 });
-  }
+  if (!body.success) return malformed(body.error);
   const reply = await act(env.MOUNT.getByName(body.data.mount), body.data);
   switch (reply.kind) {
     case "claimed":
       noteKnownMount(body.data.mount);
       forgetAbsence(body.data.mount);
-      return Response.json({ epoch: reply.epoch });
+      return Response.json({ epoch: reply.epoch, gapMs: reply.gapMs });
     case "ok":
       return Response.json({});
     case "in-use":
@@ -79,6 +86,11 @@ async function call<Body extends { mount: MountPath }>(
         { status: 410 },
       );
   }
+}
+
+function malformed({ issues }: z.ZodError): Response {
+  const message = issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`).join("; ");
+  return Response.json({ error: "malformed", message }, { status: 400 });
 }
 
 /** Compares digests, so that the time it takes tells nothing of the token. */

@@ -31,6 +31,9 @@ export const absentMountMs = 250;
 /** How old the list of what is on air may be, for status pages and tools. */
 export const directoryAgeMs = 1_000;
 
+/** How old the station's settings may be when a listener comes. */
+export const stationAgeMs = 5_000;
+
 /** How soon a mount that nobody knew is looked for again: it may just have got its first source. */
 export const unknownMountMs = 250;
 
@@ -44,6 +47,9 @@ export const mountCallRetryMs = 500;
 export const publishEveryMs = 500;
 /** ...and are repeated this often while nothing changes, so that an evicted directory fills again. */
 export const republishMs = 5_000;
+
+/** The longest time an ingest host may be silent before its mounts count as free: the bound of `leaseMs` in shared/mount-state.ts. */
+export const longestLeaseMs = 10_000;
 
 /** A body of the ingest API: an announcement with 16 titles of 4 kB. */
 export const ingestBodyBytes = 256 * 1024;

@@ -5,7 +5,6 @@ import {
   emptyMount,
   listenerCount,
   type MountEvent,
-  type MountLimits,
   type MountReply,
   type MountState,
   type MountView,
@@ -18,8 +17,8 @@ import { comparePosition, durationMs, type Position } from "../shared/segment.ts
 import { type MountPath, millis } from "../shared/units.ts";
 import { directoryName } from "./directory-object.ts";
 import type { Env } from "./env.ts";
-import { mountCallHoldMs, publishEveryMs, republishMs } from "./limits.ts";
-import { mountLimits, stationOf } from "./station.ts";
+import { longestLeaseMs, mountCallHoldMs, publishEveryMs, republishMs } from "./limits.ts";
+import { mountLimits } from "./station.ts";
 
 /** What a runtime says of itself with every question. */
 export interface MountQuestion {
@@ -35,7 +34,6 @@ export interface MountQuestion {
 
 /** One mount: the shell around the pure state of `shared/mount-state.ts`. It stores, wakes and publishes. */
 export class MountObject extends DurableObject<Env> {
-  readonly #limits: MountLimits;
   #state: MountState;
   #change = Promise.withResolvers<void>();
   #publishedMs = 0;
@@ -44,14 +42,15 @@ export class MountObject extends DurableObject<Env> {
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
-    this.#limits = mountLimits(stationOf(env));
     const stored = ctx.storage.kv.get<MountState>(stateKey);
-    this.#state = stored?.format === 1 ? { ...stored, listeners: {} } : emptyMount;
+    // Of a state in another format the epoch is kept: it never falls.
+    this.#state =
+      stored?.format === 2 ? { ...stored, listeners: {} } : { ...emptyMount, epoch: stored?.epoch ?? 0 };
   }
 
   async claim(claim: Claim): Promise<MountReply> {
-    const { mount, ingest, source } = claim;
-    const reply = this.#apply(mount, { kind: "claim", ingest, source });
+    const { mount, ...rest } = claim;
+    const reply = this.#apply(mount, { kind: "claim", ...rest });
     // Before the source is told: from then on listeners may come, and only mounts that are known have an object.
     if (reply.kind === "claimed") await this.env.DIRECTORY.getByName(directoryName).remember(mount);
     return reply;
@@ -83,9 +82,9 @@ export class MountObject extends DurableObject<Env> {
     const deadline = Date.now() + Math.min(question.waitMs, mountCallHoldMs);
     while (!this.#hasNewer(after)) {
       // The end of the grace wakes nobody by itself.
-      const untilMs = Math.min(deadline, offAt(this.#state, this.#limits) ?? deadline);
+      const untilMs = Math.min(deadline, offAt(this.#state) ?? deadline);
       const leftMs = untilMs - Date.now();
-      if (leftMs <= 0 || phaseOf(this.#state, millis(Date.now()), this.#limits) === "off") break;
+      if (leftMs <= 0 || phaseOf(this.#state, millis(Date.now())) === "off") break;
       await Promise.race([this.#change.promise, scheduler.wait(leftMs)]);
     }
     return this.#view(question);
@@ -104,7 +103,7 @@ export class MountObject extends DurableObject<Env> {
     const own = state.listeners[runtime]?.count ?? 0;
     return {
       mount,
-      phase: phaseOf(state, now, this.#limits),
+      phase: phaseOf(state, now),
       epoch: state.epoch,
       source: state.holder?.source ?? null,
       segments: state.window.slice(from),
@@ -112,13 +111,13 @@ export class MountObject extends DurableObject<Env> {
       oldest: state.window[0] ? positionOf(state.window[0]) : null,
       titleBefore: currentTitle({ window: state.window.slice(0, from), titleBefore: state.titleBefore }),
       edgeAgeMs: now - state.edgeMs,
-      listenersElsewhere: Math.max(0, listenerCount(state, now, this.#limits) - own),
+      listenersElsewhere: Math.max(0, listenerCount(state, now, mountLimits) - own),
     };
   }
 
   #apply(mount: MountPath, event: MountEvent): MountReply {
     const before = this.#state;
-    const { state, reply } = reduceMount(before, event, millis(Date.now()), this.#limits);
+    const { state, reply } = reduceMount(before, event, millis(Date.now()), mountLimits);
     this.#state = state;
     if (reply.kind === "fenced" || reply.kind === "in-use") return reply;
     // Renewals and reports are only worth as much as they are fresh: storage is spared them.
@@ -148,7 +147,7 @@ export class MountObject extends DurableObject<Env> {
       const status = this.#status(mount);
       this.#published = JSON.stringify(status);
       this.#publishedMs = Date.now();
-      const validMs = this.#limits.leaseMs + republishMs;
+      const validMs = longestLeaseMs + republishMs;
       await this.env.DIRECTORY.getByName(directoryName).update(mount, status, validMs);
     } catch (error) {
       // The directory is a convenience: the mount stays on air without it, and the next change tries again.
@@ -166,14 +165,14 @@ export class MountObject extends DurableObject<Env> {
     const now = millis(Date.now());
     const state = this.#state;
     const { holder } = state;
-    if (!holder || phaseOf(state, now, this.#limits) !== "live") return null;
+    if (!holder || phaseOf(state, now) !== "live") return null;
     const newest = state.window.at(-1);
     const title = currentTitle(state);
     return {
       mount,
       source: holder.source,
       streamStartMs: holder.sinceMs,
-      listeners: listenerCount(state, now, this.#limits),
+      listeners: listenerCount(state, now, mountLimits),
       listenerPeak: state.listenerPeak,
       onAir: true,
       ...(title && { title: title.text }),

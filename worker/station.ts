@@ -4,8 +4,8 @@ import type { Env } from "./env.ts";
 
 let parsed: { readonly text: string | undefined; readonly station: EdgeStation } | undefined;
 
-/** The station's settings; throws when STATION is set and wrong, which is a deployment's fault and must be loud. */
-export function stationOf(env: Pick<Env, "STATION">): EdgeStation {
+/** The settings that the worker was deployed with; throws when STATION is set and wrong, which must be loud. */
+export function deployedStation(env: Pick<Env, "STATION">): EdgeStation {
   if (!parsed || parsed.text !== env.STATION) {
     const value: unknown = env.STATION === undefined ? {} : JSON.parse(env.STATION);
     parsed = { text: env.STATION, station: edgeStationSchema.parse(value) };
@@ -13,16 +13,13 @@ export function stationOf(env: Pick<Env, "STATION">): EdgeStation {
   return parsed.station;
 }
 
-export function mountLimits(station: Pick<EdgeStation, "segmentMs" | "graceMs">): MountLimits {
-  return {
-    // Three segments without a word, at most 10 s: an ingest that is alive says something every 2 s.
-    leaseMs: Math.min(10_000, Math.max(5_000, 3 * station.segmentMs)),
-    graceMs: station.graceMs,
-    windowMs: 60_000,
-    // Two bursts of a browser's media element, so that even 16 kb/s has one.
-    windowBytes: 256 * 1024,
-    windowSegments: 256,
-    reportTtlMs: 15_000,
-    reporters: 10_000,
-  };
-}
+export const mountLimits: MountLimits = {
+  // Encoders send several times a second; over a bad line a second may pass.
+  stuckMs: 2_000,
+  windowMs: 60_000,
+  // Two bursts of a browser's media element, so that even 16 kb/s has one.
+  windowBytes: 256 * 1024,
+  windowSegments: 256,
+  reportTtlMs: 15_000,
+  reporters: 10_000,
+};

@@ -101,7 +101,7 @@ export class FakeEdge {
       this.claims.push(claim);
       this.calls.push(`claim ${claim.mount}`);
       this.#epoch++;
-      response.end(JSON.stringify({ epoch: this.#epoch }));
+      response.end(JSON.stringify({ epoch: this.#epoch, gapMs: null }));
       return;
     }
     if (call === "announce") {

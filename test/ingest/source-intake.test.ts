@@ -22,7 +22,7 @@ function openIntake(codec: Codec, granted = Promise.resolve()) {
     claim: async () => {
       calls.push("claim");
       await granted;
-      return { kind: "claimed", epoch: epoch(1) } as const;
+      return { kind: "claimed", epoch: epoch(1), gapMs: null } as const;
     },
     announce: async () => "ok" as const,
     renew: async () => "ok" as const,

@@ -1,8 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
+  type ClaimEvent,
   currentTitle,
   emptyMount,
+  leaseMs,
   listenerCount,
   type MountEvent,
   type MountLimits,
@@ -16,8 +18,7 @@ import type { SourceInfo } from "../../shared/source/source-info.ts";
 import { epoch, millis, sampleCount, sequence } from "../../shared/units.ts";
 
 const limits: MountLimits = {
-  leaseMs: 6_000,
-  graceMs: 15_000,
+  stuckMs: 2_000,
   windowMs: 60_000,
   windowBytes: 262_144,
   windowSegments: 256,
@@ -44,7 +45,16 @@ function run(events: readonly (readonly [number, MountEvent])[], from: MountStat
   for (const [now, event] of events) ({ state, reply } = reduceMount(state, event, millis(now), limits));
   return { state, reply };
 }
-const claim = (ingest = "a"): MountEvent => ({ kind: "claim", ingest, source });
+const policy = { segmentMs: 2_000, graceMs: 15_000 };
+const claim = (ingest = "a", options: Partial<ClaimEvent> = {}): MountEvent => ({
+  kind: "claim",
+  ingest,
+  source,
+  credential: "dj",
+  takeover: "same-credentials",
+  policy,
+  ...options,
+});
 const announce = (at: number, number: number, titles?: string[]): MountEvent => ({
   kind: "announce",
   segment: segment(at, number, titles),
@@ -53,7 +63,7 @@ const announce = (at: number, number: number, titles?: string[]): MountEvent => 
 describe("the mount's state", () => {
   it("raises the epoch with every claim that it grants", () => {
     const first = run([[0, claim()]]);
-    expect(first.reply).toEqual({ kind: "claimed", epoch: 1 });
+    expect(first.reply).toEqual({ kind: "claimed", epoch: 1, gapMs: null });
     const second = run(
       [
         [10, { kind: "release", epoch: epoch(1) }],
@@ -61,15 +71,35 @@ describe("the mount's state", () => {
       ],
       first.state,
     );
-    expect(second.reply).toEqual({ kind: "claimed", epoch: 2 });
+    expect(second.reply).toEqual({ kind: "claimed", epoch: 2, gapMs: null });
   });
 
   it("refuses a second ingest host while the first one is heard of, and not after", () => {
     const { state } = run([[0, claim("a")]]);
     expect(run([[6_000, claim("b")]], state).reply).toEqual({ kind: "in-use" });
-    expect(run([[6_001, claim("b")]], state).reply).toEqual({ kind: "claimed", epoch: 2 });
+    expect(run([[6_001, claim("b")]], state).reply).toEqual({ kind: "claimed", epoch: 2, gapMs: null });
     const renewed = run([[5_000, { kind: "renew", epoch: epoch(1) }]], state).state;
     expect(run([[11_000, claim("b")]], renewed).reply).toEqual({ kind: "in-use" });
+  });
+
+  it("lets the same login take a mount from a connection that is stuck, and no other", () => {
+    const { state } = run([
+      [0, claim("a")],
+      [2_000, announce(1, 0)],
+      [4_000, { kind: "renew", epoch: epoch(1) }],
+      [6_000, { kind: "renew", epoch: epoch(1) }],
+    ]);
+    expect(run([[6_000, claim("b")]], state).reply).toEqual({ kind: "in-use" });
+    expect(run([[6_001, claim("b", { credential: "another" })]], state).reply).toEqual({ kind: "in-use" });
+    expect(run([[6_001, claim("b", { takeover: "never" })]], state).reply).toEqual({ kind: "in-use" });
+    expect(run([[6_001, claim("b")]], state).reply).toEqual({ kind: "claimed", epoch: 2, gapMs: 4_001 });
+    const always = claim("b", { credential: "another", takeover: "always" });
+    expect(run([[2_001, always]], state).reply).toEqual({ kind: "claimed", epoch: 2, gapMs: 1 });
+  });
+
+  it("frees a mount after three segments without a word, never later than 10 s", () => {
+    const leases = [500, 1_000, 2_000, 3_000, 4_000, 10_000].map((segmentMs) => leaseMs({ segmentMs }));
+    expect(leases).toEqual([3_000, 3_000, 6_000, 9_000, 10_000, 10_000]);
   });
 
   it("gives an ingest host its own mount back at once", () => {
@@ -78,7 +108,7 @@ describe("the mount's state", () => {
         [0, claim("a")],
         [1, claim("a")],
       ]).reply,
-    ).toEqual({ kind: "claimed", epoch: 2 });
+    ).toEqual({ kind: "claimed", epoch: 2, gapMs: null });
   });
 
   it("refuses whoever speaks of an older epoch, and leaves the state as it was", () => {
@@ -121,16 +151,16 @@ describe("the mount's state", () => {
       [0, claim()],
       [1_000, announce(1, 0)],
     ]);
-    expect(phaseOf(state, millis(7_000), limits)).toBe("live");
-    expect(phaseOf(state, millis(7_001), limits)).toBe("waiting");
-    expect(phaseOf(state, millis(21_999), limits)).toBe("waiting");
-    expect(phaseOf(state, millis(22_000), limits)).toBe("off");
+    expect(phaseOf(state, millis(7_000))).toBe("live");
+    expect(phaseOf(state, millis(7_001))).toBe("waiting");
+    expect(phaseOf(state, millis(21_999))).toBe("waiting");
+    expect(phaseOf(state, millis(22_000))).toBe("off");
     const left = run([[2_000, { kind: "release", epoch: epoch(1) }]], state).state;
-    expect(phaseOf(left, millis(2_000), limits)).toBe("waiting");
-    expect(phaseOf(left, millis(17_000), limits)).toBe("off");
-    expect(offAt(state, limits)).toBe(22_000);
-    expect(offAt(left, limits)).toBe(17_000);
-    expect(offAt(emptyMount, limits)).toBeNull();
+    expect(phaseOf(left, millis(2_000))).toBe("waiting");
+    expect(phaseOf(left, millis(17_000))).toBe("off");
+    expect(offAt(state)).toBe(22_000);
+    expect(offAt(left)).toBe(17_000);
+    expect(offAt(emptyMount)).toBeNull();
   });
 
   it("plays on over a source that returns within the grace, and forgets a broadcast that ended", () => {
