@@ -139,7 +139,7 @@ describe("text from outside", () => {
           { headers: headers.map(([header, text]) => ({ name: header, value: text })) },
           { ip, protocol: ip },
         );
-        expect(claimSchema.safeParse({ mount: "/a", ingest: "i", source }).success).toBe(true);
+        expect(claimSchema.shape.source.safeParse(source).success).toBe(true);
       }),
     );
   });
