@@ -9,8 +9,17 @@ export function writeLine(line: Omit<LogLine, "name" | "time">): void {
 
 /** Miniflare's own messages as log lines, without their colours. */
 export class EdgeLog extends Log {
-  constructor() {
+  readonly #onError: (error: Error) => void;
+
+  /** `onError` is told of every error after it has been written. */
+  constructor(onError: (error: Error) => void) {
     super(LogLevel.WARN);
+    this.#onError = onError;
+  }
+
+  override error(error: Error): void {
+    super.error(error);
+    this.#onError(error);
   }
 
   override logWithLevel(miniflareLevel: LogLevel, message: string): void {

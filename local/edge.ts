@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { convertV4MiniflareOptions, Miniflare } from "miniflare";
+import { convertV4MiniflareOptions, Miniflare, MiniflareCoreError } from "miniflare";
 import { loadOrExit } from "../config/config-error.ts";
 import { loadStackSettings, type StackSettings } from "../config/settings.ts";
 import { bundleWorker } from "./edge-bundle.ts";
@@ -54,10 +54,19 @@ async function openEdge(settings: StackSettings, storagePort: number): Promise<M
       unsafeDirectSockets: [{ host: settings.host, port: settings.edgePort }],
       // Nothing of a request's location is known here; without this it would be asked for on the internet.
       cf: false,
-      log: new EdgeLog(),
+      log: new EdgeLog(leaveWithoutRuntime),
       handleStructuredLogs: writeRuntimeLine,
+      unsafeHandleRuntimeRestart: () => writeLine({ level: level.warn, msg: "the runtime is back" }),
     }),
   );
+}
+
+/**
+ * Miniflare starts a runtime that died again by itself, at once and on the same ports. When that fails nobody serves the
+ * listeners any more and nothing tries again, so this process ends for its supervisor to start it anew.
+ */
+function leaveWithoutRuntime(error: Error): void {
+  if (error instanceof MiniflareCoreError && error.code === "ERR_RUNTIME_FAILURE") process.exit(1);
 }
 
 const settings = loadOrExit(() => loadStackSettings(process.argv.slice(2), process.env));

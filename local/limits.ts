@@ -2,7 +2,7 @@
 
 /** First and last pause before a process that ended is started again; each failure doubles it. */
 export const restartDelayMs = { first: 200, last: 5_000 };
-/** A process that ran this long has recovered: its next failure starts at the first pause again. */
+/** A process that ran this long has recovered: when it ends it is started again without a pause, for listeners are waiting. */
 export const recoveredAfterMs = 10_000;
 
 /** Between two looks at a running process. */
