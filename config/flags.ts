@@ -23,7 +23,11 @@ const help = `Usage: npm start -- [options]        the whole station
 
 Environment: SKYWAVE_SOURCE_PASSWORD and SKYWAVE_ADMIN_PASSWORD come before the station file. An ingest that serves
 another edge takes SKYWAVE_EDGE_URL, SKYWAVE_INGEST_TOKEN, SKYWAVE_S3_URL, SKYWAVE_S3_ACCESS_KEY_ID and
-SKYWAVE_S3_SECRET_ACCESS_KEY.`;
+SKYWAVE_S3_SECRET_ACCESS_KEY. Only an ingest with a station file tells the edge of the station; a spare one needs none.
+
+Signals: SIGHUP reads the station file again, without anybody losing the connection; a file with mistakes is reported and
+changes nothing (npm start in a terminal stops instead). SIGUSR2 makes npm start begin its ingest anew with the code as
+it is now: listeners stay, sources reconnect. SIGTERM stops and stores what is open.`;
 
 const names = ["config", "data", "host", "edge-port", "ingest-port"];
 

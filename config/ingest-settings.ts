@@ -1,3 +1,5 @@
+import type { Takeover } from "../shared/mount-state.ts";
+
 /** Everything the ingest process needs to know, resolved from flags, environment, station file and data folder. */
 export interface IngestSettings {
   /** Address to listen on: "127.0.0.1" unless the operator opens it. */
@@ -29,8 +31,8 @@ export interface IngestSettings {
   readonly sourcePassword: string;
   readonly adminUser: string;
   readonly adminPassword: string;
-  /** Per-mount credentials, by mount path; the source user is "source" unless set. */
-  readonly mounts: ReadonlyMap<string, { readonly username?: string; readonly password?: string }>;
+  /** Rules of single mounts, by mount path. */
+  readonly mounts: ReadonlyMap<string, IngestMount>;
   /** Where a SHOUTcast v1 source lands that names no mount: "/stream" in Icecast; ours comes from the station file. */
   readonly shoutcastMount: string;
   readonly limits: {
@@ -38,11 +40,27 @@ export interface IngestSettings {
     readonly sources: number;
     /** Sockets open at once on all ports together, listeners passed on included. */
     readonly connections: number;
+    /** The same from one address. */
+    readonly connectionsPerAddress: number;
     /** How long a head may take to arrive, ms. */
     readonly headerTimeoutMs: number;
     /** How long a source may stay silent, ms. */
     readonly sourceTimeoutMs: number;
     /** Target duration of a segment, ms. */
     readonly segmentMs: number;
+    /** How far behind live a listener joins, ms. */
+    readonly burstMs: number;
+    /** How long listeners wait for a source that has gone, ms. */
+    readonly graceMs: number;
   };
+}
+
+/** What a mount has of its own; without a field the station's value holds. */
+interface IngestMount {
+  /** "source" unless set. */
+  readonly username?: string;
+  readonly password?: string;
+  readonly graceMs?: number;
+  /** "same-credentials" unless set. */
+  readonly takeover?: Takeover;
 }

@@ -1,8 +1,9 @@
-import { existsSync, readFileSync } from "node:fs";
+import { accessSync, constants, existsSync, readFileSync, statSync } from "node:fs";
 import { isIP } from "node:net";
 import { dirname, resolve } from "node:path";
 import type { EdgeStation } from "../shared/edge-station.ts";
 import { ConfigError } from "./config-error.ts";
+import { edgeStation, type MountFile, mountFiles, toMs } from "./edge-settings.ts";
 import { type Flags, parseFlags } from "./flags.ts";
 import type { IngestSettings } from "./ingest-settings.ts";
 import { openSecrets, type Secrets } from "./secrets.ts";
@@ -19,7 +20,12 @@ export interface StackSettings {
   readonly edgePort: number;
   /** The ingest process as it runs beside this stack's own edge. */
   readonly ingest: IngestSettings;
+  /** What the edge is told of the station, without the files that it plays. */
   readonly edge: EdgeStation;
+  /** Files that the edge is to play. */
+  readonly files: readonly MountFile[];
+  /** Whether this process tells the edge of the station: not a spare beside the one that has the station file. */
+  readonly tellsEdge: boolean;
   readonly secrets: Secrets;
   /** Whether the source password is the one made at random for this data folder. */
   readonly generatedSourcePassword: boolean;
@@ -35,11 +41,18 @@ const logLevels: readonly string[] = ["trace", "debug", "info", "warn", "error",
 
 /** Settings of the ingest process; makes the data folder when missing. Throws ConfigError or HelpRequest. */
 export function loadIngestSettings(argv: readonly string[], env: Environment): IngestSettings {
-  return loadStackSettings(argv, env).ingest;
+  return loadStackSettings(argv, env, "ingest").ingest;
 }
 
+/** Which process asks: only the ingest itself needs to reach an edge that is elsewhere. */
+type Role = "stack" | "ingest";
+
 /** Settings of the whole local stack; makes the data folder when missing. Throws ConfigError or HelpRequest. */
-export function loadStackSettings(argv: readonly string[], env: Environment): StackSettings {
+export function loadStackSettings(
+  argv: readonly string[],
+  env: Environment,
+  role: Role = "stack",
+): StackSettings {
   const problems: string[] = [];
   const flags = parseFlags(argv, problems);
   if (flags.host !== undefined && isIP(flags.host) === 0 && flags.host !== "localhost") {
@@ -52,6 +65,7 @@ export function loadStackSettings(argv: readonly string[], env: Environment): St
     );
   }
   const remote = readRemote(env, problems);
+  if (role === "ingest") requireRemote(remote, env, problems);
   // npm runs scripts in the project's folder; a path in a flag starts where the command was typed.
   const base = env["INIT_CWD"] ?? process.cwd();
   const stationFile = findStationFile(flags, base);
@@ -85,6 +99,26 @@ function readRemote(env: Environment, problems: string[]): Remote {
   };
 }
 
+/** Secrets of this data folder open nothing on another machine; a start with them would only fail later, less clearly. */
+function requireRemote({ edgeUrl, bucketUrl }: Remote, env: Environment, problems: string[]): void {
+  if (edgeUrl === undefined) return;
+  const needed: string[] = [];
+  if (!env["SKYWAVE_S3_URL"]) needed.push("SKYWAVE_S3_URL");
+  if (!isLoopback(edgeUrl)) needed.push("SKYWAVE_INGEST_TOKEN");
+  if (!isLoopback(bucketUrl ?? edgeUrl))
+    needed.push("SKYWAVE_S3_ACCESS_KEY_ID", "SKYWAVE_S3_SECRET_ACCESS_KEY");
+  for (const name of needed) {
+    if (!env[name]) problems.push(`${name} must be set for an edge that SKYWAVE_EDGE_URL names (${edgeUrl})`);
+  }
+}
+
+function isLoopback(url: string): boolean {
+  const { hostname } = new URL(url);
+  return (
+    hostname === "localhost" || hostname === "[::1]" || (isIP(hostname) === 4 && hostname.startsWith("127."))
+  );
+}
+
 function findStationFile(flags: Flags, base: string): string | undefined {
   if (flags.config !== undefined) return resolve(base, flags.config);
   const usual = resolve("station.toml");
@@ -94,13 +128,26 @@ function findStationFile(flags: Flags, base: string): string | undefined {
 function readStation(file: string | undefined, flags: Flags, problems: string[]): Station {
   if (file === undefined) return stationSchema.parse({});
   try {
-    return parseStation(readFileSync(file, "utf8"), flags.config ?? "station.toml");
+    const folder = dirname(file);
+    return parseStation(readFileSync(file, "utf8"), flags.config ?? "station.toml", (path) =>
+      fileProblem(resolve(folder, path)),
+    );
   } catch (error) {
     if (error instanceof ConfigError) problems.push(...error.problems);
     else if (error instanceof Error && "code" in error) {
       problems.push(`the station file cannot be read: ${error.message}`);
     } else throw error;
     return stationSchema.parse({});
+  }
+}
+
+function fileProblem(path: string): string | undefined {
+  try {
+    if (!statSync(path).isFile()) return "it is not a file";
+    accessSync(path, constants.R_OK);
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
   }
 }
 
@@ -122,6 +169,7 @@ function combine({ flags, station, stationFile, secrets, dataDir, env, remote }:
   const adminPassword = env["SKYWAVE_ADMIN_PASSWORD"] || station.admin.password;
   const port = flags.ingestPort ?? station.ingest.port;
   const { tls } = station.ingest;
+  const { hostname } = station.station;
   // Relative paths in the station file start where the file is.
   const stationDir = dirname(stationFile ?? "");
   const ingest: IngestSettings = {
@@ -150,14 +198,17 @@ function combine({ flags, station, stationFile, secrets, dataDir, env, remote }:
     sourcePassword: sourcePassword ?? secrets.sourcePassword,
     adminUser: "admin",
     adminPassword: adminPassword ?? secrets.adminPassword,
-    mounts: mountCredentials(station),
+    mounts: ingestMounts(station),
     shoutcastMount: station.ingest.shoutcast_mount,
     limits: {
       sources: station.limits.sources,
       connections: station.limits.connections,
+      connectionsPerAddress: station.limits.connections_per_address,
       headerTimeoutMs: toMs(station.limits.header_timeout),
       sourceTimeoutMs: toMs(station.limits.source_timeout),
       segmentMs: toMs(station.limits.segment_seconds),
+      burstMs: toMs(station.limits.burst_seconds),
+      graceMs: toMs(station.limits.grace_seconds),
     },
   };
   return {
@@ -166,48 +217,28 @@ function combine({ flags, station, stationFile, secrets, dataDir, env, remote }:
     host,
     edgePort,
     ingest,
-    edge: edgeStation(station, ingest),
+    edge: edgeStation(station, {
+      ingestHost: `${hostname === "localhost" ? urlHost(reachable(host)) : hostname}:${port}`,
+      shoutcastPort: ingest.shoutcastPort,
+    }),
+    files: mountFiles(station, stationDir),
+    tellsEdge: stationFile !== undefined || env["SKYWAVE_PUSH_STATION"] === "1",
     secrets,
     generatedSourcePassword: sourcePassword === undefined,
     generatedAdminPassword: adminPassword === undefined,
   };
 }
 
-/** What the edge is told of the station; nothing secret. */
-function edgeStation(station: Station, ingest: IngestSettings): EdgeStation {
-  const { name, description, location, admin, hostname } = station.station;
-  const maxListeners = station.limits.max_listeners;
-  return {
-    name,
-    description,
-    location,
-    admin,
-    hostname,
-    burstMs: toMs(station.limits.burst_seconds),
-    segmentMs: toMs(station.limits.segment_seconds),
-    graceMs: toMs(station.limits.grace_seconds),
-    metaint: station.icy.metaint,
-    ...(maxListeners === undefined ? {} : { maxListeners }),
-    mounts: Object.fromEntries(
-      Object.entries(station.mounts).map(([mount, { max_listeners }]) => [
-        mount,
-        {
-          fallbackOverride: "own" as const,
-          fallbackWhenFull: false,
-          ...(max_listeners === undefined ? {} : { maxListeners: max_listeners }),
-        },
-      ]),
-    ),
-    ingestHost: `${hostname === "localhost" ? urlHost(reachable(ingest.host)) : hostname}:${ingest.port}`,
-    shoutcastPort: ingest.shoutcastPort,
-  };
-}
-
-function mountCredentials(station: Station): IngestSettings["mounts"] {
+function ingestMounts(station: Station): IngestSettings["mounts"] {
   return new Map(
-    Object.entries(station.mounts).map(([mount, { username, password }]) => [
+    Object.entries(station.mounts).map(([mount, { username, password, grace_seconds, takeover }]) => [
       mount,
-      { ...(username === undefined ? {} : { username }), ...(password === undefined ? {} : { password }) },
+      {
+        ...(username === undefined ? {} : { username }),
+        ...(password === undefined ? {} : { password }),
+        ...(grace_seconds === undefined ? {} : { graceMs: toMs(grace_seconds) }),
+        ...(takeover === undefined ? {} : { takeover }),
+      },
     ]),
   );
 }
@@ -222,4 +253,3 @@ export function reachable(host: string): string {
 export const urlHost = (host: string): string => (isIP(host) === 6 ? `[${host}]` : host);
 
 const above = (port: number): number => (port === 0 ? 0 : port + 1);
-const toMs = (seconds: number): number => Math.round(seconds * 1000);

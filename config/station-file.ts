@@ -7,17 +7,20 @@ import { type Station, stationSchema } from "./station.ts";
 
 type Path = readonly PropertyKey[];
 
+/** Why a file that the station file names cannot be used; undefined when it can. The path is as it stands there. */
+export type FileProblem = (path: string) => string | undefined;
+
 /**
  * Parses a station file. `file` is the name that problems are reported under: `station.toml:12: limits.sources must …`.
  * Throws ConfigError with every problem of the file, in the order of its lines; a file that is not TOML has only its
  * first error, where the parser stops.
  */
-export function parseStation(source: string, file: string): Station {
+export function parseStation(source: string, file: string, fileProblem: FileProblem): Station {
   const document = parseDocument(source, file);
   const value: unknown = getStaticTOMLValue(document);
   const result = stationSchema.safeParse(value);
   const problems = result.success ? [] : result.error.issues.flatMap((issue) => describe(issue, value));
-  problems.push(...mountProblems(value));
+  problems.push(...mountProblems(value), ...mountFileProblems(value, fileProblem));
   if (result.success && problems.length === 0) return result.data;
 
   const lines = keyLines(document);
@@ -87,13 +90,44 @@ function mountProblems(document: unknown): Problem[] {
       problems.push({ path, text: `${what}: ${error.message}, got ${JSON.stringify(mount)}` });
     }
   };
-  const mounts = valueAt(document, ["mounts"]);
-  for (const mount of Object.keys(typeof mounts === "object" && mounts !== null ? mounts : {})) {
+  for (const mount of mountNames(document)) {
     check(mount, ["mounts", mount], `mounts.${JSON.stringify(mount)}`);
+    const path = ["mounts", mount, "fallback_mount"];
+    const fallback = valueAt(document, path);
+    if (fallback === undefined || fallback === "silence") continue;
+    if (fallback === mount) problems.push({ path, text: `${settingName(path)} must be another mount` });
+    else check(fallback, path, settingName(path));
   }
   const shoutcast = ["ingest", "shoutcast_mount"];
   check(valueAt(document, shoutcast), shoutcast, "ingest.shoutcast_mount");
   return problems;
+}
+
+function mountFileProblems(document: unknown, fileProblem: FileProblem): Problem[] {
+  const problems: Problem[] = [];
+  for (const mount of mountNames(document)) {
+    for (const key of ["fallback_file", "intro"]) {
+      const path = ["mounts", mount, key];
+      const value = valueAt(document, path);
+      const problem = typeof value === "string" && value !== "" ? fileProblem(value) : undefined;
+      if (problem === undefined) continue;
+      problems.push({ path, text: `${settingName(path)} cannot be read: ${problem}${got(path, document)}` });
+    }
+    const fallbackFile = ["mounts", mount, "fallback_file"];
+    const fallbackMount = ["mounts", mount, "fallback_mount"];
+    const both = [fallbackFile, fallbackMount].every((path) => valueAt(document, path) !== undefined);
+    if (!both) continue;
+    problems.push({
+      path: fallbackFile,
+      text: `${settingName(fallbackFile)} cannot go with fallback_mount: one of them`,
+    });
+  }
+  return problems;
+}
+
+function mountNames(document: unknown): string[] {
+  const mounts = valueAt(document, ["mounts"]);
+  return Object.keys(typeof mounts === "object" && mounts !== null ? mounts : {});
 }
 
 /** The value as it reads in the file; a password never appears in a message. */

@@ -24,6 +24,16 @@ const whole = (min: number, max: number) => {
   const error = `must be a whole number from ${min} to ${max}`;
   return z.number({ error }).int({ error }).min(min, { error }).max(max, { error });
 };
+const choice = <const Names extends readonly [string, ...string[]]>(...names: Names) => {
+  const error = `must be one of ${names.map((name) => JSON.stringify(name)).join(", ")}`;
+  return z.enum(names, { error });
+};
+const flag = () => z.boolean({ error: "must be true or false" });
+/** Path of a file, relative to the station file. */
+const file = () => {
+  const error = "must be the path of a file";
+  return z.string({ error }).min(1, { error }).max(4096, { error });
+};
 const table = <Shape extends z.ZodRawShape>(shape: Shape) =>
   z.strictObject(shape, {
     error: (issue) => (issue.code === "invalid_type" ? "must be a table" : undefined),
@@ -33,6 +43,14 @@ const mountTable = table({
   username: username().optional(),
   password: secret().optional(),
   max_listeners: whole(0, 1_000_000).optional(),
+  max_listener_seconds: seconds(1, 31_536_000).optional(),
+  grace_seconds: seconds(0, 600).optional(),
+  takeover: choice("same-credentials", "always", "never").optional(),
+  fallback_mount: text().optional(),
+  fallback_file: file().optional(),
+  fallback_override: choice("none", "own", "all").optional(),
+  fallback_when_full: flag().optional(),
+  intro: file().optional(),
 });
 
 export const stationSchema = table({
@@ -48,12 +66,16 @@ export const stationSchema = table({
   limits: table({
     sources: whole(1, 10_000).default(32),
     connections: whole(1, 100_000).default(4096),
+    connections_per_address: whole(1, 100_000).default(512),
     header_timeout: seconds(1, 300).default(15),
     source_timeout: seconds(1, 3600).default(10),
     segment_seconds: seconds(0.5, 10).default(2),
     burst_seconds: seconds(0, 60).default(4),
     grace_seconds: seconds(0, 600).default(15),
     max_listeners: whole(0, 1_000_000).optional(),
+    max_listeners_in_all: whole(0, 1_000_000).optional(),
+    max_listeners_per_address: whole(0, 1_000_000).optional(),
+    max_listener_seconds: seconds(1, 31_536_000).optional(),
   }).prefault({}),
   icy: table({ metaint: whole(256, 1_048_576).default(16_000) }).prefault({}),
   ingest: table({

@@ -111,6 +111,82 @@ describe("settings", () => {
     expect(JSON.stringify(edge)).not.toContain("hidden");
   });
 
+  it("give ingest and edge each what concerns them of a mount's rules", () => {
+    writeFileSync(join(folder, "welcome.mp3"), "");
+    const argv = stationFile(`
+      [limits]
+      grace_seconds = 20
+      connections_per_address = 7
+      max_listeners_in_all = 50
+      max_listeners_per_address = 3
+      max_listener_seconds = 90
+      [mounts."/x"]
+      grace_seconds = 2.5
+      takeover = "never"
+      fallback_mount = "/y"
+      fallback_override = "all"
+      fallback_when_full = true
+      intro = "welcome.mp3"
+      max_listener_seconds = 60
+      [mounts."/y"]
+      fallback_mount = "silence"
+      [mounts."/z"]
+      fallback_file = "welcome.mp3"`);
+    const { ingest, edge, files } = loadStackSettings(argv, {});
+    expect(edgeStationSchema.parse(edge)).toEqual(edge);
+    expect(ingest.limits).toMatchObject({ graceMs: 20_000, burstMs: 4000, connectionsPerAddress: 7 });
+    expect(ingest.mounts.get("/x")).toEqual({ graceMs: 2500, takeover: "never" });
+    expect(edge).toMatchObject({ maxListenersInAll: 50, maxListenersPerAddress: 3, maxListenerMs: 90_000 });
+    expect(edge.mounts).toEqual({
+      "/x": {
+        fallback: { kind: "mount", mount: "/y" },
+        fallbackOverride: "all",
+        fallbackWhenFull: true,
+        maxListenerMs: 60_000,
+      },
+      "/y": { fallback: { kind: "silence" }, fallbackOverride: "own", fallbackWhenFull: false },
+      "/z": { fallbackOverride: "own", fallbackWhenFull: false },
+    });
+    const path = join(folder, "welcome.mp3");
+    expect(files).toEqual([
+      { mount: "/x", use: "intro", path },
+      { mount: "/z", use: "fallback", path },
+    ]);
+  });
+
+  it("report a file that is not there, or is a folder, with its line", () => {
+    const argv = stationFile('[mounts."/x"]\nintro = "none.mp3"\nfallback_file = "."');
+    const [intro, fallback] = problemsOf(() => loadStackSettings(argv, {}));
+    expect(intro).toMatch(/my\.toml:2: mounts\."\/x"\.intro cannot be read: ENOENT.*got "none\.mp3"$/);
+    expect(fallback).toMatch(
+      /my\.toml:3: mounts\."\/x"\.fallback_file cannot be read: it is not a file, got "\."$/,
+    );
+  });
+
+  it("tell the edge only when there is a station file, or when asked to", () => {
+    expect(loadStackSettings(stationFile(""), {}).tellsEdge).toBe(true);
+    expect(loadStackSettings(flags(), {}).tellsEdge).toBe(false);
+    expect(loadStackSettings(flags(), { SKYWAVE_PUSH_STATION: "1" }).tellsEdge).toBe(true);
+  });
+
+  it("report what an ingest lacks for an edge elsewhere, of which this data folder knows nothing", () => {
+    const missing = (env: Record<string, string>) =>
+      problemsOf(() => loadIngestSettings(flags(), env)).map((problem) => problem.split(" ")[0]);
+    expect(missing({ SKYWAVE_EDGE_URL: "https://radio.example" })).toEqual([
+      "SKYWAVE_S3_URL",
+      "SKYWAVE_INGEST_TOKEN",
+      "SKYWAVE_S3_ACCESS_KEY_ID",
+      "SKYWAVE_S3_SECRET_ACCESS_KEY",
+    ]);
+    const local = { SKYWAVE_EDGE_URL: "http://127.0.0.1:8787", SKYWAVE_INGEST_TOKEN: "t" };
+    expect(missing(local)).toEqual(["SKYWAVE_S3_URL"]);
+    expect(missing({ ...local, SKYWAVE_S3_URL: "http://127.0.0.1:8788/b" })).toEqual([]);
+    expect(
+      missing({ ...local, SKYWAVE_S3_URL: "https://s3.example/b", SKYWAVE_S3_ACCESS_KEY_ID: "k" }),
+    ).toEqual(["SKYWAVE_S3_SECRET_ACCESS_KEY"]);
+    expect(problemsOf(() => loadStackSettings(flags(), local))).toEqual([]);
+  });
+
   it("find the certificate beside the station file", () => {
     const argv = stationFile('[ingest]\ntls = { cert = "c.pem", key = "/k.pem" }');
     expect(loadIngestSettings(argv, {}).tls).toEqual({

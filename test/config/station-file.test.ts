@@ -8,9 +8,12 @@ import { parseStation } from "../../config/station-file.ts";
 
 const example = readFileSync(join(import.meta.dirname, "../../examples/station.toml"), "utf8");
 
+const parse = (text: string) =>
+  parseStation(text, "station.toml", (path) => (path.startsWith("no ") ? "no such file" : undefined));
+
 function problemsOf(text: string): readonly string[] {
   try {
-    parseStation(text, "station.toml");
+    parse(text);
   } catch (error) {
     if (error instanceof ConfigError) return error.problems;
     throw error;
@@ -20,14 +23,13 @@ function problemsOf(text: string): readonly string[] {
 
 describe("the station file", () => {
   it("may be empty: every setting has a default", () => {
-    expect(parseStation("", "station.toml")).toEqual(stationSchema.parse({}));
-    expect(parseStation("", "station.toml").limits).toMatchObject({ segment_seconds: 2, grace_seconds: 15 });
+    expect(parse("")).toEqual(stationSchema.parse({}));
+    expect(parse("").limits).toMatchObject({ segment_seconds: 2, grace_seconds: 15 });
   });
 
   it("keeps what it says and fills in the rest", () => {
-    const station = parseStation(
+    const station = parse(
       '\uFEFF[station]\nname = "라디오"\n[limits]\nsegment_seconds = 0.5\n[mounts."/a b.mp3"]\nusername = "dj"\n',
-      "station.toml",
     );
     expect(station.station.name).toBe("라디오");
     expect(station.limits).toMatchObject({ segment_seconds: 0.5, burst_seconds: 4 });
@@ -60,6 +62,37 @@ describe("the station file", () => {
       'station.toml:10: mounts."live.mp3": mount name must begin with "/", got "live.mp3"',
       'station.toml:11: mounts."live.mp3".pasword is not a known setting; did you mean password?',
       "station.toml:12: limit is not a known setting; did you mean limits?",
+    ]);
+  });
+
+  it("has what is wrong with a mount's fallback and files reported with its line", () => {
+    const text = [
+      '[mounts."/a.mp3"]',
+      'fallback_mount = "/a.mp3"',
+      'intro = "no intro.mp3"',
+      'takeover = "sometimes"',
+      "fallback_when_full = 1",
+      '[mounts."/b.mp3"]',
+      'fallback_mount = "silent"',
+      'fallback_file = "b.mp3"',
+      "grace_seconds = -1",
+      '[mounts."/c.mp3"]',
+      'fallback_file = ""',
+      'fallback_override = "own"',
+      "max_listener_seconds = 0",
+      '[mounts."/d.mp3"]',
+      'fallback_mount = "silence"',
+    ].join("\n");
+    expect(problemsOf(text)).toEqual([
+      'station.toml:2: mounts."/a.mp3".fallback_mount must be another mount',
+      'station.toml:3: mounts."/a.mp3".intro cannot be read: no such file, got "no intro.mp3"',
+      'station.toml:4: mounts."/a.mp3".takeover must be one of "same-credentials", "always", "never", got "sometimes"',
+      'station.toml:5: mounts."/a.mp3".fallback_when_full must be true or false, got 1',
+      'station.toml:7: mounts."/b.mp3".fallback_mount: mount name must begin with "/", got "silent"',
+      'station.toml:8: mounts."/b.mp3".fallback_file cannot go with fallback_mount: one of them',
+      'station.toml:9: mounts."/b.mp3".grace_seconds must be a number from 0 to 600, got -1',
+      'station.toml:11: mounts."/c.mp3".fallback_file must be the path of a file, got ""',
+      'station.toml:13: mounts."/c.mp3".max_listener_seconds must be a number from 1 to 31536000, got 0',
     ]);
   });
 
@@ -109,13 +142,17 @@ describe("the station file", () => {
 
 describe("the example", () => {
   it("states the defaults, and no password: copied as it is it changes nothing", () => {
-    expect(parseStation(example, "station.toml")).toEqual(stationSchema.parse({}));
+    expect(parse(example)).toEqual(stationSchema.parse({}));
   });
 
   it("loads with every setting that it leaves out as a comment", () => {
-    const all = parseStation(example.replace(/^# (?=[a-z_]+ = |\[)/gm, ""), "station.toml");
-    expect(all.mounts["/live.mp3"]).toMatchObject({ username: "dj", max_listeners: 200 });
-    expect(all.limits.max_listeners).toBe(1000);
+    const all = parse(example.replace(/^# (?=[a-z_]+ = |\[)/gm, ""));
+    expect(Object.keys({ ...all.mounts["/live.mp3"], ...all.mounts["/jazz.mp3"] }).toSorted()).toEqual(
+      Object.keys(stationSchema.shape.mounts.unwrap().valueType.shape).toSorted(),
+    );
+    expect(Object.keys(all.limits).toSorted()).toEqual(
+      Object.keys(stationSchema.shape.limits.unwrap().shape).toSorted(),
+    );
     expect(all.ingest.tls?.port).toBe(8443);
     expect([all.sources.password, all.admin.password]).toEqual(["only the DJs know it", "only you know it"]);
   });
