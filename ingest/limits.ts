@@ -18,8 +18,11 @@ export const passOnBodyBytes = 1 * mebi;
 /** How long the edge may take to begin its answer to a request passed on. Live replies begin within a segment, 10 s at most. */
 export const passOnReplyMs = 30_000;
 
-/** Nothing read and nothing written for so long: the client is gone or does not take what it asked for. */
-export const idleMs = 120_000;
+/** The whole body of a request passed on: 1 MiB over a mobile line of 300 kb/s. */
+export const passOnBodyMs = 30_000;
+
+/** A client that has taken nothing of its reply for so long is gone; no player's buffer is as long. */
+export const idleMs = 60_000;
 
 /** After a refusal: how much of the body already in flight is read away, and for how long, so that closing does not reset the connection before the client has read the reply. 10 s of 320 kb/s is 400 kB. */
 export const lingerBytes = 1 * mebi;
@@ -31,8 +34,12 @@ export const tlsHandshakeMs = 10_000;
 /** Idle time before the kernel probes a peer that says nothing: below the 60 s after which home routers forget a connection. */
 export const keepAliveMs = 30_000;
 
-/** Sockets over the operator's limit that still get a reply; beyond them they are closed unheard. */
+/** Sockets over the operator's limit that still get a reply, in all and of one address; beyond them they are closed unheard. */
 export const refusedConnections = 64;
+export const refusedPerAddress = 16;
+
+/** Between two log lines about addresses with too many connections: whoever causes them decides how many there would be. */
+export const tellAgainMs = 60_000;
 
 /** Bytes without a confirmed frame after which a source is no source of this codec: a text, a picture or a video sent by mistake. It is 4 s at 128 kb/s. Tags do not count. */
 export const bytesWithoutFrame = 64 * kibi;
@@ -46,8 +53,14 @@ export const heldAheadMs = maxAheadMs - 1_000;
 /** How much of a source's audio is taken between two looks at how far ahead it is: a second of the lowest bitrate in use, 16 kb/s. One read of a socket can bring half a minute of that. */
 export const feedBytes = 2 * kibi;
 
-/** Between two signs of life to the edge while no segment is announced: well under the mount's lease. */
+/** Longest time between two signs of life to the edge while no segment is announced: with short segments it is one of them. Under a mount's lease several fit, the shortest being 3 s. */
 export const renewMs = 2_000;
+
+/** A source's connection from which nothing came for so long is stuck: its login may take the mount over. The keep-alive of a dead line notices far later; a line that lives is silent for less. */
+export const stuckMs = 2_000;
+
+/** What came is published early when a source stalls. One that is ahead of real time is given what it is ahead, up to this part of a segment: listeners have little more in hand when they joined late. */
+export const stallAheadSegments = 0.5;
 
 /** How long a new source waits for the segments of the one before it on the same mount to be stored and announced. */
 export const handoverMs = 2_000;
@@ -80,6 +93,8 @@ export const retryMaxMs = 5_000;
 
 /** Longest wait before a refused login is answered. Some clients come back every 7 ms for ever; a person does not notice. */
 export const throttleMaxMs = 300;
+/** Longest wait of a wrong password behind others of its address, after which it gets no answer at all: some 20 of them wait, and butt gives up after 5 s. */
+export const throttleQueueMs = 5_000;
 /** Refusals of one address older than this are forgotten. */
 export const throttleForgetMs = 30_000;
 /** Addresses remembered; the oldest goes first. */

@@ -3,17 +3,21 @@ import * as net from "node:net";
 import * as tls from "node:tls";
 import { ConfigError } from "../config/config-error.ts";
 import type { IngestSettings } from "../config/ingest-settings.ts";
+import { addressGroup } from "../shared/address-group.ts";
 import { refusal } from "../shared/icecast-reply.ts";
 import { millis } from "../shared/units.ts";
-import { finish } from "./client-socket.ts";
-import { keepAliveMs, refusedConnections, tlsHandshakeMs } from "./limits.ts";
+import { finish, peerAddress } from "./client-socket.ts";
+import { keepAliveMs, refusedConnections, refusedPerAddress, tellAgainMs, tlsHandshakeMs } from "./limits.ts";
 import type { Log } from "./log.ts";
 
 type Serve = (socket: net.Socket, secure: boolean) => Promise<void>;
 
 export interface ServerOptions {
   readonly settings: Pick<IngestSettings, "host" | "port" | "shoutcastPort" | "tls"> & {
-    readonly limits: Pick<IngestSettings["limits"], "connections">;
+    readonly limits: Pick<
+      IngestSettings["limits"],
+      "connections" | "connectionsPerAddress" | "headerTimeoutMs"
+    >;
   };
   readonly serve: Serve;
   readonly serveShoutcast: Serve;
@@ -33,6 +37,9 @@ export class Servers {
   readonly #options: ServerOptions;
   readonly #servers: net.Server[] = [];
   readonly #sockets = new Set<net.Socket>();
+  /** How many of them each address has. */
+  readonly #ofAddress = new Map<string, number>();
+  #toldMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: ServerOptions) {
     this.#options = options;
@@ -88,7 +95,7 @@ export class Servers {
         ...secure,
         allowHalfOpen: true,
         noDelay: true,
-        handshakeTimeout: tlsHandshakeMs,
+        handshakeTimeout: Math.min(tlsHandshakeMs, this.#options.settings.limits.headerTimeoutMs),
       });
     } catch (error) {
       throw new ConfigError([`[ingest.tls] the certificate or key cannot be used: ${messageOf(error)}`]);
@@ -124,19 +131,44 @@ export class Servers {
   #count(socket: net.Socket): void {
     socket.on("error", () => undefined);
     socket.setKeepAlive(true, keepAliveMs);
+    const address = addressGroup(peerAddress(socket));
+    const held = (this.#ofAddress.get(address) ?? 0) + 1;
+    this.#ofAddress.set(address, held);
     this.#sockets.add(socket);
-    socket.once("close", () => this.#sockets.delete(socket));
-    const { connections } = this.#options.settings.limits;
+    socket.once("close", () => {
+      this.#sockets.delete(socket);
+      const left = (this.#ofAddress.get(address) ?? 0) - 1;
+      if (left > 0) this.#ofAddress.set(address, left);
+      else this.#ofAddress.delete(address);
+    });
+    const { connections, connectionsPerAddress } = this.#options.settings.limits;
     if (this.#sockets.size > connections + refusedConnections) socket.destroy();
+    if (held > connectionsPerAddress + refusedPerAddress) socket.destroy();
   }
 
   #admit(socket: net.Socket, serve: () => Promise<void>): void {
     if (!(socket instanceof tls.TLSSocket)) this.#count(socket);
     if (socket.destroyed) return;
-    if (this.#sockets.size > this.#options.settings.limits.connections) {
+    if (this.#isOverLimit(socket)) {
       return finish(socket, refusal("too-many-connections", millis(Date.now())));
     }
     void serve();
+  }
+
+  #isOverLimit(socket: net.Socket): boolean {
+    const { connections, connectionsPerAddress } = this.#options.settings.limits;
+    if (this.#sockets.size > connections) return true;
+    const address = addressGroup(peerAddress(socket));
+    if ((this.#ofAddress.get(address) ?? 0) <= connectionsPerAddress) return false;
+    const now = performance.now();
+    if (now - this.#toldMs > tellAgainMs) {
+      this.#toldMs = now;
+      this.#options.log.warn(
+        { client: address, connectionsPerAddress },
+        "too many connections of one address",
+      );
+    }
+    return true;
   }
 }
 

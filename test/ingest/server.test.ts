@@ -6,6 +6,7 @@ import { join } from "node:path";
 import * as tls from "node:tls";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { ConfigError } from "../../config/config-error.ts";
+import { refusedPerAddress } from "../../ingest/limits.ts";
 import { openLog } from "../../ingest/log.ts";
 import { Servers } from "../../ingest/server.ts";
 import { basic, eventually, frames, RunningIngest, sourceHead, sourcePassword } from "./running-ingest.ts";
@@ -32,7 +33,16 @@ const exchangeTls = (port: number, bytes: string | Uint8Array, until: RegExp) =>
     socket.on("error", () => undefined);
   });
 
-const limits = { sources: 3, connections: 2, headerTimeoutMs: 60, sourceTimeoutMs: 1_000, segmentMs: 500 };
+const limits = {
+  sources: 3,
+  connections: 2,
+  connectionsPerAddress: 50,
+  headerTimeoutMs: 60,
+  sourceTimeoutMs: 1_000,
+  segmentMs: 500,
+  burstMs: 4_000,
+  graceMs: 15_000,
+};
 
 test("a head that never comes to its end is closed without a word", async () => {
   await running.open({ limits });
@@ -64,13 +74,69 @@ test("connections over the limit are told so, and are taken again when others ha
   while (!reply.startsWith("HTTP/1.0 200")) reply = await running.exchange("GET /health HTTP/1.0\r\n\r\n");
 });
 
+/** Sockets from an address of this machine, connected. */
+async function held(count: number, localAddress: string, port: number): Promise<net.Socket[]> {
+  const sockets = Array.from({ length: count }, () => net.connect({ port, host: "127.0.0.1", localAddress }));
+  for (const socket of sockets) socket.on("error", () => undefined).resume();
+  await Promise.all(
+    sockets.map((socket) => socket.connecting && new Promise((done) => socket.once("connect", done))),
+  );
+  return sockets;
+}
+
+test("connections of one address are counted over all ports; others and whoever comes later are not held to them", async () => {
+  await running.open({
+    limits: { ...limits, connections: 50, connectionsPerAddress: 4, headerTimeoutMs: 60_000 },
+  });
+  const { port, shoutcastPort } = running.ports;
+  const first = [...(await held(2, "127.0.0.1", port)), ...(await held(2, "127.0.0.1", shoutcastPort))];
+  await eventually(() => running.connections === 4);
+  for (const each of [port, shoutcastPort]) {
+    expect(await running.exchange("GET /health HTTP/1.0\r\n\r\n", each)).toContain(
+      "Icecast connection limit reached",
+    );
+  }
+  const others = await held(4, "127.0.0.2", port);
+  await eventually(() => running.connections >= 8);
+  expect(others.filter(({ readableEnded }) => readableEnded)).toEqual([]);
+  for (const socket of [...first, ...others]) socket.destroy();
+  let reply = "";
+  while (!reply.startsWith("HTTP/1.0 200")) reply = await running.exchange("GET /health HTTP/1.0\r\n\r\n");
+  const told = running.logLines.filter((line) => line.includes("too many connections of one address"));
+  expect(told).toHaveLength(1);
+});
+
+test("a thousand connections of one address leave room for another's, and only a few of them are answered", async () => {
+  await running.open({
+    limits: { ...limits, connections: 50, connectionsPerAddress: 8, headerTimeoutMs: 60_000 },
+  });
+  const { port } = running.ports;
+  let most = 0;
+  const flood: net.Socket[] = [];
+  for (let round = 0; round < 10; round++) {
+    flood.push(...(await held(100, "127.0.0.3", port)));
+    most = Math.max(most, running.connections);
+    const reply = await running.exchange("GET /health HTTP/1.0\r\n\r\n");
+    expect(reply).toMatch(/^HTTP\/1\.0 200 /);
+  }
+  // Eight that are served, a few that are being told, and the one of the moment.
+  expect(most).toBeLessThanOrEqual(8 + refusedPerAddress + 1);
+  for (const socket of flood) socket.destroy();
+  await eventually(() => running.connections === 0);
+});
+
 test("a port in use is a problem with the flag's name, and nothing is left listening", async () => {
   const other = net.createServer();
   await new Promise<void>((resolve) => other.listen(0, "127.0.0.1", resolve));
   const address = other.address();
   const port = typeof address === "object" ? (address?.port ?? 0) : 0;
   const servers = new Servers({
-    settings: { host: "127.0.0.1", port: 0, shoutcastPort: port, limits: { connections: 1 } },
+    settings: {
+      host: "127.0.0.1",
+      port: 0,
+      shoutcastPort: port,
+      limits: { connections: 1, connectionsPerAddress: 1, headerTimeoutMs: 1 },
+    },
     serve: async () => {},
     serveShoutcast: async () => {},
     log: openLog("silent"),
