@@ -115,7 +115,7 @@ export class Connections {
     const reply = await answerMetadata(head, request, this.#options, now);
     if (reply.wrongLogin) {
       this.#options.log.warn({ client: peerAddress(socket) }, "title refused: wrong user or password");
-      return this.#refuse(socket, reply.bytes);
+      return this.#refuse(socket, reply.bytes, "wrong-password");
     }
     finish(socket, reply.bytes);
   }
@@ -130,9 +130,13 @@ export class Connections {
     finish(socket, headOnly ? Buffer.from(head) : Buffer.concat([Buffer.from(head), body]));
   }
 
-  readonly #refuse = (socket: Socket, reply: Uint8Array): void => {
-    const delayMs = this.#throttle.refused(peerAddress(socket), performance.now());
-    if (delayMs === 0) finish(socket, reply);
+  readonly #refuse = (socket: Socket, reply: Uint8Array, why?: "wrong-password"): void => {
+    const address = peerAddress(socket);
+    const now = performance.now();
+    const throttle = this.#throttle;
+    const delayMs = why ? throttle.wrongPassword(address, now) : throttle.refused(address, now);
+    if (delayMs === null) socket.destroy();
+    else if (delayMs === 0) finish(socket, reply);
     else setTimeout(() => finish(socket, reply), delayMs);
   };
 }

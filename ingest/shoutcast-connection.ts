@@ -22,7 +22,7 @@ type Login =
   | { readonly kind: "accepted"; readonly mount: MountPath; readonly headers: readonly Header[] }
   | { readonly kind: "http" }
   | { readonly kind: "probe" }
-  | { readonly kind: "refused"; readonly reason: string };
+  | { readonly kind: "refused"; readonly reason: string; readonly why?: "wrong-password" };
 
 const nothing = new Uint8Array(0);
 
@@ -46,7 +46,7 @@ export async function serveShoutcast(socket: Socket, options: ShoutcastConnectio
   if (login.kind === "http") return options.serveHttp(socket, parser.rest);
   if (login.kind === "refused") {
     log.warn({ reason: login.reason }, "source refused");
-    return refuse(socket, nothing);
+    return refuse(socket, nothing, login.why);
   }
   const { mount, headers } = login;
   const contentType = declaredContentType({ headers });
@@ -91,7 +91,7 @@ class LoginReader {
       return this.#mount && { kind: "accepted", mount: this.#mount, headers: event.headers };
     }
     const mount = this.#mountOf(event);
-    if (mount === null) return { kind: "refused", reason: "wrong password or mount" };
+    if (mount === null) return { kind: "refused", reason: "wrong password or mount", why: "wrong-password" };
     if (this.#options.mounts.isHeld(mount)) return { kind: "refused", reason: "mount-in-use" };
     this.#mount = mount;
     this.#socket.write(shoutcastAccepted());

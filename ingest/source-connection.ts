@@ -24,8 +24,8 @@ export interface SourceConnectionOptions {
   readonly intake: SourceIntake;
   readonly codec: Codec;
   readonly log: Log;
-  /** Sends a refusal, held back when its address is refused often. */
-  readonly refuse: (socket: Socket, reply: Uint8Array) => void;
+  /** Sends a refusal, held back when its address is refused often, most of all for wrong passwords. */
+  readonly refuse: (socket: Socket, reply: Uint8Array, why?: "wrong-password") => void;
 }
 
 /** SOURCE and PUT: login, mount, content type, claim; only then is the body asked for. */
@@ -47,7 +47,7 @@ export async function serveSource(
   if (shown === null) return finish(socket, unauthorized(now));
   if (!credentials.isSource(named, shown)) {
     log.warn({}, "source refused: wrong user or password");
-    return refuse(socket, unauthorized(now));
+    return refuse(socket, unauthorized(now), "wrong-password");
   }
   if (mount instanceof MountPathError) {
     log.warn({ reason: mount.message }, "source refused");
