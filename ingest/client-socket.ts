@@ -65,8 +65,13 @@ export function finish(socket: Socket, lastBytes?: Uint8Array): void {
   // A slow client may still be taking what was written before.
   if (socket.writableFinished) linger();
   else socket.once("finish", linger);
-  socket.setTimeout(idleMs, () => socket.destroy());
-  socket.once("close", () => clearTimeout(timer));
+  // Counted from here, whatever the peer still sends.
+  const deadline = setTimeout(() => socket.destroy(), idleMs);
+  socket.setTimeout(0);
+  socket.once("close", () => {
+    clearTimeout(timer);
+    clearTimeout(deadline);
+  });
   let discarded = 0;
   socket.on("data", (chunk: Uint8Array) => {
     discarded += chunk.length;

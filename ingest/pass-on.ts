@@ -8,7 +8,7 @@ import { ChunkedDecoder } from "../shared/source/chunked-decoder.ts";
 import { expectsContinue, header, type RequestHead } from "../shared/source/request-head.ts";
 import { millis } from "../shared/units.ts";
 import { finish, peerAddress } from "./client-socket.ts";
-import { idleMs, passOnBodyBytes, passOnReplyMs } from "./limits.ts";
+import { idleMs, passOnBodyBytes, passOnBodyMs, passOnReplyMs } from "./limits.ts";
 import { type Log, reasonOf } from "./log.ts";
 import { encodeTarget, isPrivatePath, type SplitTarget } from "./target.ts";
 
@@ -42,8 +42,8 @@ const hopHeaders = new Set([
   "upgrade",
 ]);
 
-/** Names under which only we, or Cloudflare, tell the edge something. */
-const reserved = /^(?:x-skywave-|x-forwarded-|cf-|x-real-ip$|forwarded$|true-client-ip$)/;
+/** Names under which only we, Cloudflare or its local runtime (`MF-Original-URL` replaces the target) tell the edge something. */
+const reserved = /^(?:x-skywave-|x-forwarded-|cf-|mf-|x-real-ip$|forwarded$|true-client-ip$)/;
 
 const withBody = new Set(["POST", "DELETE"]);
 
@@ -81,7 +81,6 @@ export function passOn(request: PassOnRequest, options: PassOnOptions): void {
   });
   upstream.setTimeout(passOnReplyMs, () => upstream.destroy(new Error("no answer in time")));
   socket.once("close", () => upstream.destroy());
-  socket.setTimeout(idleMs, () => socket.destroy());
   let replying = false;
   upstream.on("error", (error) => {
     if (replying) socket.destroy();
@@ -97,15 +96,12 @@ export function passOn(request: PassOnRequest, options: PassOnOptions): void {
     answered = true;
     replying = true;
     upstream.setTimeout(0);
-    socket.write(Buffer.from(replyHead(response), "latin1"));
-    response.on("error", () => socket.destroy());
-    response.pipe(socket, { end: false });
-    response.on("end", () => finish(socket));
+    sendReply(response, socket);
   });
   sendBody(request, body, upstream, () => {
     // An edge that answers before it has the body has said what there is to say.
     if (answered) return;
-    refuse(400, "the request's body is malformed, cut off or too large");
+    refuse(400, "the request's body is malformed, cut off, too large or too slow");
     upstream.destroy();
   });
 }
@@ -175,17 +171,54 @@ function replyHead(response: http.IncomingMessage): string {
   return `${head}Connection: Close\r\n\r\n`;
 }
 
+/**
+ * Streams the answer down. It ends when for `idleMs` nothing of it has left: what the client sends meanwhile is no
+ * sign that it listens.
+ */
+function sendReply(response: http.IncomingMessage, socket: Socket): void {
+  let open = true;
+  const idle = setTimeout(() => socket.destroy(), idleMs);
+  const close = () => {
+    open = false;
+    clearTimeout(idle);
+  };
+  const onWritten = (error?: Error | null) => {
+    if (open && !error) idle.refresh();
+  };
+  socket.once("close", close);
+  socket.write(Buffer.from(replyHead(response), "latin1"), onWritten);
+  response.on("error", () => socket.destroy());
+  response.on("data", (chunk: Buffer) => {
+    if (!socket.write(chunk, onWritten)) response.pause();
+  });
+  socket.on("drain", () => response.resume());
+  response.on("end", () => {
+    close();
+    finish(socket);
+  });
+}
+
 /** Streams the body up; what comes after it is read away, so that the end of the connection is seen. */
 function sendBody(
   { socket, head, rest }: PassOnRequest,
   body: RequestBody,
   upstream: http.ClientRequest,
-  onMalformed: () => void,
+  onBroken: () => void,
 ): void {
   const { decoder } = body;
   let remaining = body.bytes;
   let total = 0;
   let open = remaining > 0 || decoder !== null;
+  const giveUp = () => {
+    if (!open) return;
+    close();
+    onBroken();
+  };
+  const deadline = open ? setTimeout(giveUp, passOnBodyMs) : undefined;
+  const close = () => {
+    open = false;
+    clearTimeout(deadline);
+  };
   if (!open) upstream.end();
   else if (expectsContinue(head)) socket.write("HTTP/1.1 100 Continue\r\n\r\n");
   const take = (chunk: Uint8Array) => {
@@ -195,31 +228,26 @@ function sendBody(
       parts = decoder ? decoder.push(chunk) : [chunk.subarray(0, remaining)];
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;
-      open = false;
-      return onMalformed();
+      return giveUp();
     }
     for (const part of parts) {
       total += part.length;
       remaining -= part.length;
-      if (total > passOnBodyBytes) {
-        open = false;
-        return onMalformed();
-      }
+      if (total > passOnBodyBytes) return giveUp();
       if (!upstream.write(part)) {
         socket.pause();
         upstream.once("drain", () => socket.resume());
       }
     }
     if (decoder ? decoder.done : remaining <= 0) {
-      open = false;
+      close();
       upstream.end();
     }
   };
   socket.on("data", take);
   // The body can no longer become whole.
-  socket.on("end", () => {
-    if (open) onMalformed();
-  });
+  socket.on("end", giveUp);
+  socket.once("close", close);
   if (rest.length > 0) take(rest);
   socket.resume();
 }
