@@ -75,7 +75,7 @@ test("connections over the limit are told so, and are taken again when others ha
 });
 
 /** Sockets from an address of this machine, connected. */
-async function held(count: number, localAddress: string, port: number): Promise<net.Socket[]> {
+async function socketsFrom(count: number, localAddress: string, port: number): Promise<net.Socket[]> {
   const sockets = Array.from({ length: count }, () => net.connect({ port, host: "127.0.0.1", localAddress }));
   for (const socket of sockets) socket.on("error", () => undefined).resume();
   await Promise.all(
@@ -89,14 +89,17 @@ test("connections of one address are counted over all ports; others and whoever 
     limits: { ...limits, connections: 50, connectionsPerAddress: 4, headerTimeoutMs: 60_000 },
   });
   const { port, shoutcastPort } = running.ports;
-  const first = [...(await held(2, "127.0.0.1", port)), ...(await held(2, "127.0.0.1", shoutcastPort))];
+  const first = [
+    ...(await socketsFrom(2, "127.0.0.1", port)),
+    ...(await socketsFrom(2, "127.0.0.1", shoutcastPort)),
+  ];
   await eventually(() => running.connections === 4);
   for (const each of [port, shoutcastPort]) {
     expect(await running.exchange("GET /health HTTP/1.0\r\n\r\n", each)).toContain(
       "Icecast connection limit reached",
     );
   }
-  const others = await held(4, "127.0.0.2", port);
+  const others = await socketsFrom(4, "127.0.0.2", port);
   await eventually(() => running.connections >= 8);
   expect(others.filter(({ readableEnded }) => readableEnded)).toEqual([]);
   for (const socket of [...first, ...others]) socket.destroy();
@@ -114,7 +117,7 @@ test("a thousand connections of one address leave room for another's, and only a
   let most = 0;
   const flood: net.Socket[] = [];
   for (let round = 0; round < 10; round++) {
-    flood.push(...(await held(100, "127.0.0.3", port)));
+    flood.push(...(await socketsFrom(100, "127.0.0.3", port)));
     most = Math.max(most, running.connections);
     const reply = await running.exchange("GET /health HTTP/1.0\r\n\r\n");
     expect(reply).toMatch(/^HTTP\/1\.0 200 /);
