@@ -1,4 +1,4 @@
-import { createHash, timingSafeEqual } from "node:crypto";
+import { createHash, createHmac, timingSafeEqual } from "node:crypto";
 import type { IngestSettings } from "../config/ingest-settings.ts";
 import { mountPath } from "../shared/mount-path.ts";
 import type { MountPath } from "../shared/units.ts";
@@ -16,26 +16,24 @@ export interface ShoutcastLogin extends ShownCredentials {
 }
 
 const defaultUser = "source";
+/** 192 bits. */
+const credentialLength = 32;
 
 type Secrets = Pick<
   IngestSettings,
-  "sourcePassword" | "adminUser" | "adminPassword" | "mounts" | "shoutcastMount"
+  "sourcePassword" | "adminUser" | "adminPassword" | "mounts" | "shoutcastMount" | "ingestToken"
 >;
 
 /** Who may do what. Every comparison takes the same time, whatever was shown. */
 export class CredentialCheck {
-  readonly #secrets: Secrets;
-  readonly #shoutcastMount: MountPath;
-  /** Mounts with a password of their own. */
-  readonly #ownPasswords: readonly MountPath[];
+  readonly #settings: { readonly now: Secrets };
 
-  /** Throws MountPathError when the settings name something that cannot be a mount. */
-  constructor(secrets: Secrets) {
-    this.#secrets = secrets;
-    this.#shoutcastMount = mountPath(secrets.shoutcastMount);
-    this.#ownPasswords = [...secrets.mounts]
-      .filter(([, { password }]) => password !== undefined)
-      .map(([path]) => mountPath(path));
+  constructor(settings: { readonly now: Secrets }) {
+    this.#settings = settings;
+  }
+
+  get #secrets(): Secrets {
+    return this.#settings.now;
   }
 
   isAdmin(shown: ShownCredentials): boolean {
@@ -58,12 +56,28 @@ export class CredentialCheck {
   }
 
   /**
+   * Names the login that opens a mount, whatever the protocol: equal on every ingest host of the station that has the
+   * same user and password for it, and of no use to whoever sees it without the ingest token.
+   */
+  sourceCredential(mount: MountPath): string {
+    const own = this.#secrets.mounts.get(mount);
+    const login = [mount, own?.username ?? defaultUser, own?.password ?? this.#secrets.sourcePassword];
+    const name = createHmac("sha256", this.#secrets.ingestToken).update(login.join("\0")).digest("base64url");
+    return name.slice(0, credentialLength);
+  }
+
+  /**
    * The mount of a SHOUTcast login that names none: the station's SHOUTcast mount, else the mount whose own password
-   * it is, so that several can share the port. Null when the password opens nothing.
+   * it is, so that several can share the port. Null when the password opens nothing. Throws MountPathError when the
+   * settings name something that cannot be a mount.
    */
   shoutcastMount(login: ShoutcastLogin): MountPath | null {
-    if (this.isShoutcastSource(this.#shoutcastMount, login)) return this.#shoutcastMount;
-    const opened = this.#ownPasswords.filter((mount) => this.isShoutcastSource(mount, login));
+    const usual = mountPath(this.#secrets.shoutcastMount);
+    if (this.isShoutcastSource(usual, login)) return usual;
+    const opened = [...this.#secrets.mounts]
+      .filter(([, { password }]) => password !== undefined)
+      .map(([path]) => mountPath(path))
+      .filter((mount) => this.isShoutcastSource(mount, login));
     return opened[0] ?? null;
   }
 }

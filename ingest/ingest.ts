@@ -2,6 +2,7 @@ import type { IngestSettings } from "../config/ingest-settings.ts";
 import { mp3 } from "../shared/codec/mp3/mp3.ts";
 import { Connections } from "./connection.ts";
 import { CredentialCheck } from "./credentials.ts";
+import { CurrentSettings } from "./current-settings.ts";
 import { EdgeClient } from "./edge-client.ts";
 import { Health } from "./health.ts";
 import { shutdownPublishMs, shutdownReleaseMs } from "./limits.ts";
@@ -20,18 +21,20 @@ export interface IngestOptions {
 
 /** The whole source side, from its ports to storage and edge. */
 export class Ingest {
+  readonly #settings: CurrentSettings;
   readonly #mounts: MountTable;
   readonly #intake: SourceIntake;
   readonly #servers: Servers;
   readonly #log: Log;
 
   constructor({ settings, version, log }: IngestOptions) {
-    const { limits, edgeUrl, ingestToken, ingestId } = settings;
+    const { edgeUrl, ingestToken, ingestId } = settings;
+    const current = new CurrentSettings(settings);
     const store = new S3SegmentStore(settings.storage);
     const edge = new EdgeClient(settings);
     const { extension, contentType } = mp3;
     const mounts = new MountTable(
-      limits.sources,
+      () => current.now.limits.sources,
       (mount) =>
         new SegmentPublisher({
           mount,
@@ -42,24 +45,43 @@ export class Ingest {
           log: log.child({ mount }),
         }),
     );
-    const { segmentMs, sourceTimeoutMs, headerTimeoutMs } = limits;
-    const intake = new SourceIntake({ mounts, edge, codec: mp3, ingestId, segmentMs, sourceTimeoutMs, log });
+    const intake = new SourceIntake({
+      mounts,
+      edge,
+      codec: mp3,
+      ingestId,
+      get segmentMs() {
+        return current.now.limits.segmentMs;
+      },
+      get sourceTimeoutMs() {
+        return current.now.limits.sourceTimeoutMs;
+      },
+      log,
+    });
     const connections = new Connections({
-      credentials: new CredentialCheck(settings),
+      credentials: new CredentialCheck(current),
       intake,
       mounts,
       health: new Health({ edgeUrl, version, mounts }),
       codec: mp3,
       edgeUrl,
       ingestToken,
-      headerTimeoutMs,
+      get headerTimeoutMs() {
+        return current.now.limits.headerTimeoutMs;
+      },
       log,
     });
+    this.#settings = current;
     this.#mounts = mounts;
     this.#intake = intake;
     this.#log = log;
     this.#servers = new Servers({
-      settings,
+      settings: {
+        ...settings,
+        get limits() {
+          return current.now.limits;
+        },
+      },
       serve: (socket, secure) => connections.serve(socket, secure),
       serveShoutcast: (socket, secure) => connections.serveShoutcast(socket, secure),
       log,
@@ -76,6 +98,16 @@ export class Ingest {
     const ports = await this.#servers.listen();
     this.#log.info({ ...ports }, "listening for sources");
     return ports;
+  }
+
+  /**
+   * Puts other settings in force, for whoever connects from now on. Those that need a restart stay as they are and
+   * are logged.
+   */
+  change(settings: IngestSettings): void {
+    const held = this.#settings.change(settings);
+    if (held.length > 0) this.#log.warn({ settings: held }, "settings that changed and need a restart");
+    this.#log.info("settings read again");
   }
 
   /**

@@ -22,11 +22,11 @@ interface Entry {
 
 /** Which mounts are held by sources of this host, each with the queue of its segments. */
 export class MountTable {
-  readonly #maxSources: number;
+  readonly #maxSources: () => number;
   readonly #createPublisher: (mount: MountPath) => SegmentPublisher;
   readonly #entries = new Map<MountPath, Entry>();
 
-  constructor(maxSources: number, createPublisher: (mount: MountPath) => SegmentPublisher) {
+  constructor(maxSources: () => number, createPublisher: (mount: MountPath) => SegmentPublisher) {
     this.#maxSources = maxSources;
     this.#createPublisher = createPublisher;
   }
@@ -59,7 +59,7 @@ export class MountTable {
     this.#forgetIdle();
     if (this.isHeld(mount)) return "mount-in-use";
     const held = [...this.#entries.values()].filter(({ reservation }) => reservation !== null).length;
-    if (held >= this.#maxSources) return "too-many-sources";
+    if (held >= this.#maxSources()) return "too-many-sources";
     const entry = this.#entries.get(mount) ?? {
       publisher: this.#createPublisher(mount),
       reservation: null,

@@ -9,6 +9,28 @@ import { FakeEdge } from "./fake-edge.ts";
 export const sourcePassword = "hackme-pw";
 export const adminPassword = "admin-pw";
 
+export const usualLimits: IngestSettings["limits"] = {
+  sources: 3,
+  connections: 50,
+  connectionsPerAddress: 50,
+  headerTimeoutMs: 1_000,
+  sourceTimeoutMs: 1_000,
+  segmentMs: 500,
+  burstMs: 4_000,
+  graceMs: 15_000,
+};
+
+export const ingestLimits: IngestSettings["limits"] = {
+  sources: 3,
+  connections: 50,
+  connectionsPerAddress: 50,
+  headerTimeoutMs: 1_000,
+  sourceTimeoutMs: 1_000,
+  segmentMs: 500,
+  burstMs: 4_000,
+  graceMs: 15_000,
+};
+
 /** An ingest on free ports, before a fake edge and storage. */
 export class RunningIngest {
   readonly edge = new FakeEdge();
@@ -33,13 +55,7 @@ export class RunningIngest {
         adminPassword,
         mounts: new Map([["/own.mp3", { username: "dj", password: "dj-pw" }]]),
         shoutcastMount: "/stream",
-        limits: {
-          sources: 3,
-          connections: 50,
-          headerTimeoutMs: 1_000,
-          sourceTimeoutMs: 1_000,
-          segmentMs: 500,
-        },
+        limits: usualLimits,
         ...overrides,
       },
       version: "0.0.0",

@@ -34,18 +34,18 @@ function openIntake(codec: Codec, granted = Promise.resolve()) {
   const store = { put: async () => "stored" as const };
   const { extension, contentType } = mp3;
   const mounts = new MountTable(
-    1,
+    () => 1,
     () => new SegmentPublisher({ mount, extension, contentType, store, announcer: edge, log }),
   );
-  const limits = { segmentMs: 500, sourceTimeoutMs: 10_000 };
-  const intake = new SourceIntake({ mounts, edge, codec, ingestId: "i", ...limits, log });
+  const limits = { segmentMs: 500, burstMs: 4_000, graceMs: 15_000, sourceTimeoutMs: 10_000 };
+  const intake = new SourceIntake({ mounts, edge, codec, ingestId: "i", rules: new Map(), limits, log });
   return { intake, mounts, lines, calls };
 }
 
 test("a source whose claim comes through while the ingest stops is refused, its mount given back", async () => {
   const grant = Promise.withResolvers<void>();
   const { intake, mounts, calls } = openIntake(mp3, grant.promise);
-  const admitted = intake.admit({ mount, info }, new net.Socket());
+  const admitted = intake.admit({ mount, credential: "c", info }, new net.Socket());
   while (calls.length === 0) await new Promise((resolve) => setImmediate(resolve));
   const stopped = intake.stop();
   grant.resolve();
@@ -58,7 +58,7 @@ test("a source whose claim comes through while the ingest stops is refused, its 
 test("nobody is admitted once the ingest stops", async () => {
   const { intake, calls } = openIntake(mp3);
   await intake.stop();
-  expect(await intake.admit({ mount, info }, new net.Socket())).toBe("edge-unavailable");
+  expect(await intake.admit({ mount, credential: "c", info }, new net.Socket())).toBe("edge-unavailable");
   expect(calls).toEqual([]);
 });
 
@@ -76,7 +76,7 @@ test("an unforeseen error in one source's bytes ends that source, is logged, and
   };
   const { intake, mounts, lines, calls } = openIntake(broken);
   const serve = async (socket: net.Socket): Promise<void> => {
-    const session = await intake.admit({ mount, info }, socket);
+    const session = await intake.admit({ mount, credential: "c", info }, socket);
     if (typeof session === "string") throw new Error(session);
     intake.stream(socket, session, { kind: "until-close" }, new Uint8Array(0));
   };

@@ -1,5 +1,13 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { basic, eventually, frames, RunningIngest, sourceHead, sourcePassword } from "./running-ingest.ts";
+import {
+  basic,
+  eventually,
+  frames,
+  RunningIngest,
+  sourceHead,
+  sourcePassword,
+  usualLimits,
+} from "./running-ingest.ts";
 
 let running: RunningIngest;
 beforeEach(async () => {
@@ -28,6 +36,9 @@ test("SOURCE gets 19 bytes after the claim; every whole frame is stored once and
       mount: "/live.mp3",
       ingest: "ingest-test",
       source: { name: "Radio", contentType: "audio/mpeg", ip: "127.0.0.1", protocol: "SOURCE" },
+      credential: expect.stringMatching(/^[\w-]{32}$/),
+      takeover: "same-credentials",
+      policy: { segmentMs: 500, graceMs: 15_000 },
     },
   ]);
   client.send(frames(100));
@@ -237,7 +248,7 @@ test("a source that says nothing is closed after the timeout and its mount relea
   await running.close();
   running = new RunningIngest();
   await running.open({
-    limits: { sources: 3, connections: 50, headerTimeoutMs: 1_000, sourceTimeoutMs: 60, segmentMs: 500 },
+    limits: { ...usualLimits, sourceTimeoutMs: 60 },
   });
   const client = running.connect();
   client.send(sourceHead("/m"));
@@ -249,7 +260,7 @@ test("a source that is there without sending is renewed, and one that is fenced 
   await running.close();
   running = new RunningIngest();
   await running.open({
-    limits: { sources: 3, connections: 50, headerTimeoutMs: 1_000, sourceTimeoutMs: 60_000, segmentMs: 500 },
+    limits: { ...usualLimits, sourceTimeoutMs: 60_000 },
   });
   const client = running.connect();
   client.send(sourceHead("/m"));
