@@ -50,11 +50,11 @@ export class Ingest {
       edge,
       codec: mp3,
       ingestId,
-      get segmentMs() {
-        return current.now.limits.segmentMs;
+      get rules() {
+        return current.now.mounts;
       },
-      get sourceTimeoutMs() {
-        return current.now.limits.sourceTimeoutMs;
+      get limits() {
+        return current.now.limits;
       },
       log,
     });

@@ -7,11 +7,9 @@ import { declaredContentType, readSourceInfo } from "../shared/source/source-hea
 import type { MountPath } from "../shared/units.ts";
 import { finish, lateReason, peerAddress, readUntil } from "./client-socket.ts";
 import { headLimits } from "./limits.ts";
-import type { MountTable } from "./mount-table.ts";
 import type { SourceConnectionOptions } from "./source-connection.ts";
 
 export interface ShoutcastConnectionOptions extends SourceConnectionOptions {
-  readonly mounts: MountTable;
   readonly headerTimeoutMs: number;
   /** An HTTP request on this port: all its bytes so far. */
   readonly serveHttp: (socket: Socket, start: Uint8Array) => Promise<void>;
@@ -31,7 +29,7 @@ const nothing = new Uint8Array(0);
  * it before they send anything else; a refusal is a closed connection, as the protocol has no words for it.
  */
 export async function serveShoutcast(socket: Socket, options: ShoutcastConnectionOptions): Promise<void> {
-  const { intake, codec, refuse } = options;
+  const { credentials, intake, codec, refuse } = options;
   const ip = peerAddress(socket);
   const log = options.log.child({ source: ip, protocol: "SHOUTcast" });
   const parser = new ShoutcastLoginParser(headLimits);
@@ -55,7 +53,8 @@ export async function serveShoutcast(socket: Socket, options: ShoutcastConnectio
     return refuse(socket, nothing);
   }
   const info = readSourceInfo({ headers }, { ip, protocol: "SHOUTcast" });
-  const session = await intake.admit({ mount, info }, socket);
+  const credential = credentials.sourceCredential(mount);
+  const session = await intake.admit({ mount, credential, info }, socket);
   if (typeof session === "string") {
     log.warn({ mount, reason: session }, "source refused");
     return refuse(socket, nothing);
@@ -92,7 +91,9 @@ class LoginReader {
     }
     const mount = this.#mountOf(event);
     if (mount === null) return { kind: "refused", reason: "wrong password or mount", why: "wrong-password" };
-    if (this.#options.mounts.isHeld(mount)) return { kind: "refused", reason: "mount-in-use" };
+    const { intake, credentials } = this.#options;
+    const reason = intake.refusal({ mount, credential: credentials.sourceCredential(mount) });
+    if (reason !== null) return { kind: "refused", reason };
     this.#mount = mount;
     this.#socket.write(shoutcastAccepted());
     return null;

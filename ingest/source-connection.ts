@@ -66,7 +66,8 @@ export async function serveSource(
   if (framing instanceof ProtocolError) return refuse(socket, errorReply(501, framing.message, now));
 
   const info = readSourceInfo(head, { ip, protocol: head.method });
-  const session = await intake.admit({ mount, info }, socket);
+  const credential = credentials.sourceCredential(mount);
+  const session = await intake.admit({ mount, credential, info }, socket);
   if (typeof session === "string") {
     log.warn({ reason: session }, "source refused");
     return refuse(socket, refusalOf(session, millis(Date.now())));

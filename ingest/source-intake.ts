@@ -1,12 +1,14 @@
 import type { Socket } from "node:net";
+import type { IngestSettings } from "../config/ingest-settings.ts";
 import type { Codec } from "../shared/codec/codec.ts";
 import type { Claim, Hold } from "../shared/edge-api.ts";
+import type { Takeover } from "../shared/mount-state.ts";
 import type { BodyFraming } from "../shared/source/body-framing.ts";
 import type { SourceInfo } from "../shared/source/source-info.ts";
 import type { MountPath } from "../shared/units.ts";
 import { finish } from "./client-socket.ts";
 import type { ClaimResult } from "./edge-client.ts";
-import { handoverMs, heldAheadMs } from "./limits.ts";
+import { handoverMs, heldAheadMs, stuckMs } from "./limits.ts";
 import { type Log, reasonOf } from "./log.ts";
 import type { MountTable, Reservation } from "./mount-table.ts";
 import { SourceFeed } from "./source-feed.ts";
@@ -23,8 +25,9 @@ export interface IntakeOptions {
   readonly edge: MountGranter;
   readonly codec: Codec;
   readonly ingestId: string;
-  readonly segmentMs: number;
-  readonly sourceTimeoutMs: number;
+  /** Rules of single mounts. */
+  readonly rules: IngestSettings["mounts"];
+  readonly limits: Pick<IngestSettings["limits"], "segmentMs" | "burstMs" | "graceMs" | "sourceTimeoutMs">;
   readonly log: Log;
 }
 
@@ -34,9 +37,11 @@ export interface IntakeOptions {
  */
 export type IntakeRefusal = "mount-in-use" | "mount-draining" | "too-many-sources" | "edge-unavailable";
 
-/** A source that was let in. */
+/** A source that has logged in. */
 export interface Admission {
   readonly mount: MountPath;
+  /** Names its login: equal for the same one. */
+  readonly credential: string;
   readonly info: SourceInfo;
 }
 
@@ -69,13 +74,40 @@ export class SourceIntake {
     await Promise.allSettled(this.#entering);
   }
 
-  async #admit({ mount, info }: Admission, socket: Socket): Promise<SourceSession | IntakeRefusal> {
-    const { mounts, edge, codec, segmentMs } = this.#options;
+  /**
+   * Why a source cannot have a mount, as far as it is known on this host; null when it may try. A socket that is left
+   * unread tells nothing of its end: of a source that is held back nobody knows whether it is there.
+   */
+  refusal({ mount, credential }: Pick<Admission, "mount" | "credential">): IntakeRefusal | null {
+    const { mounts } = this.#options;
+    if (!mounts.isHeld(mount)) return null;
+    const session = mounts.session(mount);
+    // Another one is being let in at this moment.
+    if (session === null) return "mount-in-use";
+    if (session.aheadMs >= heldAheadMs) return "mount-draining";
+    const takeover = this.#takeover(mount);
+    if (takeover !== "same-credentials") return takeover === "always" ? null : "mount-in-use";
+    return session.silentMs > stuckMs && session.credential === credential ? null : "mount-in-use";
+  }
+
+  async #admit(admission: Admission, socket: Socket): Promise<SourceSession | IntakeRefusal> {
+    const { mount, credential, info } = admission;
+    const { mounts, edge, codec, limits } = this.#options;
     const log = this.#options.log.child({ mount, source: info.ip, protocol: info.protocol });
+    const refusal = this.refusal(admission);
+    if (refusal !== null) {
+      const aheadMs = Math.round(mounts.session(mount)?.aheadMs ?? 0);
+      if (refusal === "mount-draining")
+        log.warn({ aheadMs }, "the source on air has run ahead and is held back");
+      return refusal;
+    }
+    const before = mounts.session(mount);
+    const silentMs = before?.silentMs ?? 0;
+    // Freed and taken in one turn: of several that come for a stuck one's mount, one gets it.
+    before?.takeOver();
     const reservation = mounts.reserve(mount);
-    if (reservation === "mount-in-use") return this.#heldBy(mount, log);
     if (typeof reservation === "string") return reservation;
-    const claimed = await this.#claim(reservation, info, log);
+    const claimed = await this.#claim(reservation, admission, log);
     if (claimed === null || claimed.kind === "in-use") {
       reservation.free();
       return claimed === null ? "edge-unavailable" : "mount-in-use";
@@ -90,41 +122,47 @@ export class SourceIntake {
       epoch: claimed.epoch,
       codec,
       protocol: info.protocol,
-      segmentMs,
+      credential,
+      segmentMs: limits.segmentMs,
+      burstMs: limits.burstMs,
+      // The end of the one before may have been announced only now, however long ago it came.
+      gapMs: claimed.gapMs === null ? null : Math.max(claimed.gapMs, silentMs),
       holder: edge,
       log: log.child({ epoch: claimed.epoch }),
       onFenced: () => finish(socket),
+      onTakenOver: () => socket.destroy(),
     });
     log.info({ epoch: claimed.epoch, name: info.name, userAgent: info.userAgent }, "source on air");
     return session;
   }
 
-  /** A socket that is left unread tells nothing of its end: of a source that is held back nobody knows whether it is there. */
-  #heldBy(mount: MountPath, log: Log): IntakeRefusal {
-    const aheadMs = this.#options.mounts.session(mount)?.aheadMs ?? 0;
-    if (aheadMs < heldAheadMs) return "mount-in-use";
-    log.warn({ aheadMs: Math.round(aheadMs) }, "the source on air has run ahead and is held back");
-    return "mount-draining";
-  }
-
-  async #claim(reservation: Reservation, source: SourceInfo, log: Log): Promise<ClaimResult | null> {
-    const { edge, ingestId } = this.#options;
+  async #claim(
+    { mount, publisher }: Reservation,
+    { info, credential }: Admission,
+    log: Log,
+  ): Promise<ClaimResult | null> {
+    const { edge, ingestId, rules, limits } = this.#options;
     // The new epoch fences the one before it: let that one's last segments be heard first.
-    await reservation.publisher.drained(handoverMs);
+    await publisher.drained(handoverMs);
     if (this.#stopping) return null;
+    const graceMs = rules.get(mount)?.graceMs ?? limits.graceMs;
     try {
       return await edge.claim({
-        mount: reservation.mount,
+        mount,
         ingest: ingestId,
-        source,
-        credential: "source",
-        takeover: "same-credentials",
-        policy: { segmentMs: this.#options.segmentMs, graceMs: 15_000 },
+        source: info,
+        credential,
+        takeover: this.#takeover(mount),
+        policy: { segmentMs: limits.segmentMs, graceMs },
       });
     } catch (error) {
       log.warn({ reason: reasonOf(error) }, "the mount could not be claimed");
       return null;
     }
+  }
+
+  #takeover(mount: MountPath): Takeover {
+    return this.#options.rules.get(mount)?.takeover ?? "same-credentials";
   }
 
   async #giveBack(hold: Hold, log: Log): Promise<void> {
@@ -141,7 +179,8 @@ export class SourceIntake {
    * `rest` is what of the body came with the head. Returns at once.
    */
   stream(socket: Socket, session: SourceSession, framing: BodyFraming, rest: Uint8Array): void {
-    const { sourceTimeoutMs, log } = this.#options;
+    const { log } = this.#options;
+    const { sourceTimeoutMs } = this.#options.limits;
     new SourceFeed({ socket, session, framing, sourceTimeoutMs, log }).start(rest);
   }
 }

@@ -1,12 +1,14 @@
 import type { Codec, Frame, FrameParser } from "../shared/codec/codec.ts";
 import type { Hold } from "../shared/edge-api.ts";
 import { durationMs, type Segment } from "../shared/segment.ts";
+import { SegmentTarget } from "../shared/segment-target.ts";
 import { Segmenter } from "../shared/segmenter.ts";
 import { Pacer } from "../shared/source/pacer.ts";
+import { StallWatch } from "../shared/source/stall-watch.ts";
 import { sanitiseTitle } from "../shared/title.ts";
 import { type Epoch, type MountPath, millis } from "../shared/units.ts";
 import type { HoldResult } from "./edge-client.ts";
-import { bytesWithoutFrame, maxAheadMs, releaseAfterMs, renewMs } from "./limits.ts";
+import { bytesWithoutFrame, maxAheadMs, releaseAfterMs, renewMs, stallAheadSegments } from "./limits.ts";
 import { type Log, reasonOf } from "./log.ts";
 import type { Reservation } from "./mount-table.ts";
 import type { Publication } from "./segment-publisher.ts";
@@ -29,11 +31,19 @@ export interface SourceSessionOptions {
   readonly codec: Codec;
   /** How the source connected: "SOURCE", "PUT", "SHOUTcast". */
   readonly protocol: string;
+  /** Names the login of the source: equal for the same one. */
+  readonly credential: string;
   readonly segmentMs: number;
+  /** How far behind live listeners join, ms. */
+  readonly burstMs: number;
+  /** For how long listeners had nothing new when the mount was claimed; null when there are none. */
+  readonly gapMs: number | null;
   readonly holder: MountHolder;
   readonly log: Log;
   /** A newer epoch has the mount: the connection has to be closed. */
   readonly onFenced: () => void;
+  /** Another connection to this host takes the mount: this one must be gone at once. */
+  readonly onTakenOver: () => void;
 }
 
 /**
@@ -44,10 +54,18 @@ export class SourceSession {
   readonly mount: MountPath;
   readonly epoch: Epoch;
   readonly protocol: string;
+  readonly credential: string;
   readonly #options: SourceSessionOptions;
   readonly #parser: FrameParser;
   readonly #segmenter: Segmenter;
+  readonly #target: SegmentTarget;
   readonly #pacer = new Pacer(maxAheadMs);
+  /** Of whatever bytes, and of audio. */
+  readonly #bytesWatch = new StallWatch(performance.now());
+  readonly #audioWatch = new StallWatch(performance.now());
+  /** What listeners had missed already when the silence now began; null while audio comes, and when nobody was there. */
+  #missedMs: number | null;
+  #stallTimer: NodeJS.Timeout | undefined;
   readonly #publication: Publication;
   readonly #renewal: NodeJS.Timeout;
   readonly #startedMs = Date.now();
@@ -67,6 +85,9 @@ export class SourceSession {
     this.mount = options.reservation.mount;
     this.epoch = options.epoch;
     this.protocol = options.protocol;
+    this.credential = options.credential;
+    this.#missedMs = options.gapMs;
+    this.#target = new SegmentTarget(options);
     this.#parser = options.codec.createParser();
     this.#segmenter = new Segmenter({ epoch: options.epoch, targetMs: options.segmentMs });
     this.#publication = {
@@ -75,7 +96,9 @@ export class SourceSession {
       },
       fenced: () => this.#onFenced(),
     };
-    this.#renewal = setInterval(() => void this.#renew(), renewMs / 2).unref();
+    const everyMs = Math.min(renewMs, options.segmentMs);
+    // A quarter more, so that segments announced in time are signs enough.
+    this.#renewal = setInterval(() => void this.#renew(1.25 * everyMs), everyMs / 4).unref();
     options.reservation.fill(this);
   }
 
@@ -86,7 +109,8 @@ export class SourceSession {
   push(chunk: Uint8Array): number {
     if (this.#ended) return 0;
     this.#bytes += chunk.length;
-    this.#takeFrames(this.#parser.push(chunk));
+    const frames = this.#parser.push(chunk);
+    this.#takeFrames(frames);
     const { counts } = this.#parser;
     const silent = this.#bytes - counts.tagBytes - this.#bytesAtFrame;
     if (silent > bytesWithoutFrame) {
@@ -95,12 +119,24 @@ export class SourceSession {
         `${silent} bytes without an audio frame (${this.#options.codec.contentType} was declared)`,
       );
     }
-    return this.#pacer.delayMs(performance.now());
+    const now = performance.now();
+    const delayMs = this.#pacer.delayMs(now);
+    this.#bytesWatch.arrived(now, delayMs);
+    if (frames.length > 0) {
+      this.#audioWatch.arrived(now, delayMs);
+      if (!this.#stallTimer) this.#watchStall();
+    }
+    return delayMs;
   }
 
   /** How far ahead of real time the source is, ms. */
   get aheadMs(): number {
     return this.#pacer.aheadMs(performance.now());
+  }
+
+  /** For how long nothing came though it would have been taken, ms. */
+  get silentMs(): number {
+    return this.#bytesWatch.silentMs(performance.now());
   }
 
   /** The title from the next frame on. */
@@ -120,8 +156,15 @@ export class SourceSession {
     return this.#ended;
   }
 
+  /** Ends for another connection to this host, which finds the mount free. */
+  takeOver(): void {
+    void this.end("taken over by another connection");
+    this.#options.onTakenOver();
+  }
+
   async #end(reason: string): Promise<void> {
     clearInterval(this.#renewal);
+    clearTimeout(this.#stallTimer);
     const { reservation, log, holder } = this.#options;
     if (this.#isAudio) this.#takeFrames(this.#parser.flush());
     this.#publish(this.#segmenter.flush());
@@ -140,15 +183,45 @@ export class SourceSession {
 
   #takeFrames(frames: readonly Frame[]): void {
     if (frames.length === 0) return;
-    const now = millis(Date.now());
+    const wallClock = millis(Date.now());
+    const now = performance.now();
+    this.#resume(now);
     let audioMs = 0;
     for (const frame of frames) {
       if (frame.format.key !== this.#formatKey) this.#noteFormat(frame);
-      audioMs += durationMs({ samples: frame.samples, sampleRate: frame.format.sampleRate });
-      this.#publish(this.#segmenter.push(frame, now));
+      const frameMs = durationMs({ samples: frame.samples, sampleRate: frame.format.sampleRate });
+      audioMs += frameMs;
+      this.#target.add(frameMs);
+      this.#segmenter.targetMs = this.#target.ms(now);
+      const segments = this.#segmenter.push(frame, wallClock);
+      if (segments.length > 0) this.#target.cut(now);
+      this.#publish(segments);
     }
-    this.#pacer.add(audioMs, performance.now());
+    this.#pacer.add(audioMs, now);
     this.#bytesAtFrame = this.#bytes - this.#parser.counts.tagBytes;
+  }
+
+  /** After a silence in which listeners had nothing new, the next segments must come sooner. */
+  #resume(now: number): void {
+    if (this.#missedMs === null) return;
+    this.#target.resume(this.#missedMs + this.#audioWatch.silentMs(now), now);
+    this.#missedMs = null;
+  }
+
+  /** When the source stalls, listeners get at once what it has sent. */
+  #watchStall(): void {
+    const now = performance.now();
+    const silentMs = this.#audioWatch.silentMs(now);
+    const mostMs = stallAheadSegments * this.#options.segmentMs;
+    const aheadMs = Math.min(this.#pacer.aheadMs(now), mostMs - silentMs);
+    const inMs = Math.max(this.#audioWatch.stalledAtMs - now, aheadMs);
+    if (inMs > 0) {
+      this.#stallTimer = setTimeout(() => this.#watchStall(), Math.ceil(inMs)).unref();
+      return;
+    }
+    this.#stallTimer = undefined;
+    this.#missedMs = 0;
+    this.#publish(this.#segmenter.flush());
   }
 
   #noteFormat({ format }: Frame): void {
@@ -162,8 +235,8 @@ export class SourceSession {
     for (const segment of segments) this.#options.reservation.publisher.push(segment, this.#publication);
   }
 
-  async #renew(): Promise<void> {
-    if (performance.now() - this.#heardMs < renewMs) return;
+  async #renew(silentMs: number): Promise<void> {
+    if (performance.now() - this.#heardMs < silentMs) return;
     this.#heardMs = performance.now();
     try {
       const result = await this.#options.holder.renew({ mount: this.mount, epoch: this.epoch });

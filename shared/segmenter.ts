@@ -9,8 +9,9 @@ import { type Epoch, type Millis, type Sequence, sampleCount, sequence } from ".
  * the format changes, so that a segment has one sample rate. Media time comes from the cumulative sample count.
  */
 export class Segmenter {
+  /** Target duration of the open segment and of those after it, ms. */
+  targetMs: number;
   readonly #epoch: Epoch;
-  readonly #targetMs: number;
   #next: Sequence = sequence(0);
   /** Samples of the epoch before the open segment, at its sample rate. */
   #firstSample = 0;
@@ -21,7 +22,7 @@ export class Segmenter {
 
   constructor(options: { readonly epoch: Epoch; readonly targetMs: number }) {
     this.#epoch = options.epoch;
-    this.#targetMs = options.targetMs;
+    this.targetMs = options.targetMs;
   }
 
   /** Segments completed by this frame: none, one, or two when the format changes. `now` is the wall clock. */
@@ -32,7 +33,7 @@ export class Segmenter {
     open.frames.push(frame.bytes);
     open.bytes += frame.bytes.length;
     open.samples += frame.samples;
-    if (open.samples * 1000 >= this.#targetMs * this.#sampleRate) done.push(...this.flush());
+    if (open.samples * 1000 >= this.targetMs * this.#sampleRate) done.push(...this.flush());
     return done;
   }
 
