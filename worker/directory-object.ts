@@ -3,6 +3,7 @@ import type { EdgeStation } from "../shared/edge-station.ts";
 import type { MountStatus } from "../shared/mount-status.ts";
 import type { MountPath } from "../shared/units.ts";
 import type { Env } from "./env.ts";
+import { KnownMounts } from "./known-mounts.ts";
 
 /** What an isolate learns from the directory in one call. */
 export interface DirectoryListing {
@@ -10,33 +11,40 @@ export interface DirectoryListing {
   readonly startedMs: number;
   /** Mounts on air, by path. */
   readonly mounts: readonly MountStatus[];
-  /** Mounts that ever had a source. No others have an object, so nobody makes one by asking for it. */
+  /** Mounts that had a source, the last 1,000 of them. No others have an object, so nobody makes one by asking for it. */
   readonly known: readonly MountPath[];
   /** The station's settings as an ingest host told them; null when none has. */
   readonly station: EdgeStation | null;
 }
 
 /**
- * The station's mounts and settings. Which mounts have ever had a source is stored, and so are the settings; what is on
+ * The station's mounts and settings. Which mounts have had a source is stored, and so are the settings; what is on
  * air is not, for the mounts tell it again within seconds, and an entry that is not repeated expires.
  */
 export class DirectoryObject extends DurableObject<Env> {
   readonly #startedMs = Date.now();
-  readonly #known = new Set<MountPath>();
+  readonly #known: KnownMounts;
   readonly #mounts = new Map<MountPath, { readonly status: MountStatus; readonly untilMs: number }>();
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
-    for (const [key] of ctx.storage.kv.list({ prefix: knownPrefix })) {
-      this.#known.add(key.slice(knownPrefix.length) as MountPath);
-    }
+    const stored = [...ctx.storage.kv.list<number | true>({ prefix: knownPrefix })];
+    this.#known = new KnownMounts(
+      // `true` is what was stored before times were.
+      stored.map(([key, atMs]) => [key.slice(knownPrefix.length) as MountPath, Number(atMs)]),
+    );
   }
 
   /** A source has the mount. Resolves when that is stored. */
   remember(mount: MountPath): void {
-    if (this.#known.has(mount)) return;
-    this.#known.add(mount);
-    this.ctx.storage.kv.put(knownPrefix + mount, true);
+    this.ctx.storage.kv.put(knownPrefix + mount, Date.now());
+    this.#hear(mount);
+  }
+
+  #hear(mount: MountPath): void {
+    for (const forgotten of this.#known.hear(mount, (each) => this.#mounts.has(each))) {
+      this.ctx.storage.kv.delete(knownPrefix + forgotten);
+    }
   }
 
   /** The settings from now on. Resolves when they are stored. */
@@ -46,8 +54,13 @@ export class DirectoryObject extends DurableObject<Env> {
 
   /** `status` null takes the mount off the air. `validMs` from now. */
   update(mount: MountPath, status: MountStatus | null, validMs: number): void {
-    if (status) this.#mounts.set(mount, { status, untilMs: Date.now() + validMs });
-    else this.#mounts.delete(mount);
+    if (!status) {
+      this.#mounts.delete(mount);
+      return;
+    }
+    this.#mounts.set(mount, { status, untilMs: Date.now() + validMs });
+    if (this.#known.has(mount)) this.#hear(mount);
+    else this.remember(mount);
   }
 
   list(): DirectoryListing {
@@ -59,7 +72,7 @@ export class DirectoryObject extends DurableObject<Env> {
     return {
       startedMs: this.#startedMs,
       mounts: mounts.toSorted((a, b) => (a.mount < b.mount ? -1 : 1)),
-      known: [...this.#known],
+      known: this.#known.list,
       station: this.ctx.storage.kv.get<StoredStation>(stationKey)?.station ?? null,
     };
   }

@@ -3,6 +3,7 @@ import { type DirectoryListing, directoryName } from "./directory-object.ts";
 import { type EdgeStation, edgeStationSchema } from "../shared/edge-station.ts";
 import type { Env } from "./env.ts";
 import { directoryAgeMs, mountCallTimeoutMs, stationAgeMs, unknownMountMs } from "./limits.ts";
+import { maxKnownMounts } from "./known-mounts.ts";
 import type { Host } from "./mount-feed.ts";
 import { settledWithin } from "./settled-within.ts";
 import { deployedStation } from "./station.ts";
@@ -12,7 +13,7 @@ import { deployedStation } from "./station.ts";
  * can ask for mounts that never were; neither may become a call to the one object each time.
  */
 let listing: { readonly value: DirectoryListing; readonly atMs: number } | undefined;
-/** Mounts once known stay known. */
+/** Mounts once known stay known for a long time. */
 const known = new Set<MountPath>();
 let question: { readonly done: Promise<unknown>; readonly sinceMs: number } | undefined;
 
@@ -81,6 +82,7 @@ async function ask(env: Env): Promise<DirectoryListing> {
   try {
     const value = await env.DIRECTORY.getByName(directoryName).list();
     listing = { value, atMs: Date.now() };
+    if (known.size > 2 * maxKnownMounts) known.clear();
     for (const mount of value.known) known.add(mount);
     return value;
   } catch (error) {
