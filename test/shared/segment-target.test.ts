@@ -1,0 +1,117 @@
+import fc from "fast-check";
+import { describe, expect, it, test } from "vitest";
+import { SegmentTarget, segmentTargetMs } from "../../shared/segment-target.ts";
+
+test.each([
+  // With a whole segment and two seconds in hand there is no hurry.
+  [4_000, 2_000, 2_000],
+  [12_000, 10_000, 10_000],
+  [3_999, 2_000, 1_699.5],
+  [3_000, 2_000, 1_200],
+  [1_600, 2_000, 500],
+  [0, 2_000, 500],
+  [-9_000, 2_000, 500],
+  // Never longer than the segment that is wanted.
+  [2_400, 500, 500],
+])("with %d ms in hand a segment of %d ms has a target of %d ms", (cushionMs, segmentMs, expected) => {
+  expect(segmentTargetMs(cushionMs, segmentMs)).toBe(expected);
+});
+
+const target = () => new SegmentTarget({ segmentMs: 2_000, burstMs: 4_000 });
+
+describe("the target of one source's segments", () => {
+  it("is the station's while nothing was missed", () => {
+    expect(target().ms(0)).toBe(2_000);
+  });
+
+  it("is half a second first when listeners have waited, then what they have in hand allows", () => {
+    const after = target();
+    after.resume(1_500, 10_000);
+    expect(after.ms(10_000)).toBe(500);
+    after.add(500);
+    after.cut(10_500);
+    expect(after.ms(10_500)).toBe((4_000 - 1_500 - 600) / 2);
+    // Real time goes on: nothing is won back.
+    after.add(60_000);
+    after.cut(70_500);
+    expect(after.ms(70_500)).toBe((4_000 - 1_500 - 600) / 2);
+  });
+
+  it("is the station's again once the source has sent what it kept back", () => {
+    const after = target();
+    after.resume(1_500, 10_000);
+    after.add(520);
+    after.cut(10_000);
+    expect(after.ms(10_000)).toBeCloseTo((4_000 - 1_500 + 520 - 600) / 2);
+    after.add(980);
+    after.cut(10_000);
+    expect(after.ms(10_000)).toBe(2_000);
+    expect(after.ms(99_000)).toBe(2_000);
+  });
+
+  it("adds up what several hiccups took", () => {
+    const after = target();
+    after.resume(1_000, 10_000);
+    after.add(5_000);
+    after.cut(15_000);
+    after.resume(1_000, 16_000);
+    after.cut(16_000);
+    expect(after.ms(16_000)).toBe((4_000 - 2_000 - 600) / 2);
+  });
+
+  it("counts what was sent ahead before the next hiccup", () => {
+    const after = target();
+    after.resume(1_500, 10_000);
+    // 700 ms of the backlog, then nothing for a second.
+    after.add(700);
+    after.resume(1_000, 11_000);
+    after.cut(11_000);
+    expect(after.ms(11_000)).toBe((4_000 - 1_800 - 600) / 2);
+  });
+
+  it("is the station's when the break was heard anyway, and for a gap as every line has them", () => {
+    const after = target();
+    after.resume(4_000, 10_000);
+    expect(after.ms(10_000)).toBe(2_000);
+    after.resume(250, 20_000);
+    expect(after.ms(20_000)).toBe(2_000);
+  });
+
+  it("never lets a listener run dry who had 900 ms left when the source came back in real time", () => {
+    const frameMs = 26.122;
+    const deliveryMs = 300;
+    const situation = fc
+      .record({
+        segmentMs: fc.integer({ min: 500, max: 6_000 }),
+        roomMs: fc.integer({ min: 1_000, max: 8_000 }),
+      })
+      .chain(({ segmentMs, roomMs }) => {
+        const burstMs = segmentMs + roomMs;
+        return fc.record({
+          segmentMs: fc.constant(segmentMs),
+          burstMs: fc.constant(burstMs),
+          gapMs: fc.integer({ min: 0, max: burstMs - 900 }),
+        });
+      });
+    fc.assert(
+      fc.property(situation, ({ segmentMs, burstMs, gapMs }) => {
+        const after = new SegmentTarget({ segmentMs, burstMs });
+        after.resume(gapMs, 0);
+        let inHandMs = burstMs - gapMs;
+        let openMs = 0;
+        let deliveredAtMs = 0;
+        for (let now = frameMs; now < 30_000; now += frameMs) {
+          openMs += frameMs;
+          after.add(frameMs);
+          if (openMs < after.ms(now)) continue;
+          after.cut(now);
+          inHandMs -= now + deliveryMs - deliveredAtMs;
+          expect(inHandMs).toBeGreaterThanOrEqual(0);
+          deliveredAtMs = now + deliveryMs;
+          inHandMs += openMs;
+          openMs = 0;
+        }
+      }),
+    );
+  });
+});
