@@ -37,6 +37,12 @@ export function edgeStation({ station, limits, icy, mounts }: Station, address: 
   };
 }
 
+/** A station's new settings at the ports where its sources still connect. */
+export const atAddressOf = ({ ingestHost, shoutcastPort }: EdgeStation, next: EdgeStation): EdgeStation => ({
+  ...next,
+  ...defined({ ingestHost, shoutcastPort }),
+});
+
 function mountRules(mount: Station["mounts"][string]): MountRules {
   return {
     fallbackOverride: mount.fallback_override ?? "own",

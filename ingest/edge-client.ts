@@ -6,7 +6,9 @@ import {
   edgeErrorSchema,
   type Hold,
   ingestApiPrefix,
+  type StationCall,
 } from "../shared/edge-api.ts";
+import type { EdgeStation } from "../shared/edge-station.ts";
 import type { Epoch } from "../shared/units.ts";
 import { exchange } from "./http-exchange.ts";
 import { claimTimeoutMs, edgeTimeoutMs, replyBytes } from "./limits.ts";
@@ -53,6 +55,15 @@ export class EdgeClient {
 
   release(hold: Hold): Promise<HoldResult> {
     return this.#hold("release", hold);
+  }
+
+  async station(station: EdgeStation, signal: AbortSignal): Promise<"ok" | "refused"> {
+    const argument: StationCall = { station };
+    const timeout = AbortSignal.timeout(edgeTimeoutMs);
+    const { status, body } = await this.#call("station", argument, AbortSignal.any([signal, timeout]));
+    if (status === 200) return "ok";
+    if (status === 400 || status === 413) return "refused";
+    throw unusable("station", status, body);
   }
 
   async #hold(call: string, argument: Announcement | Hold, signal?: AbortSignal): Promise<HoldResult> {

@@ -4,7 +4,7 @@ import { keptConnections } from "./limits.ts";
 
 export interface HttpRequest {
   readonly url: string;
-  readonly method: "GET" | "POST" | "PUT";
+  readonly method: "GET" | "HEAD" | "POST" | "PUT";
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: Uint8Array | string;
   /** Ends the exchange; it rejects with the signal's reason. */
@@ -45,7 +45,8 @@ function attempt(request: HttpRequest, keptConnection = true): Promise<HttpReply
     const length = body === undefined ? 0 : Buffer.byteLength(body);
     const outgoing = send(url, {
       method,
-      headers: method === "GET" ? headers : { ...headers, "Content-Length": String(length) },
+      headers:
+        method === "GET" || method === "HEAD" ? headers : { ...headers, "Content-Length": String(length) },
       agent: keptConnection ? agent : false,
     });
     const abort = () => outgoing.destroy(new Error(reasonOfAbort(signal)));

@@ -1,3 +1,4 @@
+import { atAddressOf } from "../config/edge-settings.ts";
 import type { IngestSettings } from "../config/ingest-settings.ts";
 import { mp3 } from "../shared/codec/mp3/mp3.ts";
 import { Connections } from "./connection.ts";
@@ -11,10 +12,13 @@ import { MountTable } from "./mount-table.ts";
 import { SegmentPublisher } from "./segment-publisher.ts";
 import { S3SegmentStore } from "./segment-store.ts";
 import { type Ports, Servers } from "./server.ts";
+import { StationPush, type StationToTell } from "./station-push.ts";
 import { SourceIntake } from "./source-intake.ts";
 
 export interface IngestOptions {
   readonly settings: IngestSettings;
+  /** What the edge is to be told of the station; absent when another process tells it. */
+  readonly station?: StationToTell;
   readonly version: string;
   readonly log: Log;
 }
@@ -25,9 +29,11 @@ export class Ingest {
   readonly #mounts: MountTable;
   readonly #intake: SourceIntake;
   readonly #servers: Servers;
+  readonly #push: StationPush;
+  #station: StationToTell | undefined;
   readonly #log: Log;
 
-  constructor({ settings, version, log }: IngestOptions) {
+  constructor({ settings, station, version, log }: IngestOptions) {
     const { edgeUrl, ingestToken, ingestId } = settings;
     const current = new CurrentSettings(settings);
     const store = new S3SegmentStore(settings.storage);
@@ -72,6 +78,8 @@ export class Ingest {
       log,
     });
     this.#settings = current;
+    this.#push = new StationPush({ edge, store, codec: mp3, log });
+    this.#station = station;
     this.#mounts = mounts;
     this.#intake = intake;
     this.#log = log;
@@ -97,6 +105,7 @@ export class Ingest {
   async start(): Promise<Ports> {
     const ports = await this.#servers.listen();
     this.#log.info({ ...ports }, "listening for sources");
+    if (this.#station) this.#push.tell(this.#station);
     return ports;
   }
 
@@ -104,10 +113,15 @@ export class Ingest {
    * Puts other settings in force, for whoever connects from now on. Those that need a restart stay as they are and
    * are logged.
    */
-  change(settings: IngestSettings): void {
+  change({ settings, station }: Pick<IngestOptions, "settings" | "station">): void {
     const held = this.#settings.change(settings);
-    if (held.length > 0) this.#log.warn({ settings: held }, "settings that changed and need a restart");
+    if (held.length > 0) this.#log.warn({ settings: held }, "changed settings that need a restart");
     this.#log.info("settings read again");
+    if (!station) return;
+    const before = this.#station?.edge;
+    const moved = before !== undefined && held.includes("ingest.port");
+    this.#station = moved ? { ...station, edge: atAddressOf(before, station.edge) } : station;
+    this.#push.tell(this.#station);
   }
 
   /**
@@ -117,6 +131,7 @@ export class Ingest {
   async stop(): Promise<number> {
     // First, so that no source comes on air behind the list of those that are ended here.
     const refusing = this.#intake.stop();
+    this.#push.stop();
     this.#servers.stopListening();
     const ending = this.#mounts.sessions.map((session) => session.end("the ingest is stopping"));
     const publishers = [...this.#mounts.publishers.values()];

@@ -109,3 +109,10 @@ export const shutdownPublishMs = 5_000;
 export const shutdownReleaseMs = 1_000;
 /** Whatever happens. */
 export const shutdownMs = 6_500;
+
+/** A file that the edge plays (fallback, intro), bytes: an hour at 128 kb/s. Its whole audio is in memory while it is cut. */
+export const storedFileBytes = 64 * mebi;
+/** Target duration of its segments, ms: the same as the usual one of a broadcast. */
+export const storedFileSegmentMs = 2_000;
+/** How long the edge waits for new settings while their files are being stored: as long as nobody takes the change for lost. */
+export const filesPatienceMs = 3_000;

@@ -1,14 +1,15 @@
 import { readFileSync } from "node:fs";
 import { ConfigError, loadOrExit } from "../config/config-error.ts";
-import { loadIngestSettings } from "../config/settings.ts";
-import { Ingest } from "./ingest.ts";
+import { loadStackSettings, type StackSettings } from "../config/settings.ts";
+import { Ingest, type IngestOptions } from "./ingest.ts";
 import { shutdownMs } from "./limits.ts";
 import { openLog } from "./log.ts";
 
 // The ingest process: `npm run ingest`, and part of `npm start`.
-const settings = loadOrExit(() => loadIngestSettings(process.argv.slice(2), process.env));
+const load = (): StackSettings => loadStackSettings(process.argv.slice(2), process.env, "ingest");
+const loaded = loadOrExit(load);
 const log = openLog(process.env["SKYWAVE_LOG_LEVEL"] || "info");
-const ingest = new Ingest({ settings, version: packageVersion(), log });
+const ingest = new Ingest({ ...partsOf(loaded), version: packageVersion(), log });
 
 let stopping = false;
 const stop = async (signal: string): Promise<void> => {
@@ -20,6 +21,7 @@ const stop = async (signal: string): Promise<void> => {
 };
 process.on("SIGTERM", (signal) => void stop(signal));
 process.on("SIGINT", (signal) => void stop(signal));
+process.on("SIGHUP", reload);
 
 try {
   await ingest.start();
@@ -28,6 +30,26 @@ try {
   loadOrExit(() => {
     throw error;
   });
+}
+
+/** A configuration with mistakes changes nothing. */
+function reload(): void {
+  if (stopping) return;
+  try {
+    const next = load();
+    if (loaded.stationFile !== undefined && next.stationFile === undefined) {
+      throw new ConfigError([`the station file ${loaded.stationFile} is gone`]);
+    }
+    ingest.change(partsOf(next));
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    for (const problem of error.problems) log.error({ problem }, "settings stay as they are");
+  }
+}
+
+type Parts = Pick<IngestOptions, "settings" | "station">;
+function partsOf({ ingest: settings, edge, files, tellsEdge }: StackSettings): Parts {
+  return tellsEdge ? { settings, station: { edge, files } } : { settings };
 }
 
 function packageVersion(): string {

@@ -28,30 +28,49 @@ export class S3SegmentStore implements SegmentStore {
   }
 
   async put(key: string, object: SegmentObject, signal: AbortSignal): Promise<"stored" | "exists"> {
-    const { bucketUrl, accessKeyId, secretAccessKey } = this.#storage;
-    const url = `${bucketUrl}/${key}`;
     const named: Record<string, string> = { "Content-Type": object.contentType, "If-None-Match": "*" };
     for (const [name, value] of Object.entries(object.metadata)) named[`x-amz-meta-${name}`] = value;
-    let reply: HttpReply;
+    const reply = await this.#send({ method: "PUT", key, headers: named, body: object.body, signal });
+    if (reply.status === 200) return "stored";
+    if (reply.status === 412) return "exists";
+    throw new StoreError(`storage answered ${reply.status}`, reply.status);
+  }
+
+  /** Whether there is an object of this name. Rejects when storage gave no answer that can be used. */
+  async has(key: string, signal: AbortSignal): Promise<boolean> {
+    const { status } = await this.#send({ method: "HEAD", key, headers: {}, signal });
+    if (status === 200) return true;
+    if (status === 404) return false;
+    throw new StoreError(`storage answered ${status}`, status);
+  }
+
+  async #send({ method, key, headers, body, signal }: StoreRequest): Promise<HttpReply> {
+    const { bucketUrl, accessKeyId, secretAccessKey } = this.#storage;
+    const url = `${bucketUrl}/${key}`;
     try {
       const signer = new AwsV4Signer({
         url,
-        method: "PUT",
-        headers: named,
+        method,
+        headers,
         service: "s3",
         region: "auto",
         accessKeyId,
         secretAccessKey,
         cache: this.#signingKeys,
       });
-      const headers = Object.fromEntries((await signer.sign()).headers);
-      const { body } = object;
-      reply = await exchange({ url, method: "PUT", headers, body, signal, maxReplyBytes: replyBytes });
+      const signed = Object.fromEntries((await signer.sign()).headers);
+      const sent = body === undefined ? {} : { body };
+      return await exchange({ url, method, headers: signed, ...sent, signal, maxReplyBytes: replyBytes });
     } catch (error) {
       throw new StoreError(reasonOf(error));
     }
-    if (reply.status === 200) return "stored";
-    if (reply.status === 412) return "exists";
-    throw new StoreError(`storage answered ${reply.status}`, reply.status);
   }
+}
+
+interface StoreRequest {
+  readonly method: "HEAD" | "PUT";
+  readonly key: string;
+  readonly headers: Record<string, string>;
+  readonly body?: Uint8Array;
+  readonly signal: AbortSignal;
 }
