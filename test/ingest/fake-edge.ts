@@ -25,6 +25,8 @@ export class FakeEdge {
   /** How long a PUT takes, ms. */
   putDelayMs = 0;
   apiAnswer: Partial<Record<Api, number | "hang">> = {};
+  /** What claims are told of a gap. */
+  gapMs: number | null = null;
   /** Closes the connection of the next request without an answer, as a server does with one it held idle too long. */
   dropNextRequest = false;
   onRequest: http.RequestListener = (_, response) => response.writeHead(404).end();
@@ -101,7 +103,7 @@ export class FakeEdge {
       this.claims.push(claim);
       this.calls.push(`claim ${claim.mount}`);
       this.#epoch++;
-      response.end(JSON.stringify({ epoch: this.#epoch, gapMs: null }));
+      response.end(JSON.stringify({ epoch: this.#epoch, gapMs: this.gapMs }));
       return;
     }
     if (call === "announce") {

@@ -20,17 +20,6 @@ export const usualLimits: IngestSettings["limits"] = {
   graceMs: 15_000,
 };
 
-export const ingestLimits: IngestSettings["limits"] = {
-  sources: 3,
-  connections: 50,
-  connectionsPerAddress: 50,
-  headerTimeoutMs: 1_000,
-  sourceTimeoutMs: 1_000,
-  segmentMs: 500,
-  burstMs: 4_000,
-  graceMs: 15_000,
-};
-
 /** An ingest on free ports, before a fake edge and storage. */
 export class RunningIngest {
   readonly edge = new FakeEdge();
@@ -79,13 +68,14 @@ export class RunningIngest {
     await this.edge.close();
   }
 
-  connect(port = this.ports.port): Client {
-    return new Client(port);
+  /** `localAddress`: of this machine, any in 127.0.0.0/8. */
+  connect(port = this.ports.port, localAddress?: string): Client {
+    return new Client(port, localAddress);
   }
 
   /** Sends everything, then reads until the other side closes. */
-  async exchange(bytes: string | Uint8Array, port = this.ports.port): Promise<string> {
-    const client = this.connect(port);
+  async exchange(bytes: string | Uint8Array, port = this.ports.port, localAddress?: string): Promise<string> {
+    const client = this.connect(port, localAddress);
     client.send(bytes);
     return client.text();
   }
@@ -98,8 +88,9 @@ export class Client {
   /** How the connection ended. */
   reset = false;
 
-  constructor(port: number) {
-    this.socket = net.connect({ port, host: "127.0.0.1", allowHalfOpen: true });
+  constructor(port: number, localAddress?: string) {
+    const from = localAddress === undefined ? {} : { localAddress };
+    this.socket = net.connect({ port, host: "127.0.0.1", allowHalfOpen: true, ...from });
     this.socket.on("data", (chunk: Buffer) => {
       this.#received = Buffer.concat([this.#received, chunk]);
     });
