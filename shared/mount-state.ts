@@ -1,4 +1,14 @@
 import { comparePosition, durationMs, type Position, type SegmentRef, type TitleMark } from "./segment.ts";
+import {
+  type Granted,
+  noSeats,
+  requestSeats,
+  reportSeats,
+  type SeatReport,
+  type SeatRequest,
+  seatsTaken,
+  type SeatTable,
+} from "./seats.ts";
 import type { SourceInfo } from "./source/source-info.ts";
 import { type Epoch, type Millis, type MountPath, epoch as epochOf, millis } from "./units.ts";
 
@@ -10,7 +20,7 @@ import { type Epoch, type Millis, type MountPath, epoch as epochOf, millis } fro
  *   announce  a segment is in storage
  *   renew     the source is connected though no segment came
  *   release   the source has gone
- *   report    how many listeners one runtime (isolate) has
+ *   report    how many listeners one runtime (isolate) has: `seats.ts`
  *
  * Fencing: every event but claim and report names its epoch; one older than the state's is refused, and so is its sender
  * from then on. Invariants: the epoch never falls; the window is in order of play without duplicates; at most one source.
@@ -26,8 +36,7 @@ export interface MountState {
   readonly titleBefore: Title | null;
   /** When the newest segment was announced, 0 before the first. */
   readonly edgeMs: Millis;
-  /** Listeners by runtime: each reports its own number and is forgotten when it stops reporting. */
-  readonly listeners: Readonly<Record<string, ListenerReport>>;
+  readonly listeners: SeatTable;
   readonly listenerPeak: number;
 }
 
@@ -63,11 +72,6 @@ export interface Title {
   readonly url?: string;
 }
 
-interface ListenerReport {
-  readonly count: number;
-  readonly seenMs: Millis;
-}
-
 export interface MountLimits {
   /** A source that brought no segment for this long and one segment more is stuck, ms. */
   readonly stuckMs: number;
@@ -87,7 +91,7 @@ export type MountEvent =
   | { readonly kind: "announce"; readonly segment: SegmentRef }
   | { readonly kind: "renew"; readonly epoch: Epoch }
   | { readonly kind: "release"; readonly epoch: Epoch }
-  | { readonly kind: "report"; readonly runtime: string; readonly count: number };
+  | ({ readonly kind: "report" } & SeatReport);
 
 export interface ClaimEvent {
   readonly kind: "claim";
@@ -115,7 +119,7 @@ export const emptyMount: MountState = {
   window: [],
   titleBefore: null,
   edgeMs: millis(0),
-  listeners: {},
+  listeners: noSeats,
   listenerPeak: 0,
 };
 
@@ -129,7 +133,15 @@ export function reduceMount(state: MountState, event: MountEvent, now: Millis, l
     case "claim":
       return claim(state, event, now, limits);
     case "report":
-      return { state: report(state, event, now, limits), reply: { kind: "ok" } };
+      return {
+        state: withListeners(
+          state,
+          reportSeats(state.listeners, event, now, seatLimits(limits)),
+          now,
+          limits,
+        ),
+        reply: { kind: "ok" },
+      };
     case "announce": {
       const held = hold(state, event.segment.epoch, now, false);
       if (held.reply.kind !== "ok") return held;
@@ -153,22 +165,38 @@ export function phaseOf(state: Pick<MountState, "holder" | "window">, now: Milli
 export const leaseMs = ({ segmentMs }: Pick<MountPolicy, "segmentMs">): number =>
   Math.min(10_000, Math.max(3_000, 3 * segmentMs));
 
-/** When the mount goes off if nothing more is heard of its source; null when it is off for good. */
-export function offAt(state: Pick<MountState, "holder">): Millis | null {
-  return state.holder && millis(listenersKeptUntil(state.holder));
+/** When the phase changes if nothing more is heard of the source; null when the mount is off for good. */
+export function phaseEndsAt(state: Pick<MountState, "holder" | "window">, now: Millis): Millis | null {
+  const phase = phaseOf(state, now);
+  if (!state.holder || phase === "off") return null;
+  // The lease is over just after its last moment.
+  if (phase === "live") return millis(state.holder.seenMs + leaseMs(state.holder.policy) + 1);
+  return millis(listenersKeptUntil(state.holder));
 }
 
 const listenersKeptUntil = ({ released, seenMs, policy }: MountHolder): number =>
   (released ? seenMs : seenMs + leaseMs(policy)) + policy.graceMs;
 
-/** Listeners of all runtimes that reported lately. */
-export function listenerCount(state: MountState, now: Millis, limits: MountLimits): number {
-  let total = 0;
-  for (const { count, seenMs } of Object.values(state.listeners)) {
-    if (now - seenMs <= limits.reportTtlMs) total += count;
-  }
-  return total;
+/**
+ * How long listeners stay with a source that is connected but brings nothing, ms: as long as with one that went without
+ * a word.
+ */
+export const patienceMs = (policy: MountPolicy): number => leaseMs(policy) + policy.graceMs;
+
+/** Seats for listeners that have come to one runtime: as many as are free. */
+export function seatListeners(
+  state: MountState,
+  request: SeatRequest,
+  now: Millis,
+  limits: MountLimits,
+): { readonly state: MountState; readonly granted: Granted } {
+  const { table, granted } = requestSeats(state.listeners, request, now, seatLimits(limits));
+  return { state: withListeners(state, table, now, limits), granted };
 }
+
+/** Listeners of all runtimes that reported lately, or of all but one. */
+export const listenerCount = (state: MountState, now: Millis, limits: MountLimits, but?: string): number =>
+  seatsTaken(state.listeners, now, seatLimits(limits), but);
 
 /** The title in force at the live edge. */
 export function currentTitle(state: Pick<MountState, "window" | "titleBefore">): Title | null {
@@ -249,22 +277,17 @@ function append(state: MountState, segment: SegmentRef, now: Millis, limits: Mou
   return { ...state, window, titleBefore, edgeMs: now };
 }
 
-function report(
+function withListeners(
   state: MountState,
-  { runtime, count }: Extract<MountEvent, { kind: "report" }>,
+  listeners: SeatTable,
   now: Millis,
   limits: MountLimits,
 ): MountState {
-  const listeners: Record<string, ListenerReport> = {};
-  for (const [name, known] of Object.entries(state.listeners)) {
-    if (name !== runtime && now - known.seenMs <= limits.reportTtlMs) listeners[name] = known;
-  }
-  if (count > 0 && Object.keys(listeners).length < limits.reporters) {
-    listeners[runtime] = { count, seenMs: now };
-  }
   const next = { ...state, listeners };
   return { ...next, listenerPeak: Math.max(state.listenerPeak, listenerCount(next, now, limits)) };
 }
+
+const seatLimits = ({ reportTtlMs, reporters }: MountLimits) => ({ ttlMs: reportTtlMs, runtimes: reporters });
 
 const holds = ({ released, seenMs, policy }: MountHolder, now: Millis): boolean =>
   !released && now - seenMs <= leaseMs(policy);
@@ -287,6 +310,10 @@ export interface MountView {
   readonly titleBefore: Title | null;
   /** How long ago the newest segment was announced, ms. */
   readonly edgeAgeMs: number;
+  /** For how long the source has brought nothing, ms: since the newest segment, or since it took the mount. */
+  readonly silentMs: number;
+  /** How long listeners stay with a source that brings nothing, ms. */
+  readonly patienceMs: number;
   /** Listeners elsewhere: of all runtimes but the asker. */
   readonly listenersElsewhere: number;
 }

@@ -2,14 +2,14 @@ import type { Granted, SeatReport, SeatRequest } from "./seats.ts";
 
 /** One runtime's side of `seats.ts`: the seats it holds of one mount, or of the station. Makes the calls, sends none. */
 export class SeatHolder {
-  readonly #runtime: string;
+  readonly #runtime: () => string;
   readonly #nextOrder: () => number;
   #held = 0;
   /** The request whose answer would be taken. */
   #asked: number | null = null;
 
-  /** `nextOrder` rises with every call and never begins anew while the runtime has its name. */
-  constructor(runtime: string, nextOrder: () => number) {
+  /** `nextOrder` rises with every call and never begins anew while the runtime has its name; asked for when needed. */
+  constructor(runtime: () => string, nextOrder: () => number) {
     this.#runtime = runtime;
     this.#nextOrder = nextOrder;
   }
@@ -21,7 +21,7 @@ export class SeatHolder {
   report(): SeatReport {
     const order = this.#nextOrder();
     const settled = this.#asked === null ? order : this.#asked - 1;
-    return { runtime: this.#runtime, order, held: this.#held, settled };
+    return { runtime: this.#runtime(), order, held: this.#held, settled };
   }
 
   /** A request for `more` seats. The answer to an earlier one will be ignored. */

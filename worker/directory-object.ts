@@ -1,9 +1,22 @@
 import { DurableObject } from "cloudflare:workers";
 import type { EdgeStation } from "../shared/edge-station.ts";
 import type { MountStatus } from "../shared/mount-status.ts";
-import type { MountPath } from "../shared/units.ts";
+import {
+  type Granted,
+  noSeats,
+  reportSeats,
+  requestSeats,
+  type SeatReport,
+  type SeatRequest,
+  seatsTaken,
+  type SeatTable,
+} from "../shared/seats.ts";
+import { type MountPath, millis } from "../shared/units.ts";
 import type { Env } from "./env.ts";
 import { KnownMounts } from "./known-mounts.ts";
+import { stationSeatsRecallMs } from "./limits.ts";
+import { SeatMemory } from "./seat-memory.ts";
+import { mountLimits } from "./station.ts";
 
 /** What an isolate learns from the directory in one call. */
 export interface DirectoryListing {
@@ -25,9 +38,12 @@ export class DirectoryObject extends DurableObject<Env> {
   readonly #startedMs = Date.now();
   readonly #known: KnownMounts;
   readonly #mounts = new Map<MountPath, { readonly status: MountStatus; readonly untilMs: number }>();
+  #seats: SeatTable = noSeats;
+  readonly #memory: SeatMemory;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
+    this.#memory = new SeatMemory(ctx.storage, stationSeatsRecallMs);
     const stored = [...ctx.storage.kv.list<number | true>({ prefix: knownPrefix })];
     this.#known = new KnownMounts(
       // `true` is what was stored before times were.
@@ -63,6 +79,20 @@ export class DirectoryObject extends DurableObject<Env> {
     else this.remember(mount);
   }
 
+  /** As many of the station's seats as are free. */
+  async requestSeats(request: SeatRequest): Promise<Granted> {
+    await this.#memory.recalled();
+    const { table, granted } = requestSeats(this.#seats, request, millis(Date.now()), seatLimits);
+    this.#seats = table;
+    this.#memory.keep(seatsTaken(table, millis(Date.now()), seatLimits) > 0);
+    return granted;
+  }
+
+  /** What a runtime holds of the station's seats, told at least every `reportTtlMs`. */
+  reportSeats(report: SeatReport): void {
+    this.#seats = reportSeats(this.#seats, report, millis(Date.now()), seatLimits);
+  }
+
   list(): DirectoryListing {
     const now = Date.now();
     for (const [mount, { untilMs }] of this.#mounts) {
@@ -77,6 +107,8 @@ export class DirectoryObject extends DurableObject<Env> {
     };
   }
 }
+
+const seatLimits = { ttlMs: mountLimits.reportTtlMs, runtimes: mountLimits.reporters };
 
 const knownPrefix = "known ";
 const stationKey = "station";

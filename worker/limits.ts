@@ -37,6 +37,15 @@ export const stationAgeMs = 5_000;
 /** How soon a mount that nobody knew is looked for again: it may just have got its first source. */
 export const unknownMountMs = 250;
 
+/** How much of a file that plays in a loop can be joined: as with a mount. */
+export const fileWindowMs = 60_000;
+
+/** How soon a stored file that could not be read is looked for again. */
+export const fileIndexRetryMs = 1_000;
+
+/** Mounts that a listener may fall back through, as in Icecast. */
+export const maxFallbacks = 10;
+
 /** How long a listener that joins before the first segment waits for it: a source is on air before its sound is. */
 export const firstSegmentWaitMs = 15_000;
 
@@ -53,3 +62,22 @@ export const longestLeaseMs = 10_000;
 
 /** A body of the ingest API: an announcement with 16 titles of 4 kB. */
 export const ingestBodyBytes = 256 * 1024;
+
+/** Distance between two calls of an isolate for seats of the same mount: 2,000 joins in a second are ten calls. */
+export const seatBatchMs = 100;
+
+/** Past this a call for seats is taken for dead; a busy object answers within a second. */
+export const seatCallTimeoutMs = 3_000;
+
+/** How long a listener waits for a seat before it is told to try again: two calls and a bit. */
+export const seatWaitMs = 7_000;
+
+/** How long a seat is kept for a listener that waited for it: those who live come at once. */
+export const seatClaimMs = 2_000;
+
+/** How often an isolate repeats what it holds of the station's seats: some may be lost before they expire. */
+export const stationSeatsEveryMs = 2_500;
+
+/** How long an object that was started anew lets its listeners' isolates speak: a failed question is asked again at once. */
+export const mountSeatsRecallMs = 1_500;
+export const stationSeatsRecallMs = stationSeatsEveryMs + 1_000;

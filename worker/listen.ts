@@ -1,11 +1,14 @@
 import type { MountPath } from "../shared/units.ts";
+import { isOnAir, isThere } from "../shared/playout.ts";
 import type { EdgeStation } from "../shared/edge-station.ts";
 import { durationMs } from "../shared/segment.ts";
 import { isKnownMount } from "./directory.ts";
 import { fileNotFound, forbidden, unavailable } from "./icecast-errors.ts";
-import { firstSegmentWaitMs, maxBurstMs, mediaElementBurstBytes } from "./limits.ts";
+import { storedSegments } from "./file-stage.ts";
+import { firstSegmentWaitMs, maxBurstMs, maxFallbacks, mediaElementBurstBytes } from "./limits.ts";
 import { openListenerStream } from "./listener-stream.ts";
-import { feedOf, type Host, type MountFeed } from "./mount-feed.ts";
+import type { Host, MountFeed } from "./mount-feed.ts";
+import { type Programme, programmeOf } from "./programme.ts";
 import { replyHeaders } from "./reply-headers.ts";
 
 /**
@@ -17,24 +20,35 @@ export async function listen(
   mount: MountPath,
   station: EdgeStation,
   host: Host,
+  depth = 0,
 ): Promise<Response> {
-  if (!(await isKnownMount(mount, host))) return fileNotFound();
-  const feed = feedOf(mount);
-  await feed.refresh(host);
-  const max = station.mounts[mount]?.maxListeners ?? station.maxListeners;
-  const refused = refusal(feed, max);
-  if (refused) return refused;
+  const rules = station.mounts[mount];
+  if (rules?.fallback === undefined && !(await isKnownMount(mount, host))) return fileNotFound();
+  const programme = programmeOf(mount, station);
+  const feed = programme.home;
+  await refresh(programme, host);
+  const max = rules?.maxListeners ?? station.maxListeners;
+  const refused = refusal(programme, max);
+  if (refused) {
+    const next = rules?.fallbackWhenFull === true && !isOff(programme) ? rules.fallback : undefined;
+    // As many fallbacks as a chain may have.
+    if (next?.kind !== "mount" || depth >= maxFallbacks) return refused;
+    return listen(request, next.mount, station, host, depth + 1);
+  }
   const metaint = Number.parseInt(request.headers.get("Icy-MetaData") ?? "0", 10) ? station.metaint : 0;
   if (request.method === "HEAD") {
     return new Response(null, { headers: streamHeaders(feed, station, metaint) });
   }
   await firstSegment(feed, host);
   // Others may have come, and the source may have gone, while this one waited.
-  const refusedNow = refusal(feed, max);
+  const refusedNow = refusal(programme, max);
   if (refusedNow) return refusedNow;
+  const { intro } = programme;
+  const segments = intro && (await storedSegments(intro, host.env));
   const stream = openListenerStream(
-    feed,
+    programme,
     {
+      intro: intro && segments && { file: intro, segments },
       metaint,
       behindMs: burstMs(new URL(request.url), station),
       leastBytes: wantsMediaElementBurst(request, metaint) ? mediaElementBurstBytes : 0,
@@ -45,9 +59,21 @@ export async function listen(
   return new Response(stream, { headers: streamHeaders(feed, station, metaint) });
 }
 
-function refusal(feed: MountFeed, max: number | undefined): Response | null {
+/** What the mount falls back to is asked for only when it is needed. */
+async function refresh({ home, stages }: Programme, host: Host): Promise<void> {
+  await home.refresh(host);
+  if (isThere(home)) return;
+  await Promise.all(stages.filter((stage) => stage !== home).map((stage) => stage.refresh(host)));
+}
+
+/** Nothing to hear on the mount and on all it falls back to. */
+const isOff = ({ home, stages, first }: Programme): boolean =>
+  !isThere(home) && home.phase !== "live" && !stages.slice(first + 1).some(isOnAir);
+
+function refusal(programme: Programme, max: number | undefined): Response | null {
+  const feed = programme.home;
   // Players take 404 as final: it must be the mount's own word.
-  if (feed.isOff) return feed.isCertain ? fileNotFound() : unavailable();
+  if (isOff(programme)) return feed.isCertain ? fileNotFound() : unavailable();
   if (max === undefined || feed.listeners + feed.listenersElsewhere < max) return null;
   return forbidden("max listeners reached");
 }
@@ -55,7 +81,8 @@ function refusal(feed: MountFeed, max: number | undefined): Response | null {
 /** A source that has just connected has nothing in storage yet: the reply waits, as Icecast's does. */
 async function firstSegment(feed: MountFeed, host: Host): Promise<void> {
   const deadline = Date.now() + firstSegmentWaitMs;
-  while (feed.window.length === 0 && feed.phase === "live" && Date.now() < deadline) await feed.wait(host);
+  while (feed.window.length === 0 && feed.phase === "live" && Date.now() < deadline)
+    await feed.wait(host, deadline - Date.now());
 }
 
 function burstMs(url: URL, station: EdgeStation): number {

@@ -1,40 +1,48 @@
 import type { FrameSpan } from "../shared/codec/codec.ts";
 import { mp3 } from "../shared/codec/mp3/mp3.ts";
 import { concatenate } from "../shared/concatenate.ts";
+import type { StoredFile } from "../shared/edge-station.ts";
 import { encodeMetadataBlock, IcyInterleaver } from "../shared/icy.ts";
-import { frameAt, joinPoint, stepAfter } from "../shared/playhead.ts";
-import type { Position, SegmentRef, TitleMark } from "../shared/segment.ts";
-import type { Host, MountFeed } from "./mount-feed.ts";
+import { frameAt } from "../shared/playhead.ts";
+import { isThere, type PlayDecision, Playout } from "../shared/playout.ts";
+import { durationMs, type SegmentRef, type TitleMark } from "../shared/segment.ts";
+import { loadStoredSegment } from "./file-stage.ts";
+import type { Host } from "./mount-feed.ts";
+import type { Programme } from "./programme.ts";
 import type { LoadedSegment } from "./segment-cache.ts";
+import { silence } from "./silence.ts";
+import type { Stage } from "./stage.ts";
 
 export interface ListenerWish {
   /** Interval of metadata blocks, bytes; 0 for a listener that did not ask for them. */
   readonly metaint: number;
   readonly behindMs: number;
   readonly leastBytes: number;
+  readonly intro: { readonly file: StoredFile; readonly segments: readonly SegmentRef[] } | null;
 }
 
 /**
  * One listener's endless stream: pulls a buffer per segment, whole frames only, a primer wherever playback does not
- * continue from the frame before, metadata blocks at their exact places. Ends when the mount goes off.
+ * continue from the frame before, metadata blocks at their exact places. Ends when there is nothing left to play.
  *
  * Pull-driven with nothing buffered ahead: the socket asks, so a slow listener holds one segment and no more.
  */
 export function openListenerStream(
-  feed: MountFeed,
+  programme: Programme,
   wish: ListenerWish,
   host: Host,
   signal: AbortSignal,
 ): ReadableStream<Uint8Array> {
-  const listener = new Listener(feed, wish, host);
+  const { home } = programme;
+  const listener = new Listener(programme, wish, host);
   let open = true;
   const leave = (): void => {
     if (!open) return;
     open = false;
-    feed.listeners--;
-    if (feed.listeners === 0) feed.reportNone(host);
+    home.listeners--;
+    if (home.listeners === 0) home.reportNone(host);
   };
-  feed.listeners++;
+  home.listeners++;
   signal.addEventListener("abort", leave);
   return new ReadableStream<Uint8Array>(
     {
@@ -55,89 +63,137 @@ export function openListenerStream(
   );
 }
 
+/** Does what the playout decides. */
 class Listener {
-  readonly #feed: MountFeed;
+  readonly #stages: readonly Stage[];
   readonly #wish: ListenerWish;
   readonly #host: Host;
+  readonly #playout: Playout;
   readonly #icy: IcyInterleaver | null;
-  #position: Position | null = null;
-  #joined = false;
-  /** The segment before this one could not be had: the next does not continue the stream. */
-  #broken = false;
+  /** What was sent last: silence sounds like it. */
+  #last: LoadedSegment | null = null;
 
-  constructor(feed: MountFeed, wish: ListenerWish, host: Host) {
-    this.#feed = feed;
+  constructor({ stages, rules, first }: Programme, wish: ListenerWish, host: Host) {
+    this.#stages = stages;
     this.#wish = wish;
     this.#host = host;
+    const { behindMs, leastBytes, intro } = wish;
+    this.#playout = new Playout(
+      rules,
+      first,
+      { behindMs, leastBytes, intro: intro?.segments ?? [] },
+      Date.now(),
+    );
     this.#icy = wish.metaint > 0 ? new IcyInterleaver(wish.metaint) : null;
   }
 
-  /** The next buffer; null when the mount has gone off or the listener has (`isOpen`). */
+  /** The next buffer; null when there is nothing left to play or the listener has gone (`isOpen`). */
   async next(isOpen: () => boolean): Promise<Uint8Array | null> {
     while (isOpen()) {
-      const bytes = this.#joined ? await this.#step() : await this.#join();
-      if (bytes) return bytes;
-      if (this.#feed.phase === "off") return null;
+      const looking = this.#look();
+      if (looking) await looking;
+      const decision = this.#playout.next(Date.now(), this.#stages);
+      switch (decision.kind) {
+        case "play": {
+          const bytes = await this.#play(decision);
+          if (bytes) return bytes;
+          break;
+        }
+        case "intro": {
+          const bytes = await this.#introduce(decision.segment);
+          if (bytes) return bytes;
+          break;
+        }
+        case "silence": {
+          const { bytes, audioMs } = silence(this.#last, decision.ms);
+          this.#playout.sentSilence(audioMs, Date.now());
+          return this.#icy?.push(bytes, []) ?? bytes;
+        }
+        case "wait":
+          await this.#wait(decision.ms);
+          break;
+        case "end":
+          return null;
+      }
     }
     return null;
   }
 
-  async #join(): Promise<Uint8Array | null> {
-    const { window } = this.#feed;
-    const point = joinPoint(window, {
-      edgeAgeMs: this.#feed.edgeAgeMs,
-      behindMs: this.#wish.behindMs,
-      leastBytes: this.#wish.leastBytes,
-    });
-    this.#joined = true;
-    if (!point) {
-      // A live edge to begin after, or nothing yet: then the first segment that comes.
-      this.#position = window.at(-1) ?? null;
-      this.#broken = true;
-      return null;
-    }
-    const loaded = await this.#feed.segment(point.segment, this.#host);
-    this.#position = point.segment;
-    this.#broken = true;
-    if (!loaded) return null;
-    const index = frameAt(loaded.frames, point.offsetMs, point.segment.sampleRate);
-    return this.#splice(loaded, index);
+  /** Once the stage that plays is gone, what the others have is asked for: nobody else may be listening there. */
+  #look(): Promise<unknown> | null {
+    const current = this.#stages[this.#playout.stage];
+    if (this.#stages.length === 1 || !current || isThere(current)) return null;
+    return Promise.all(this.#stages.map((stage) => stage.refresh(this.#host)));
   }
 
-  async #step(): Promise<Uint8Array | null> {
-    const step = stepAfter(this.#feed.window, this.#position);
-    if (step.kind === "wait") {
-      if (this.#feed.phase !== "off") await this.#feed.wait(this.#host);
-      return null;
-    }
-    if (step.kind === "lagged") {
-      this.#joined = false;
-      return null;
-    }
-    const { segment } = step;
-    const found = this.#feed.segment(segment, this.#host);
+  /** For news of the stage that plays and of those that are better. */
+  async #wait(ms: number): Promise<void> {
+    const { stage } = this.#playout;
+    if (stage === 0) return this.#stages[0]?.wait(this.#host, ms);
+    await Promise.race(this.#stages.slice(0, stage + 1).map((watched) => watched.wait(this.#host, ms)));
+  }
+
+  async #play(decision: PlayDecision): Promise<Uint8Array | null> {
+    const { segment } = decision;
+    const stage = this.#stages[decision.stage];
+    const found = stage?.segment(segment, this.#host);
     const loaded = found instanceof Promise ? await found : found;
-    this.#position = segment;
-    if (!loaded) {
-      this.#broken = true;
+    if (!stage || !loaded) {
+      this.#playout.missed(decision);
       return null;
     }
-    return step.kind === "follow" && !this.#broken ? this.#write(loaded, 0) : this.#splice(loaded, 0);
+    this.#noteFormat(stage, segment);
+    const isWhole = decision.offsetMs === 0;
+    const index = isWhole ? 0 : frameAt(loaded.frames, decision.offsetMs, segment.sampleRate);
+    const pad = decision.padMs > 0 ? silence(loaded, decision.padMs) : null;
+    const bytes = decision.continues
+      ? this.#write(loaded, 0)
+      : this.#splice(stage, segment, loaded, index, pad?.bytes);
+    this.#last = loaded;
+    const audioMs =
+      (pad?.audioMs ?? 0) +
+      durationMs(segment) -
+      (isWhole ? 0 : (samplesBefore(loaded.frames, index) * 1000) / segment.sampleRate);
+    this.#playout.sent(decision, audioMs, bytes.length, Date.now());
+    return bytes;
+  }
+
+  async #introduce(segment: SegmentRef): Promise<Uint8Array | null> {
+    const { intro } = this.#wish;
+    const loaded = intro && (await loadStoredSegment(intro.file, segment, this.#host));
+    if (!loaded) {
+      this.#playout.sentIntro(0, 0, Date.now());
+      return null;
+    }
+    this.#last = loaded;
+    const primer = segment.sequence === 0 ? this.#primerOf(loaded, 0) : undefined;
+    const bytes = this.#write(loaded, 0, primer);
+    this.#playout.sentIntro(durationMs(segment), bytes.length, Date.now());
+    return bytes;
   }
 
   /** From a frame that does not continue what was sent before. */
-  #splice(loaded: LoadedSegment, index: number): Uint8Array {
-    this.#broken = false;
-    const { body, frames, reservoir } = loaded;
-    const primer = mp3.primer(body, frames, index, reservoir);
-    this.#icy?.setTitle(encodeMetadataBlock(this.#titleAt(loaded, index) ?? { text: "" }));
-    return this.#write(loaded, frames[index]?.offset ?? 0, primer);
+  #splice(
+    stage: Stage,
+    segment: SegmentRef,
+    loaded: LoadedSegment,
+    index: number,
+    pad: Uint8Array | undefined,
+  ): Uint8Array {
+    const primer = this.#primerOf(loaded, index);
+    const title = titleAt(stage, segment, samplesBefore(loaded.frames, index));
+    this.#icy?.setTitle(encodeMetadataBlock(title ?? { text: "" }));
+    return this.#write(loaded, loaded.frames[index]?.offset ?? 0, pad ? concatenate([pad, primer]) : primer);
   }
 
-  #write(loaded: LoadedSegment, from: number, primer?: Uint8Array): Uint8Array {
+  #primerOf({ body, frames, reservoir }: LoadedSegment, index: number): Uint8Array {
+    return mp3.primer(body, frames, index, reservoir);
+  }
+
+  #write(loaded: LoadedSegment, from: number, first?: Uint8Array): Uint8Array {
     const rest = from === 0 ? loaded.body : loaded.body.subarray(from);
-    const before = primer?.length ?? 0;
-    const audio = primer && before > 0 ? concatenate([primer, rest]) : rest;
+    const before = first?.length ?? 0;
+    const audio = first && before > 0 ? concatenate([first, rest]) : rest;
     if (!this.#icy) return audio === rest ? rest.slice() : audio;
     const titles = loaded.ref.titles.length === 0 ? [] : loaded.titles;
     return this.#icy.push(
@@ -148,19 +204,38 @@ class Listener {
     );
   }
 
-  /** The title in force at a frame of a segment of the window. */
-  #titleAt(loaded: LoadedSegment, index: number): Pick<TitleMark, "text" | "url"> | null {
-    const atSample = samplesBefore(loaded.frames, index);
-    const own = loaded.ref.titles.findLast((title) => title.atSample <= atSample);
-    if (own) return own;
-    const { window, titleBefore } = this.#feed;
-    const at = window.findIndex((segment) => isSame(segment, loaded.ref));
-    for (const segment of window.slice(0, Math.max(at, 0)).toReversed()) {
-      const last = segment.titles.at(-1);
-      if (last) return last;
-    }
-    return titleBefore;
+  /** Players are told of a format at the beginning, and some stumble when it changes. */
+  #noteFormat(stage: Stage, segment: SegmentRef): void {
+    const before = this.#last?.ref;
+    if (!before || formatOf(before) === formatOf(segment)) return;
+    const change = `${formatOf(before)} to ${formatOf(segment)}`;
+    const known = `${stage.name} ${change}`;
+    if (formatChanges.has(known) || formatChanges.size > 1_000) return;
+    formatChanges.add(known);
+    console.warn(`listeners of ${this.#stages[0]?.name} hear the format change on ${stage.name}: ${change}`);
   }
+}
+
+/** Changes of format that this isolate has logged. */
+const formatChanges = new Set<string>();
+
+const formatOf = ({ sampleRate, channels }: SegmentRef): string =>
+  `${sampleRate} Hz${channels === undefined ? "" : channels === 1 ? " mono" : " stereo"}`;
+
+/** The title in force `atSample` samples into a segment of a stage's window. */
+function titleAt(
+  { window, titleBefore }: Stage,
+  segment: SegmentRef,
+  atSample: number,
+): Pick<TitleMark, "text" | "url"> | null {
+  const own = segment.titles.findLast((title) => title.atSample <= atSample);
+  if (own) return own;
+  const at = window.findIndex((other) => isSame(other, segment));
+  for (const other of window.slice(0, Math.max(at, 0)).toReversed()) {
+    const last = other.titles.at(-1);
+    if (last) return last;
+  }
+  return titleBefore;
 }
 
 const isSame = (a: SegmentRef, b: SegmentRef): boolean => a.epoch === b.epoch && a.sequence === b.sequence;

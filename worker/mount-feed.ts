@@ -1,10 +1,12 @@
 import type { MountPhase, MountView, Title } from "../shared/mount-state.ts";
+import { segmentKey } from "../shared/object-format.ts";
 import { comparePosition, type SegmentRef } from "../shared/segment.ts";
 import type { SourceInfo } from "../shared/source/source-info.ts";
 import type { MountPath } from "../shared/units.ts";
 import type { Env } from "./env.ts";
 import { absentMountMs, mountCallHoldMs, mountCallRetryMs, mountCallTimeoutMs } from "./limits.ts";
 import { type LoadedSegment, SegmentCache } from "./segment-cache.ts";
+import type { Stage } from "./stage.ts";
 import { settledWithin } from "./settled-within.ts";
 
 /** What one listener's request lends to the feed while the feed works on its behalf. */
@@ -21,7 +23,7 @@ export interface Host {
  * The question belongs to the request of whichever listener found none standing. Requests end at any moment, so the
  * others wait for its promise only in a race with a timer, and take over when it is overdue.
  */
-export class MountFeed {
+export class MountFeed implements Stage {
   readonly mount: MountPath;
   phase: MountPhase = "off";
   source: SourceInfo | null = null;
@@ -33,13 +35,21 @@ export class MountFeed {
   listenersElsewhere = 0;
   /** Listeners of this isolate. */
   listeners = 0;
+  /** How long listeners stay with a source that brings nothing, ms. */
+  patienceMs = 0;
+  readonly #keys = new WeakMap<SegmentRef, string>();
   #epoch = 0;
   #edgeAtMs = 0;
+  #silentSinceMs = 0;
   #answeredMs = 0;
   #question: { readonly done: Promise<void>; readonly sinceMs: number } | null = null;
 
   constructor(mount: MountPath) {
     this.mount = mount;
+  }
+
+  get name(): string {
+    return this.mount;
   }
 
   get isOff(): boolean {
@@ -54,6 +64,11 @@ export class MountFeed {
   /** How long ago the newest segment was announced, ms. */
   get edgeAgeMs(): number {
     return Date.now() - this.#edgeAtMs;
+  }
+
+  /** For how long the source has brought nothing, ms. */
+  get silentMs(): number {
+    return Date.now() - this.#silentSinceMs;
   }
 
   /** Nobody listens here and nothing was learnt lately: the feed can be forgotten. */
@@ -80,17 +95,20 @@ export class MountFeed {
     await this.#ask(host, 0);
   }
 
-  /** Returns when the window may have grown or the phase changed; sometimes for nothing. */
-  async wait(host: Host): Promise<void> {
+  /** Returns when the window may have grown or the phase changed, or after `ms`; sometimes for nothing. */
+  async wait(host: Host, ms: number): Promise<void> {
     const question = this.#question;
     const leftMs = question ? question.sinceMs + mountCallTimeoutMs - Date.now() : 0;
-    if (question && leftMs > 0) await settledWithin(question.done, leftMs);
-    else await this.#ask(host, mountCallHoldMs);
+    if (question && leftMs > 0) await settledWithin(question.done, Math.min(leftMs, ms));
+    else await settledWithin(this.#ask(host, mountCallHoldMs), ms);
   }
 
   /** The segment's bytes, shared; null when storage does not have them. */
   segment(ref: SegmentRef, host: Host): LoadedSegment | Promise<LoadedSegment | null> {
-    return cache.peek(this.mount, ref) ?? cache.load(this.mount, ref, host.env.SEGMENTS, host.keepAlive);
+    // A key is long to work out and asked for by every listener.
+    const key = this.#keys.get(ref) ?? segmentKey(this.mount, ref);
+    this.#keys.set(ref, key);
+    return loadSegment(key, ref, host);
   }
 
   /** The count has fallen to zero: no question will carry it, so it is told by itself. */
@@ -125,6 +143,7 @@ export class MountFeed {
         runtime: runtimeName(),
         listeners: this.listeners,
         after: newest && { epoch: newest.epoch, sequence: newest.sequence },
+        phase: this.phase,
         waitMs,
       });
       // Whoever is woken finds the bytes there: one read, then no waiting.
@@ -142,6 +161,8 @@ export class MountFeed {
     this.listenersElsewhere = view.listenersElsewhere;
     this.phase = view.phase;
     this.source = view.source;
+    this.patienceMs = view.patienceMs;
+    this.#silentSinceMs = Date.now() - view.silentMs;
     const restarted = view.epoch < this.#epoch;
     this.#epoch = view.epoch;
     if (view.phase === "off" || restarted || (!view.continues && view.segments.length > 0)) {
@@ -162,6 +183,15 @@ export class MountFeed {
     for (const { titles } of window.slice(0, first)) this.titleBefore = titles.at(-1) ?? this.titleBefore;
     this.window = window.slice(first);
   }
+}
+
+/** The bytes of a segment, shared by this isolate's listeners; null when storage does not have them. */
+export function loadSegment(
+  key: string,
+  ref: SegmentRef,
+  host: Host,
+): LoadedSegment | Promise<LoadedSegment | null> {
+  return cache.peek(key) ?? cache.load(key, ref, host.env.SEGMENTS, host.keepAlive);
 }
 
 const feeds = new Map<MountPath, MountFeed>();

@@ -5,19 +5,30 @@ import {
   emptyMount,
   listenerCount,
   type MountEvent,
+  type MountPhase,
   type MountReply,
   type MountState,
   type MountView,
-  offAt,
+  patienceMs,
+  phaseEndsAt,
   phaseOf,
   reduceMount,
+  seatListeners,
 } from "../shared/mount-state.ts";
 import type { MountStatus } from "../shared/mount-status.ts";
+import type { Granted, SeatReport, SeatRequest } from "../shared/seats.ts";
 import { comparePosition, durationMs, type Position } from "../shared/segment.ts";
 import { type MountPath, millis } from "../shared/units.ts";
 import { directoryName } from "./directory-object.ts";
 import type { Env } from "./env.ts";
-import { longestLeaseMs, mountCallHoldMs, publishEveryMs, republishMs } from "./limits.ts";
+import {
+  longestLeaseMs,
+  mountCallHoldMs,
+  mountSeatsRecallMs,
+  publishEveryMs,
+  republishMs,
+} from "./limits.ts";
+import { SeatMemory } from "./seat-memory.ts";
 import { mountLimits } from "./station.ts";
 
 /** What a runtime says of itself with every question. */
@@ -26,15 +37,20 @@ export interface MountQuestion {
   /** Identity of the asking isolate, for its listener count. */
   readonly runtime: string;
   readonly listeners: number;
+  /** The same by its seat desk; then `runtime` and `listeners` are not looked at. */
+  readonly seats?: SeatReport;
   /** The newest segment it has; null for the whole window. */
   readonly after: Position | null;
-  /** Hold the question up to this long until there is something newer; 0 answers at once. */
+  /** The phase as it knows it. */
+  readonly phase: MountPhase;
+  /** Hold the question up to this long until there is something newer or another phase; 0 answers at once. */
   readonly waitMs: number;
 }
 
 /** One mount: the shell around the pure state of `shared/mount-state.ts`. It stores, wakes and publishes. */
 export class MountObject extends DurableObject<Env> {
   #state: MountState;
+  readonly #memory: SeatMemory;
   #change = Promise.withResolvers<void>();
   #publishedMs = 0;
   #published = "";
@@ -42,6 +58,7 @@ export class MountObject extends DurableObject<Env> {
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
+    this.#memory = new SeatMemory(ctx.storage, mountSeatsRecallMs);
     const stored = ctx.storage.kv.get<MountState>(stateKey);
     // Of a state in another format the epoch is kept: it never falls.
     this.#state =
@@ -70,37 +87,62 @@ export class MountObject extends DurableObject<Env> {
 
   /** A runtime's listeners, told outside of a question: its last one has left. */
   report(mount: MountPath, runtime: string, count: number): void {
-    this.#apply(mount, { kind: "report", runtime, count });
+    this.#apply(mount, { kind: "report", ...this.#unnumbered(runtime, count) });
+  }
+
+  /** As many of the seats asked for as are free. */
+  async requestSeats(mount: MountPath, request: SeatRequest): Promise<Granted> {
+    await this.#memory.recalled();
+    const { state, granted } = seatListeners(this.#state, request, millis(Date.now()), mountLimits);
+    this.#state = state;
+    this.#memory.keep(listenerCount(state, millis(Date.now()), mountLimits) > 0);
+    this.#publish(mount);
+    return granted;
+  }
+
+  /** A runtime's listeners, told outside of a question: some have left. */
+  reportSeats(mount: MountPath, report: SeatReport): void {
+    this.#apply(mount, { kind: "report", ...report });
+  }
+
+  /** A count without a number is newer than all before. */
+  #unnumbered(runtime: string, held: number): SeatReport {
+    const order = (this.#state.listeners[runtime]?.order ?? 0) + 1;
+    return { runtime, order, held, settled: order };
   }
 
   /** The mount as the asker should see it, as soon as there is something it does not have, or `waitMs` later. */
   async view(question: MountQuestion): Promise<MountView> {
-    const { mount, runtime, after } = question;
-    if (question.listeners > 0) {
-      this.#apply(mount, { kind: "report", runtime, count: question.listeners });
-    }
+    const { mount, after } = question;
+    const report = question.seats ?? this.#unnumbered(question.runtime, question.listeners);
+    if (report.held > 0) this.#apply(mount, { kind: "report", ...report });
     const deadline = Date.now() + Math.min(question.waitMs, mountCallHoldMs);
-    while (!this.#hasNewer(after)) {
-      // The end of the grace wakes nobody by itself.
-      const untilMs = Math.min(deadline, offAt(this.#state) ?? deadline);
-      const leftMs = untilMs - Date.now();
-      if (leftMs <= 0 || phaseOf(this.#state, millis(Date.now())) === "off") break;
+    while (this.#phase() === question.phase && !this.#hasNewer(after)) {
+      // The end of a lease or of the grace wakes nobody by itself.
+      const now = Date.now();
+      const leftMs = Math.min(deadline, phaseEndsAt(this.#state, millis(now)) ?? deadline) - now;
+      if (leftMs <= 0) break;
       await Promise.race([this.#change.promise, scheduler.wait(leftMs)]);
     }
     return this.#view(question);
   }
 
+  #phase(): MountPhase {
+    return phaseOf(this.#state, millis(Date.now()));
+  }
+
+  /** What a mount that is off has left is not for listeners. */
   #hasNewer(after: Position | null): boolean {
     const newest = this.#state.window.at(-1);
+    if (this.#phase() === "off") return false;
     return newest !== undefined && (after === null || comparePosition(newest, after) > 0);
   }
 
-  #view({ mount, runtime, after }: MountQuestion): MountView {
+  #view({ mount, seats, runtime, after }: MountQuestion): MountView {
     const now = millis(Date.now());
     const state = this.#state;
     const first = after ? state.window.findIndex((segment) => comparePosition(segment, after) > 0) : 0;
     const from = first < 0 ? state.window.length : first;
-    const own = state.listeners[runtime]?.count ?? 0;
     return {
       mount,
       phase: phaseOf(state, now),
@@ -111,7 +153,9 @@ export class MountObject extends DurableObject<Env> {
       oldest: state.window[0] ? positionOf(state.window[0]) : null,
       titleBefore: currentTitle({ window: state.window.slice(0, from), titleBefore: state.titleBefore }),
       edgeAgeMs: now - state.edgeMs,
-      listenersElsewhere: Math.max(0, listenerCount(state, now, mountLimits) - own),
+      silentMs: now - Math.max(state.edgeMs, state.holder?.sinceMs ?? 0),
+      patienceMs: state.holder ? patienceMs(state.holder.policy) : 0,
+      listenersElsewhere: listenerCount(state, now, mountLimits, seats?.runtime ?? runtime),
     };
   }
 

@@ -1,10 +1,9 @@
 import type { FrameSpan } from "../shared/codec/codec.ts";
 import { mp3 } from "../shared/codec/mp3/mp3.ts";
 import { encodeMetadataBlock } from "../shared/icy.ts";
-import { decodeSegmentMetadata, segmentKey } from "../shared/object-format.ts";
+import { decodeSegmentMetadata } from "../shared/object-format.ts";
 import { ProtocolError } from "../shared/protocol-error.ts";
 import type { SegmentRef } from "../shared/segment.ts";
-import type { MountPath } from "../shared/units.ts";
 import {
   segmentCacheBytes,
   segmentReadAttempts,
@@ -75,15 +74,13 @@ export class SegmentCache {
     string,
     { readonly done: Promise<LoadedSegment | null>; readonly sinceMs: number }
   >();
-  /** A key is long to work out and asked for by every listener. */
-  readonly #keys = new WeakMap<SegmentRef, string>();
   #bytes = 0;
   /** Reads begun, for tests and statistics. */
   reads = 0;
 
   /** At once, or undefined when it has to be read. */
-  peek(mount: MountPath, ref: SegmentRef): LoadedSegment | undefined {
-    return this.#touch(this.#keyOf(mount, ref));
+  peek(key: string): LoadedSegment | undefined {
+    return this.#touch(key);
   }
 
   /**
@@ -91,12 +88,11 @@ export class SegmentCache {
    * but not for long: it dies with its request. `keepAlive` lets a read outlive the listener that began it.
    */
   async load(
-    mount: MountPath,
+    key: string,
     ref: SegmentRef,
     bucket: SegmentBucket,
     keepAlive: (work: Promise<void>) => void,
   ): Promise<LoadedSegment | null> {
-    const key = this.#keyOf(mount, ref);
     for (;;) {
       const known = this.#touch(key);
       if (known) return known;
@@ -137,14 +133,6 @@ export class SegmentCache {
     const segment = new LoadedSegment(ref, body, reservoirOf(object.customMetadata));
     this.#keep(key, segment);
     return segment;
-  }
-
-  #keyOf(mount: MountPath, ref: SegmentRef): string {
-    const known = this.#keys.get(ref);
-    if (known !== undefined) return known;
-    const key = segmentKey(mount, ref);
-    this.#keys.set(ref, key);
-    return key;
   }
 
   #touch(key: string): LoadedSegment | undefined {

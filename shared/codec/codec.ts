@@ -23,6 +23,8 @@ export interface Codec {
   primer(segment: Uint8Array, frames: readonly FrameSpan[], index: number, before: Uint8Array): Uint8Array;
   /** One frame of silence of the same version, rate, channel mode and bitrate as `like` (one whole frame). */
   silence(like: Uint8Array): Uint8Array;
+  /** One frame of silence for a listener who has heard nothing yet: of the format that is most common. */
+  plainSilence(): Uint8Array;
 }
 
 /** A frame inside a segment's body: byte offset and size, and its samples per channel. */

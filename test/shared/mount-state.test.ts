@@ -9,7 +9,7 @@ import {
   type MountEvent,
   type MountLimits,
   type MountState,
-  offAt,
+  phaseEndsAt,
   phaseOf,
   reduceMount,
 } from "../../shared/mount-state.ts";
@@ -54,6 +54,14 @@ const claim = (ingest = "a", options: Partial<ClaimEvent> = {}): MountEvent => (
   takeover: "same-credentials",
   policy,
   ...options,
+});
+/** What a runtime with nothing unsettled says. */
+const report = (runtime: string, order: number, held: number): MountEvent => ({
+  kind: "report",
+  runtime,
+  order,
+  held,
+  settled: order,
 });
 const announce = (at: number, number: number, titles?: string[]): MountEvent => ({
   kind: "announce",
@@ -158,9 +166,11 @@ describe("the mount's state", () => {
     const left = run([[2_000, { kind: "release", epoch: epoch(1) }]], state).state;
     expect(phaseOf(left, millis(2_000))).toBe("waiting");
     expect(phaseOf(left, millis(17_000))).toBe("off");
-    expect(offAt(state)).toBe(22_000);
-    expect(offAt(left)).toBe(17_000);
-    expect(offAt(emptyMount)).toBeNull();
+    expect(phaseEndsAt(state, millis(7_000))).toBe(7_001);
+    expect(phaseEndsAt(state, millis(7_001))).toBe(22_000);
+    expect(phaseEndsAt(left, millis(2_000))).toBe(17_000);
+    expect(phaseEndsAt(left, millis(17_000))).toBeNull();
+    expect(phaseEndsAt(emptyMount, millis(0))).toBeNull();
   });
 
   it("plays on over a source that returns within the grace, and forgets a broadcast that ended", () => {
@@ -185,12 +195,12 @@ describe("the mount's state", () => {
 
   it("counts listeners of all runtimes and forgets a runtime that fell silent", () => {
     const { state } = run([
-      [0, { kind: "report", runtime: "x", count: 3 }],
-      [10_000, { kind: "report", runtime: "y", count: 2 }],
+      [0, report("x", 1, 3)],
+      [10_000, report("y", 1, 2)],
     ]);
     expect(listenerCount(state, millis(10_000), limits)).toBe(5);
     expect(listenerCount(state, millis(15_001), limits)).toBe(2);
-    const gone = run([[16_000, { kind: "report", runtime: "y", count: 0 }]], state).state;
+    const gone = run([[16_000, report("y", 2, 0)]], state).state;
     expect(listenerCount(gone, millis(16_000), limits)).toBe(0);
     expect(gone.listenerPeak).toBe(5);
   });
@@ -202,8 +212,8 @@ describe("the mount's state", () => {
       fc.integer({ min: 1, max: 5 }).map((at): MountEvent => ({ kind: "renew", epoch: epoch(at) })),
       fc.integer({ min: 1, max: 5 }).map((at): MountEvent => ({ kind: "release", epoch: epoch(at) })),
       fc
-        .tuple(fc.constantFrom("x", "y"), fc.nat(5))
-        .map(([runtime, count]): MountEvent => ({ kind: "report", runtime, count })),
+        .tuple(fc.constantFrom("x", "y"), fc.nat(20), fc.nat(5))
+        .map(([runtime, order, held]) => report(runtime, order, held)),
     );
     fc.assert(
       fc.property(fc.array(fc.tuple(fc.nat(8_000), event)), (steps) => {

@@ -34,7 +34,10 @@ class Desk {
 
 function holder(name: string): SeatHolder {
   let order = 0;
-  return new SeatHolder(name, () => ++order);
+  return new SeatHolder(
+    () => name,
+    () => ++order,
+  );
 }
 
 /** A request and its answer, with nothing in between. */

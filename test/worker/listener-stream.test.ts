@@ -1,7 +1,8 @@
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { openListenerStream } from "../../worker/listener-stream.ts";
-import type { Host, MountFeed } from "../../worker/mount-feed.ts";
+import type { Host } from "../../worker/mount-feed.ts";
+import type { Programme } from "../../worker/programme.ts";
 import { LoadedSegment } from "../../worker/segment-cache.ts";
 import { epoch, millis, sampleCount, sequence } from "../../shared/units.ts";
 import { framesOf } from "../support/stream-mp3.ts";
@@ -33,6 +34,8 @@ function fullFeed() {
     window: segments.map(({ ref }) => ref),
     titleBefore: null,
     edgeAgeMs: 0,
+    silentMs: 0,
+    patienceMs: 20_000,
     listeners: 0,
     asked: 0,
     told: 0,
@@ -49,8 +52,10 @@ function fullFeed() {
 }
 
 function open(feed: ReturnType<typeof fullFeed>, signal = new AbortController().signal) {
-  const wish = { metaint: 0, behindMs: 60_000, leastBytes: 0 };
-  return openListenerStream(feed as unknown as MountFeed, wish, {} as Host, signal).getReader();
+  const wish = { metaint: 0, behindMs: 60_000, leastBytes: 0, intro: null };
+  const rules = [{ returns: true, mustReturn: false }];
+  const programme = { stages: [feed], rules, first: 0, home: feed, intro: null } as unknown as Programme;
+  return openListenerStream(programme, wish, {} as Host, signal).getReader();
 }
 
 const settled = () => new Promise((resolve) => setTimeout(resolve, 20));

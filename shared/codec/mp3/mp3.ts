@@ -3,7 +3,7 @@ import { Mp3FrameParser } from "./frame-parser.ts";
 import { decodeHeader, HEADER_BYTES, headerWord, mainDataOffset, samplesPerFrame } from "./header.ts";
 import { lockedFrameSize, lockOfWhole } from "./lock.ts";
 import { primerFor, reachOf } from "./primer.ts";
-import { silentFrame } from "./silence.ts";
+import { plainSilence, silentFrame } from "./silence.ts";
 
 /** MPEG-1, 2 and 2.5 audio, Layers I to III. */
 export const mp3: Codec = {
@@ -14,6 +14,7 @@ export const mp3: Codec = {
   indexFrames,
   primer,
   silence: silentFrame,
+  plainSilence,
 };
 
 /** Follows the frames from the first byte on; the first header that does not fit, or a frame cut off, ends the index. */

@@ -1,0 +1,107 @@
+import type { StoredFile } from "../shared/edge-station.ts";
+import { FileLoop } from "../shared/file-loop.ts";
+import type { Title } from "../shared/mount-state.ts";
+import type { SegmentRef } from "../shared/segment.ts";
+import { fileIndexKey, fileIndexSchema, fileSegmentKey, fileSegments } from "../shared/stored-file.ts";
+import { millis } from "../shared/units.ts";
+import type { Env } from "./env.ts";
+import { fileIndexRetryMs, fileWindowMs } from "./limits.ts";
+import { type Host, loadSegment } from "./mount-feed.ts";
+import type { LoadedSegment } from "./segment-cache.ts";
+import type { Stage } from "./stage.ts";
+
+/** A stored file in a loop, the same for all listeners. Off the air until its index has been read. */
+class FileStage implements Stage {
+  readonly name: string;
+  readonly titleBefore: Title;
+  readonly silentMs = 0;
+  readonly patienceMs = 0;
+  readonly #file: StoredFile;
+  #loop: FileLoop | null = null;
+  #window: readonly SegmentRef[] = [];
+  #windowUntilMs = 0;
+  #edgeAtMs = 0;
+
+  constructor(file: StoredFile) {
+    this.name = `the file ${JSON.stringify(file.title)}`;
+    this.titleBefore = { text: file.title };
+    this.#file = file;
+  }
+
+  get phase(): "live" | "off" {
+    return this.#loop ? "live" : "off";
+  }
+
+  /** The same array until there is something newer. */
+  get window(): readonly SegmentRef[] {
+    const now = Date.now();
+    if (this.#loop && (now >= this.#windowUntilMs || now < this.#edgeAtMs)) {
+      const { window, edgeAgeMs } = this.#loop.window(millis(now), fileWindowMs);
+      this.#window = window;
+      this.#edgeAtMs = now - edgeAgeMs;
+      this.#windowUntilMs = now + this.#loop.nextInMs(millis(now));
+    }
+    return this.#window;
+  }
+
+  get edgeAgeMs(): number {
+    return Date.now() - this.#edgeAtMs;
+  }
+
+  async refresh(host: Host): Promise<void> {
+    if (this.#loop) return;
+    const segments = await storedSegments(this.#file, host.env);
+    if (segments) this.#loop = new FileLoop(segments);
+  }
+
+  async wait(host: Host, ms: number): Promise<void> {
+    await this.refresh(host);
+    const nextMs = this.#loop ? this.#loop.nextInMs(millis(Date.now())) : fileIndexRetryMs;
+    await scheduler.wait(Math.min(ms, Math.ceil(nextMs)));
+  }
+
+  segment(ref: SegmentRef, host: Host): LoadedSegment | Promise<LoadedSegment | null> {
+    return loadStoredSegment(this.#file, ref, host);
+  }
+}
+
+const stages = new Map<string, FileStage>();
+const indexes = new Map<string, readonly SegmentRef[]>();
+
+/** This isolate's stage of a file. */
+export function fileStageOf(file: StoredFile): Stage {
+  const known = stages.get(file.id);
+  if (known) return known;
+  const stage = new FileStage(file);
+  stages.set(file.id, stage);
+  return stage;
+}
+
+/** The segments of a stored file; null when storage does not have it. A file's content never changes. */
+export async function storedSegments(
+  file: StoredFile,
+  env: Pick<Env, "SEGMENTS">,
+): Promise<readonly SegmentRef[] | null> {
+  const known = indexes.get(file.id);
+  if (known) return known;
+  try {
+    const object = await env.SEGMENTS.get(fileIndexKey(file.id));
+    if (!object) {
+      console.warn("stored file is missing", file.title);
+      return null;
+    }
+    const segments = fileSegments(fileIndexSchema.parse(await object.json()));
+    indexes.set(file.id, segments);
+    return segments;
+  } catch (error) {
+    console.warn("stored file cannot be read", file.title, String(error));
+    return null;
+  }
+}
+
+export const loadStoredSegment = (
+  file: StoredFile,
+  ref: SegmentRef,
+  host: Host,
+): LoadedSegment | Promise<LoadedSegment | null> =>
+  loadSegment(fileSegmentKey(file.id, ref.sequence), ref, host);

@@ -1,0 +1,68 @@
+import type { EdgeStation, Fallback, MountRules, StoredFile } from "../shared/edge-station.ts";
+import { parseMountPath } from "../shared/mount-path.ts";
+import type { StageRule } from "../shared/playout.ts";
+import type { MountPath } from "../shared/units.ts";
+import { fileStageOf } from "./file-stage.ts";
+import { maxFallbacks } from "./limits.ts";
+import { feedOf, type MountFeed } from "./mount-feed.ts";
+import { silenceStage } from "./silence-stage.ts";
+import type { Stage } from "./stage.ts";
+
+/** Where a listener of a mount may be, the best place first: those that take it over, the mount, what it falls back to. */
+export interface Programme {
+  readonly stages: readonly Stage[];
+  readonly rules: readonly StageRule[];
+  /** Index of the mount itself. */
+  readonly first: number;
+  /** The mount itself. */
+  readonly home: MountFeed;
+  readonly intro: StoredFile | null;
+}
+
+type Rules = Readonly<Record<string, MountRules>>;
+
+export function programmeOf(mount: MountPath, { mounts }: Pick<EdgeStation, "mounts">): Programme {
+  const home = feedOf(mount);
+  const takers = Object.keys(mounts).filter((name) => {
+    const rules = mounts[name];
+    return (
+      rules?.fallbackOverride === "all" && rules.fallback?.kind === "mount" && rules.fallback.mount === mount
+    );
+  });
+  const before = takers.map((name) => ({
+    stage: feedOf(parseMountPath(name)) as Stage,
+    rule: { returns: true, mustReturn: true },
+  }));
+  const chain = [...before, ...fallbackChain(mount, home, mounts)];
+  return {
+    stages: chain.map(({ stage }) => stage),
+    rules: chain.map(({ rule }) => rule),
+    first: before.length,
+    home,
+    intro: mounts[mount]?.intro ?? null,
+  };
+}
+
+/** Each stage once: mounts that fall back to each other are no endless chain. */
+function fallbackChain(mount: MountPath, home: Stage, mounts: Rules): { stage: Stage; rule: StageRule }[] {
+  const chain: { stage: Stage; rule: StageRule }[] = [];
+  const seen = new Set<string>();
+  let stage = home;
+  let at: MountPath | null = mount;
+  while (chain.length <= maxFallbacks) {
+    const rules: MountRules | undefined = at === null ? undefined : mounts[at];
+    if (at !== null) seen.add(at);
+    chain.push({ stage, rule: { returns: rules?.fallbackOverride !== "none", mustReturn: false } });
+    const fallback: Fallback | undefined = rules?.fallback;
+    if (!fallback) break;
+    if (fallback.kind === "mount") {
+      if (seen.has(fallback.mount)) break;
+      at = fallback.mount;
+      stage = feedOf(fallback.mount);
+    } else {
+      at = null;
+      stage = fallback.kind === "file" ? fileStageOf(fallback.file) : silenceStage;
+    }
+  }
+  return chain;
+}

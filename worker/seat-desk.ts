@@ -1,0 +1,100 @@
+import { SeatHolder } from "../shared/seat-holder.ts";
+import type { SeatReport } from "../shared/seats.ts";
+import type { MountPath } from "../shared/units.ts";
+import { knownStation } from "./directory.ts";
+import { directoryName } from "./directory-object.ts";
+import { stationSeatsEveryMs } from "./limits.ts";
+import type { Host } from "./mount-feed.ts";
+import { SeatPool } from "./seat-pool.ts";
+
+/** A listener's place on its mount and in the station. */
+export interface Seat {
+  /** The first call counts. `host` may be that of any request that still works. */
+  leave(host: Host): void;
+}
+
+export interface SeatLimits {
+  /** Listeners of the mount; undefined is unlimited. */
+  readonly max: number | undefined;
+  /** Listeners of the station; undefined is unlimited. */
+  readonly maxInAll: number | undefined;
+}
+
+/**
+ * A place for one more listener, counted from then on: at once where there is no limit, else after a call of the mount's
+ * object, or the directory's, that all who come at the same time share. "full": the limit is reached. "unknown": nobody
+ * can say now.
+ */
+export async function takeSeat(
+  mount: MountPath,
+  { max, maxInAll }: SeatLimits,
+  host: Host,
+): Promise<Seat | "full" | "unknown"> {
+  const pool = poolOf(mount);
+  const onMount = await pool.take(host, max);
+  if (onMount !== "seat") return onMount;
+  const inAll = await station.take(host, maxInAll);
+  if (inAll !== "seat") {
+    pool.leave(host);
+    return inAll;
+  }
+  let taken = true;
+  return {
+    leave(last) {
+      if (!taken) return;
+      taken = false;
+      pool.leave(last);
+      // The directory counts only for its limit.
+      station.leave(last);
+    },
+  };
+}
+
+/** Listeners of this isolate: of one mount, or of all. */
+export const listenersHere = (mount?: MountPath): number =>
+  mount === undefined ? station.seated : (pools.get(mount)?.seated ?? 0);
+
+/**
+ * What this isolate says of a mount's listeners, to go along with a question to the mount: not older than the question.
+ * The station's seats are kept alive by it too.
+ */
+export function seatReport(mount: MountPath, host: Host): SeatReport {
+  if (knownStation(host.env).maxListenersInAll !== undefined) station.renew(host, stationSeatsEveryMs);
+  return poolOf(mount).report();
+}
+
+const pools = new Map<MountPath, SeatPool>();
+let runtime: string | undefined;
+let calls = 0;
+
+const station = new SeatPool(new SeatHolder(runtimeName, nextCall), (host) =>
+  host.env.DIRECTORY.getByName(directoryName),
+);
+
+function poolOf(mount: MountPath): SeatPool {
+  const known = pools.get(mount);
+  if (known) return known;
+  for (const [name, pool] of pools) {
+    if (pool.isIdle) pools.delete(name);
+  }
+  const pool = new SeatPool(new SeatHolder(runtimeName, nextCall), (host) => {
+    const object = host.env.MOUNT.getByName(mount);
+    return {
+      requestSeats: (request) => object.requestSeats(mount, request),
+      reportSeats: (report) => object.reportSeats(mount, report),
+    };
+  });
+  pools.set(mount, pool);
+  return pool;
+}
+
+/** One count for all objects, so that a pool which was forgotten goes on where it was. */
+function nextCall(): number {
+  return ++calls;
+}
+
+/** Identity of this isolate; made on first use, for the global scope may not draw random numbers. */
+export function runtimeName(): string {
+  runtime ??= crypto.randomUUID();
+  return runtime;
+}

@@ -1,0 +1,15 @@
+import type { Stage } from "./stage.ts";
+
+/** Nothing to hear, for ever: the last resort of a mount that must never hang up. */
+export const silenceStage: Stage = {
+  name: "silence",
+  phase: "live",
+  window: [],
+  edgeAgeMs: 0,
+  silentMs: 0,
+  patienceMs: Number.POSITIVE_INFINITY,
+  titleBefore: null,
+  refresh: () => Promise.resolve(),
+  wait: (_, ms) => scheduler.wait(ms),
+  segment: () => Promise.resolve(null),
+};

@@ -1,0 +1,19 @@
+import type { Title } from "../shared/mount-state.ts";
+import type { StageView } from "../shared/playout.ts";
+import type { SegmentRef } from "../shared/segment.ts";
+import type { Host } from "./mount-feed.ts";
+import type { LoadedSegment } from "./segment-cache.ts";
+
+/** A place to listen to, as the listeners of this isolate share it: a mount, or a file in a loop. */
+export interface Stage extends StageView {
+  /** For logs and warnings. */
+  readonly name: string;
+  /** Title in force at the window's first sample. */
+  readonly titleBefore: Title | null;
+  /** Brings it up to date. */
+  refresh(host: Host): Promise<void>;
+  /** Returns when there may be news, or after `ms`; sometimes for nothing. */
+  wait(host: Host, ms: number): Promise<void>;
+  /** A segment's bytes, shared; null when storage does not have them. */
+  segment(ref: SegmentRef, host: Host): LoadedSegment | Promise<LoadedSegment | null>;
+}
