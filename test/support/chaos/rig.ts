@@ -1,0 +1,139 @@
+import { mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseSegmentKey } from "../../../shared/object-format.ts";
+import { type Bucket, bucketOf } from "../bucket.ts";
+import { type Fault, type FaultProxy, openFaultProxy, type ProxiedRequest } from "../fault-proxy.ts";
+import { type Stack, startStack } from "../stack.ts";
+import { IngestHost } from "./ingest-host.ts";
+
+/** Target duration of a segment on this station, ms. */
+export const segmentMs = 1_000;
+
+/** A grace longer than the longest stall: what is shown is that listeners stay, not when they are let go. */
+const station = `
+limits = { segment_seconds = ${segmentMs / 1000}, burst_seconds = 4, grace_seconds = 60, sources = 200 }
+icy.metaint = 4000
+`;
+
+/** What becomes of a request: a fault of the proxy, or everything twice. */
+export type RequestFault = Fault | "twice";
+type Decide = () => RequestFault;
+
+/** A stack, a second ingest host beside it on request, and proxies that fail for one mount and not for another. */
+export class Rig {
+  readonly stack: Stack;
+  readonly stationFile: string;
+  /** What happens to the storage requests, and to the calls to the edge, of a mount whose ingest is behind the proxies. */
+  readonly storageFaults = new Map<string, Decide>();
+  readonly edgeFaults = new Map<string, Decide>();
+  readonly #folder: string;
+  readonly #clockFile: string;
+  readonly #hosts: IngestHost[] = [];
+  #storage: FaultProxy | null = null;
+  #edge: FaultProxy | null = null;
+
+  private constructor(stack: Stack, folder: string) {
+    this.stack = stack;
+    this.#folder = folder;
+    this.stationFile = join(folder, "station.toml");
+    this.#clockFile = join(folder, "clock");
+  }
+
+  /** With `fakeClock` the path of libfaketime: `setClock` then moves the clock of every process of the stack. */
+  static async open(options: { readonly fakeClock?: string } = {}): Promise<Rig> {
+    const folder = mkdtempSync(join(tmpdir(), "skywave-chaos-"));
+    const stationFile = join(folder, "station.toml");
+    writeFileSync(stationFile, station);
+    const clockFile = join(folder, "clock");
+    writeFileSync(clockFile, "+0\n");
+    const faked = {
+      LD_PRELOAD: options.fakeClock ?? "",
+      FAKETIME_TIMESTAMP_FILE: clockFile,
+      FAKETIME_CACHE_DURATION: "1",
+      DONT_FAKE_MONOTONIC: "1",
+      FAKETIME_DONT_FAKE_MONOTONIC: "1",
+    };
+    try {
+      const env = options.fakeClock === undefined ? {} : faked;
+      return new Rig(await startStack({ stationFile, env }), folder);
+    } catch (error) {
+      rmSync(folder, { recursive: true, force: true });
+      throw error;
+    }
+  }
+
+  get bucket(): Bucket {
+    return bucketOf(this.stack);
+  }
+
+  /** Moves the stack's wall clock to this many seconds from the true one; seen within a second. */
+  setClock(seconds: number): void {
+    writeFileSync(`${this.#clockFile}.new`, `${seconds < 0 ? "" : "+"}${seconds}\n`);
+    renameSync(`${this.#clockFile}.new`, this.#clockFile);
+  }
+
+  /** Another ingest host that speaks to edge and storage through the proxies. */
+  async openHost(prepare?: (dataDir: string) => void): Promise<IngestHost> {
+    const { origin, pathname } = new URL(this.bucket.url);
+    this.#storage ??= await openFaultProxy(origin, (request) =>
+      this.#decide(this.storageFaults, mountOfPut(request), request),
+    );
+    this.#edge ??= await openFaultProxy(this.stack.edgeUrl, (request) =>
+      this.#decide(this.edgeFaults, mountOfCall(request), request),
+    );
+    const host = await IngestHost.open({
+      stack: this.stack,
+      bucket: this.bucket,
+      edgeUrl: this.#edge.url,
+      bucketUrl: this.#storage.url + pathname,
+      stationFile: this.stationFile,
+      ...(prepare === undefined ? {} : { prepare }),
+    });
+    this.#hosts.push(host);
+    return host;
+  }
+
+  /** What the stack and its hosts have logged. */
+  log(): string {
+    return [this.stack.log(), ...this.#hosts.map(({ log }) => log)].join("\n");
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#hosts.map((host) => host.stop()));
+    this.#storage?.close();
+    this.#edge?.close();
+    await this.stack.stop();
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  #decide(faults: Map<string, Decide>, mount: string, request: Pick<ProxiedRequest, "path" | "body">): Fault {
+    const fault = faults.get(mount)?.() ?? "pass";
+    if (fault !== "twice") return fault;
+    // The second one overtakes the first or not, as it happens.
+    void fetch(this.stack.edgeUrl + request.path, {
+      method: "POST",
+      headers: { authorization: `Bearer ${this.stack.ingestToken}`, "content-type": "application/json" },
+      body: new Uint8Array(request.body),
+    }).then(
+      (reply) => reply.arrayBuffer(),
+      () => undefined,
+    );
+    return "pass";
+  }
+}
+
+function mountOfPut({ path }: Pick<ProxiedRequest, "path">): string {
+  const key = /\/(v1\/[^?]*)/.exec(path)?.[1];
+  try {
+    return key === undefined ? "" : parseSegmentKey(key).mount;
+  } catch {
+    // A file that the station plays.
+    return "";
+  }
+}
+
+function mountOfCall({ path, body }: Pick<ProxiedRequest, "path" | "body">): string {
+  if (!path.startsWith("/api/ingest/")) return "";
+  return (JSON.parse(body.toString()) as { mount?: string }).mount ?? "";
+}
