@@ -77,6 +77,19 @@ export function loadStackSettings(
   return combine({ flags, station, stationFile, secrets, dataDir, env, remote });
 }
 
+/**
+ * The same later, for a process that runs with `before`. A file that was found without being named and has gone is a
+ * problem too, and no wish for the defaults.
+ */
+export function reloadStackSettings(
+  before: Pick<StackSettings, "stationFile">,
+  ...[argv, env, role]: Parameters<typeof loadStackSettings>
+): StackSettings {
+  const next = loadStackSettings(argv, env, role);
+  if (before.stationFile === undefined || next.stationFile !== undefined) return next;
+  throw new ConfigError([`the station file ${before.stationFile} is gone`]);
+}
+
 /** What the environment says of an edge and a storage that are elsewhere. */
 interface Remote {
   readonly edgeUrl?: string;

@@ -1,13 +1,13 @@
 import { readFileSync } from "node:fs";
 import { ConfigError, loadOrExit } from "../config/config-error.ts";
-import { loadStackSettings, type StackSettings } from "../config/settings.ts";
+import { loadStackSettings, reloadStackSettings, type StackSettings } from "../config/settings.ts";
 import { Ingest, type IngestOptions } from "./ingest.ts";
 import { shutdownMs } from "./limits.ts";
 import { openLog } from "./log.ts";
 
 // The ingest process: `npm run ingest`, and part of `npm start`.
-const load = (): StackSettings => loadStackSettings(process.argv.slice(2), process.env, "ingest");
-const loaded = loadOrExit(load);
+const given = [process.argv.slice(2), process.env, "ingest"] as const;
+const loaded = loadOrExit(() => loadStackSettings(...given));
 const log = openLog(process.env["SKYWAVE_LOG_LEVEL"] || "info");
 const ingest = new Ingest({ ...partsOf(loaded), version: packageVersion(), log });
 
@@ -36,11 +36,7 @@ try {
 function reload(): void {
   if (stopping) return;
   try {
-    const next = load();
-    if (loaded.stationFile !== undefined && next.stationFile === undefined) {
-      throw new ConfigError([`the station file ${loaded.stationFile} is gone`]);
-    }
-    ingest.change(partsOf(next));
+    ingest.change(partsOf(reloadStackSettings(loaded, ...given)));
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     for (const problem of error.problems) log.error({ problem }, "settings stay as they are");

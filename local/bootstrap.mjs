@@ -133,7 +133,7 @@ function run(command, args, binFolder) {
       [pathName]: binFolder + delimiter + (process.env[pathName] ?? ""),
     },
   });
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP", "SIGUSR2"]) {
     process.on(signal, () => {
       // A terminal has sent its interrupt to the child as well.
       if (signal === "SIGINT" && process.stdin.isTTY) return;

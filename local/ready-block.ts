@@ -1,7 +1,7 @@
 import { reachable, type StackSettings, urlHost } from "../config/settings.ts";
 
-/** What an operator needs to go on air, printed once both processes answer. */
-export function readyBlock(settings: StackSettings): string {
+/** What an operator needs to go on air, printed once both processes answer; `pid` is the process that takes signals. */
+export function readyBlock(settings: StackSettings, pid: number): string {
   const { ingest, edge } = settings;
   const address = reachable(settings.host);
   const listen = `http://${urlHost(address)}:${settings.edgePort}`;
@@ -20,6 +20,7 @@ export function readyBlock(settings: StackSettings): string {
     ],
     ["Admin", `user ${ingest.adminUser}, password ${adminPassword}`],
     ["Data", settings.dataDir],
+    ["Process", `${pid}; what its signals do: npm start -- --help`],
   ];
   if (ingest.tls !== undefined) {
     rows.splice(4, 0, [

@@ -4,6 +4,7 @@ import {
   localBucketPath,
   loadStackSettings,
   reachable,
+  reloadStackSettings,
   type StackSettings,
   urlHost,
 } from "../config/settings.ts";
@@ -99,7 +100,12 @@ const ingest = new Supervised({
   env: {
     ...process.env,
     SKYWAVE_EDGE_URL: `http://${ownHost}:${settings.edgePort}`,
+    SKYWAVE_INGEST_TOKEN: settings.ingest.ingestToken,
     SKYWAVE_S3_URL: `http://127.0.0.1:${storagePort}${localBucketPath}`,
+    SKYWAVE_S3_ACCESS_KEY_ID: settings.ingest.storage.accessKeyId,
+    SKYWAVE_S3_SECRET_ACCESS_KEY: settings.ingest.storage.secretAccessKey,
+    // Also without a station file: the edge may know another run's.
+    SKYWAVE_PUSH_STATION: "1",
   },
   healthUrl: `http://${ownHost}:${settings.ingest.port}/health`,
   log,
@@ -130,9 +136,41 @@ function interrupt(signal: NodeJS.Signals): void {
 }
 process.on("SIGINT", interrupt);
 process.on("SIGTERM", interrupt);
-process.on("SIGHUP", interrupt);
+// A terminal that has gone ends what it ran; without one the signal is an operator's.
+process.on("SIGHUP", (signal) => (process.stdout.isTTY ? interrupt(signal) : reload()));
+process.on("SIGUSR2", renewIngest);
 // Whoever read the log has gone; the station goes on until it is told to stop.
 process.stdout.on("error", () => undefined);
+
+/** Whether the station file can be used as it is now; what is wrong with it is logged. */
+function readAgain(): boolean {
+  try {
+    const next = reloadStackSettings(settings, process.argv.slice(2), process.env);
+    const held = [
+      ...(next.edgePort === settings.edgePort ? [] : ["edge.port"]),
+      ...(next.ingest.port === settings.ingest.port ? [] : ["ingest.port"]),
+    ];
+    if (held.length > 0) say(level.warn, "changed settings that need a restart", { settings: held });
+    return true;
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    for (const problem of error.problems) say(level.error, "settings stay as they are", { problem });
+    return false;
+  }
+}
+
+function reload(): void {
+  if (interruptedAt !== undefined || !readAgain()) return;
+  say(level.info, "settings read again");
+  ingest.signal("SIGHUP");
+}
+
+/** Begins the ingest anew with the code as it is now; it would not come up with a station file that it refuses. */
+function renewIngest(): void {
+  if (interruptedAt !== undefined || !readAgain()) return;
+  say(level.info, "starting the ingest again");
+  void ingest.restart(ingestStopMs);
+}
 
 // Not in time or a fault: either way the processes end with this one.
 process.on("uncaughtException", (error) => {
@@ -152,4 +190,4 @@ if (json)
     ingestPort: settings.ingest.port,
     storagePort,
   });
-else process.stdout.write(readyBlock(settings));
+else process.stdout.write(readyBlock(settings, process.pid));

@@ -31,6 +31,8 @@ export class Supervised {
   #child: ChildProcess | undefined;
   #exited: Promise<Ending> = Promise.resolve(null);
   #stopping = new AbortController();
+  /** The process is being ended for the next one to begin. */
+  #replacing = false;
   #wasReady = false;
   #ready = Promise.withResolvers<void>();
   #hopeless = Promise.withResolvers<never>();
@@ -62,16 +64,33 @@ export class Supervised {
   async stop(patienceMs: number): Promise<boolean> {
     this.#stopping.abort();
     const child = this.#child;
-    if (child === undefined) return true;
+    return child === undefined || this.#end(child, patienceMs);
+  }
+
+  /** Like `stop`, but starts the process again at once. One that is between two starts begins anew by itself. */
+  async restart(patienceMs: number): Promise<void> {
+    const child = this.#child;
+    if (child === undefined || this.#stopping.signal.aborted || this.#replacing) return;
+    this.#replacing = true;
+    if (!(await this.#end(child, patienceMs))) this.#say(level.warn, "did not stop properly");
+  }
+
+  /** Passes a signal on to the process, if it runs. */
+  signal(signal: NodeJS.Signals): void {
+    this.#child?.kill(signal);
+  }
+
+  async #end(child: ChildProcess, patienceMs: number): Promise<boolean> {
+    const exited = this.#exited;
     askToStop(child);
     const patience = new AbortController();
     const timeout = sleep(patienceMs, "timeout" as const, { signal: patience.signal }).catch(
       () => "timeout" as const,
     );
-    const outcome = await Promise.race([this.#exited, timeout]);
+    const outcome = await Promise.race([exited, timeout]);
     patience.abort();
-    this.kill();
-    await this.#exited;
+    killTree(child.pid);
+    await exited;
     return properEndings.has(outcome);
   }
 
@@ -87,6 +106,11 @@ export class Supervised {
       const startedAt = performance.now();
       const ending = await this.#runOnce();
       if (this.#stopping.signal.aborted) return;
+      if (this.#replacing) {
+        this.#replacing = false;
+        restarts = neverFailed;
+        continue;
+      }
       // Later it may be a passing fault: a port that somebody took meanwhile, a station file half written.
       if (ending === configurationFault && !this.#wasReady) {
         this.#hopeless.reject(new Error(`${this.#options.name} refuses its configuration`));
@@ -157,7 +181,7 @@ export class Supervised {
       }
       failures++;
       const hung = answered ? failures >= healthFailures : performance.now() > startsUntil;
-      if (!hung || over.aborted) continue;
+      if (!hung || over.aborted || this.#replacing) continue;
       this.#say(level.error, "does not answer, replacing it", { failures });
       killTree(child.pid);
       return;

@@ -3,7 +3,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { ConfigError, HelpRequest } from "../../config/config-error.ts";
-import { loadIngestSettings, loadStackSettings, localBucketPath } from "../../config/settings.ts";
+import {
+  loadIngestSettings,
+  loadStackSettings,
+  localBucketPath,
+  reloadStackSettings,
+} from "../../config/settings.ts";
 import { edgeStationSchema } from "../../shared/edge-station.ts";
 
 let folder: string;
@@ -224,6 +229,17 @@ describe("settings", () => {
     expect(
       problemsOf(() => loadStackSettings(flags("--config", join(folder, "none.toml")), {}))[0],
     ).toContain("none.toml");
+  });
+
+  it("are read again as long as the station file is there", () => {
+    const argv = stationFile("[limits]\nburst_seconds = 1");
+    const before = loadStackSettings(argv, {});
+    stationFile("[limits]\nburst_seconds = 2");
+    expect(reloadStackSettings(before, argv, {}).edge.burstMs).toBe(2000);
+    // As if it had been found in the working directory.
+    expect(problemsOf(() => reloadStackSettings(before, flags(), {}))).toEqual([
+      `the station file ${join(folder, "my.toml")} is gone`,
+    ]);
   });
 
   it("answer --help with every flag", () => {

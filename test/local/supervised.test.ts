@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -97,6 +97,23 @@ describe("a supervised process", () => {
     const supervised = supervise(`listen(); process.once("SIGTERM", () => process.exit(1));`);
     await supervised.ready;
     expect(await supervised.stop(10_000)).toBe(false);
+  });
+
+  it("is replaced at once when that is asked for, after it has finished its work", async () => {
+    const supervised = supervise(`
+      listen();
+      process.once("SIGTERM", () => {
+        server.close();
+        setTimeout(() => (writeFileSync(file, "done"), process.exit(0)), 300);
+      });`);
+    await supervised.ready;
+    await supervised.restart(10_000);
+    expect(existsSync(join(folder, "file"))).toBe(true);
+    await waitFor("the part to be back", async () => (await probe(`http://127.0.0.1:${port}/`)) === "ready");
+    expect(said("started")).toHaveLength(2);
+    expect([...said("starting again"), ...said("does not answer"), ...said("not stop")]).toEqual([]);
+    expect(await supervised.stop(10_000)).toBe(true);
+    expect(said("started")).toHaveLength(2);
   });
 
   it("is hopeless when it refuses its configuration at the first start", async () => {
