@@ -2,6 +2,7 @@ import type { MountPath } from "../shared/units.ts";
 import { exchange } from "./http-exchange.ts";
 import { healthCacheMs, healthProbeMs, replyBytes } from "./limits.ts";
 import type { MountTable } from "./mount-table.ts";
+import type { Spool } from "./spool.ts";
 
 /** What `/health` says. */
 export interface HealthReport {
@@ -17,16 +18,27 @@ export interface HealthReport {
     readonly epoch: number;
     readonly protocol: string;
   }[];
-  /** Segments that wait to be published, by mount. */
+  /** Segments that wait to be published, by mount. Of these, `backlog` are only to be stored, behind what is live. */
   readonly queues: Readonly<
-    Record<string, { readonly segments: number; readonly bytes: number; readonly dropped: number }>
+    Record<
+      string,
+      {
+        readonly segments: number;
+        readonly bytes: number;
+        readonly backlog: number;
+        readonly dropped: number;
+      }
+    >
   >;
+  /** The disk where they wait. `dropped`: segments of all mounts lost since the start because it was full. */
+  readonly spool: Spool["state"];
 }
 
 export interface HealthOptions {
   readonly edgeUrl: string;
   readonly version: string;
   readonly mounts: MountTable;
+  readonly spool: Pick<Spool, "state">;
 }
 
 /** Whether this host can do its work: the edge answers, storage takes what it is given. */
@@ -42,7 +54,7 @@ export class Health {
 
   async report(): Promise<HealthReport> {
     const answers = await this.#edgeAnswers();
-    const { mounts, version } = this.#options;
+    const { mounts, spool, version } = this.#options;
     const publishers = [...mounts.publishers];
     const failing = publishers.map(([, publisher]) => publisher.failing);
     const edge = answers && !failing.includes("edge") ? "ok" : "failing";
@@ -55,8 +67,9 @@ export class Health {
       uptimeSeconds: Math.round((performance.now() - this.#startedMs) / 1000),
       sources: mounts.sessions.map(({ mount, epoch, protocol }) => ({ mount, epoch, protocol })),
       queues: Object.fromEntries(
-        publishers.map(([mount, { queued, dropped }]) => [mount, { ...queued, dropped }]),
+        publishers.map(([mount, { queued, backlog, dropped }]) => [mount, { ...queued, backlog, dropped }]),
       ),
+      spool: spool.state,
     };
   }
 

@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { atAddressOf } from "../config/edge-settings.ts";
 import type { IngestSettings } from "../config/ingest-settings.ts";
 import { mp3 } from "../shared/codec/mp3/mp3.ts";
@@ -12,8 +13,9 @@ import { MountTable } from "./mount-table.ts";
 import { SegmentPublisher } from "./segment-publisher.ts";
 import { S3SegmentStore } from "./segment-store.ts";
 import { type Ports, Servers } from "./server.ts";
-import { StationPush, type StationToTell } from "./station-push.ts";
 import { SourceIntake } from "./source-intake.ts";
+import { Spool } from "./spool.ts";
+import { StationPush, type StationToTell } from "./station-push.ts";
 
 export interface IngestOptions {
   readonly settings: IngestSettings;
@@ -27,6 +29,7 @@ export interface IngestOptions {
 export class Ingest {
   readonly #settings: CurrentSettings;
   readonly #mounts: MountTable;
+  readonly #spool: Spool;
   readonly #intake: SourceIntake;
   readonly #servers: Servers;
   readonly #push: StationPush;
@@ -38,6 +41,7 @@ export class Ingest {
     const current = new CurrentSettings(settings);
     const store = new S3SegmentStore(settings.storage);
     const edge = new EdgeClient(settings);
+    const spool = new Spool({ folder: join(settings.dataDir, "spool"), log });
     const { extension, contentType } = mp3;
     const mounts = new MountTable(
       () => current.now.limits.sources,
@@ -48,6 +52,7 @@ export class Ingest {
           contentType,
           store,
           announcer: edge,
+          spool,
           log: log.child({ mount }),
         }),
     );
@@ -68,7 +73,7 @@ export class Ingest {
       credentials: new CredentialCheck(current),
       intake,
       mounts,
-      health: new Health({ edgeUrl, version, mounts }),
+      health: new Health({ edgeUrl, version, mounts, spool }),
       codec: mp3,
       edgeUrl,
       ingestToken,
@@ -78,6 +83,7 @@ export class Ingest {
       log,
     });
     this.#settings = current;
+    this.#spool = spool;
     this.#push = new StationPush({ edge, store, codec: mp3, log });
     this.#station = station;
     this.#mounts = mounts;
@@ -101,9 +107,12 @@ export class Ingest {
     return this.#servers.connections;
   }
 
-  /** Begins to take connections. Throws ConfigError when a port cannot be used. */
+  /** Goes on with what an earlier process left in the spool, and begins to take connections. Throws ConfigError when a port cannot be used. */
   async start(): Promise<Ports> {
+    const left = await this.#spool.scan();
     const ports = await this.#servers.listen();
+    // Not before the ports are ours: another process that has them would be at work on these files.
+    for (const [mount, entries] of left) this.#mounts.publisher(mount).restore(entries);
     this.#log.info({ ...ports }, "listening for sources");
     if (this.#station) this.#push.tell(this.#station);
     return ports;
@@ -126,7 +135,7 @@ export class Ingest {
 
   /**
    * Ends every source and publishes what it sent, then closes every connection. Resolves within
-   * `shutdownPublishMs` + `shutdownReleaseMs` to the number of segments that could not be published.
+   * `shutdownPublishMs` + `shutdownReleaseMs` to the number of segments that are neither published nor in the spool.
    */
   async stop(): Promise<number> {
     // First, so that no source comes on air behind the list of those that are ended here.
@@ -135,14 +144,20 @@ export class Ingest {
     this.#servers.stopListening();
     const ending = this.#mounts.sessions.map((session) => session.end("the ingest is stopping"));
     const publishers = [...this.#mounts.publishers.values()];
-    await Promise.all(publishers.map((publisher) => publisher.drained(shutdownPublishMs)));
-    let lost = 0;
-    for (const publisher of publishers) lost += publisher.stop();
+    await Promise.all(publishers.map((publisher) => publisher.finished(shutdownPublishMs)));
+    const stopping = publishers.map((publisher) => publisher.stop());
     const patience = Promise.withResolvers<void>();
     const timer = setTimeout(patience.resolve, shutdownReleaseMs);
     await Promise.race([Promise.all([refusing, ...ending]), patience.promise]);
     clearTimeout(timer);
+    let spooled = 0;
+    let lost = 0;
+    for (const left of await Promise.all(stopping)) {
+      spooled += left.spooled;
+      lost += left.lost;
+    }
     this.#servers.destroyConnections();
+    if (spooled > 0) this.#log.info({ segments: spooled }, "what waits for storage is in the spool");
     if (lost > 0) this.#log.error({ segments: lost }, "stopped before everything was published");
     return lost;
   }

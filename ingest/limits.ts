@@ -68,12 +68,32 @@ export const handoverMs = 2_000;
 /** How long a source that has ended waits for its last segments before the mount is told that it has gone. Below `shutdownPublishMs`: the mounts are told while the rest is still being published. */
 export const releaseAfterMs = 4_000;
 
-/** Segments of one mount waiting for storage: 10 minutes of 128 kb/s in 2 s segments, and at most 32 MiB. */
+/** Segments of one mount that wait for storage and that the disk does not take: 10 minutes of 128 kb/s in 2 s segments, and at most 32 MiB. */
 export const queueSegments = 300;
 export const queueBytes = 32 * mebi;
 
-/** One PUT. A segment of 10 s at 320 kb/s is 400 kB: a line that cannot move it in this time cannot carry the station. */
-export const putTimeoutMs = 10_000;
+/** Bodies of one mount's waiting segments that are kept in memory although they are on disk: 4 minutes of 128 kb/s, so that a short outage costs no reading. */
+export const queueHeldBytes = 4 * mebi;
+
+/** Segments of all mounts that wait on disk for storage: 18 hours of one mount at 128 kb/s, 40 minutes of 25. */
+export const spoolBytes = 1024 * mebi;
+
+/** What a file counts at least: it takes a block of the disk, and its place in a queue takes memory. With this the spool has 262,144 files at most. */
+export const spoolFileBytes = 4 * kibi;
+
+/** How long a segment waits for the disk before its PUT is tried. A disk that hangs must not take a source off the air. */
+export const spoolWaitMs = 1_000;
+
+/** After the disk failed: until it is asked again, and until its failing is logged again. */
+export const spoolRetryMs = 5_000;
+export const spoolLogMs = 60_000;
+
+/** When segments wait for longer than `liveBacklogMs` to be announced, the newest `liveResumeMs` of them go first and the rest is only stored, behind them. Listeners have at most a burst in hand, about 5 s: 10 s later they have been in silence or on a fallback for a while, and what is now is worth more to them than what was. The 4 s are a burst to begin again with. */
+export const liveBacklogMs = 10_000;
+export const liveResumeMs = 4_000;
+
+/** One PUT. A segment of 10 s at 320 kb/s is 400 kB: a line that cannot move it in this time cannot carry the station. Below `liveBacklogMs`: one PUT that hangs takes nobody off the live edge. */
+export const putTimeoutMs = 8_000;
 
 /** One call to the edge. */
 export const edgeTimeoutMs = 5_000;
@@ -90,6 +110,9 @@ export const keptConnections = 64;
 /** First and longest wait before a PUT or call is tried again; doubled each time, half of it random. */
 export const retryFirstMs = 100;
 export const retryMaxMs = 5_000;
+
+/** The longest wait that storage may ask for with Retry-After: an outage of ours is not to last longer than its own. */
+export const retryAfterMaxMs = 30_000;
 
 /** Longest wait before a refused login is answered. Some clients come back every 7 ms for ever; a person does not notice. */
 export const throttleMaxMs = 300;

@@ -60,13 +60,7 @@ export class MountTable {
     if (this.isHeld(mount)) return "mount-in-use";
     const held = [...this.#entries.values()].filter(({ reservation }) => reservation !== null).length;
     if (held >= this.#maxSources()) return "too-many-sources";
-    const entry = this.#entries.get(mount) ?? {
-      publisher: this.#createPublisher(mount),
-      reservation: null,
-      session: null,
-      arrival: Promise.withResolvers(),
-    };
-    this.#entries.set(mount, entry);
+    const entry = this.#entry(mount);
     const arrival = (entry.arrival = Promise.withResolvers());
     const reservation: Reservation = {
       mount,
@@ -85,6 +79,25 @@ export class MountTable {
     };
     entry.reservation = reservation;
     return reservation;
+  }
+
+  /** The queue of a mount that nobody holds, for segments that an earlier process left. It lives on until it is empty. */
+  publisher(mount: MountPath): SegmentPublisher {
+    return this.#entry(mount).publisher;
+  }
+
+  #entry(mount: MountPath): Entry {
+    const known = this.#entries.get(mount);
+    if (known) return known;
+    const publisher = this.#createPublisher(mount);
+    const entry = {
+      publisher,
+      reservation: null,
+      session: null,
+      arrival: Promise.withResolvers<SourceSession | null>(),
+    };
+    this.#entries.set(mount, entry);
+    return entry;
   }
 
   #forgetIdle(): void {

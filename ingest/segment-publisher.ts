@@ -1,11 +1,26 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Announcement } from "../shared/edge-api.ts";
 import { encodeSegmentMetadata, segmentKey } from "../shared/object-format.ts";
-import type { Segment, SegmentRef } from "../shared/segment.ts";
+import type { Position, Segment } from "../shared/segment.ts";
 import type { MountPath } from "../shared/units.ts";
+import { Backoff } from "./backoff.ts";
 import type { HoldResult } from "./edge-client.ts";
-import { putTimeoutMs, queueBytes, queueSegments, retryFirstMs, retryMaxMs } from "./limits.ts";
+import {
+  liveBacklogMs,
+  liveResumeMs,
+  putTimeoutMs,
+  queueBytes,
+  queueHeldBytes,
+  queueSegments,
+  retryFirstMs,
+  retryMaxMs,
+  spoolWaitMs,
+} from "./limits.ts";
 import { type Log, reasonOf } from "./log.ts";
+import { PublishQueue, type QueuedSegment } from "./publish-queue.ts";
+import { QueueDisk } from "./queue-disk.ts";
+import type { Spool, SpoolEntry } from "./spool.ts";
+import { refOf, type SpooledSegment } from "./spool-file.ts";
 
 /** A segment as it is stored. Metadata names come without any prefix, values are ASCII. */
 export interface SegmentObject {
@@ -18,7 +33,7 @@ export interface SegmentObject {
 export interface SegmentStore {
   /**
    * Stores an object unless the key is taken ("exists"), and resolves when it can be read by anyone. A rejection means
-   * that it may or may not be there: putting it again is safe.
+   * that it may or may not be there: putting it again is safe. `retryAfterMs` of the error: the wait that was asked for.
    */
   put(key: string, object: SegmentObject, signal: AbortSignal): Promise<"stored" | "exists">;
 }
@@ -43,6 +58,8 @@ export interface PublisherOptions {
   readonly contentType: string;
   readonly store: SegmentStore;
   readonly announcer: Announcer;
+  /** Without one, what waits is kept in memory alone. */
+  readonly spool?: Spool;
   readonly log: Log;
   readonly limits?: Partial<PublisherLimits>;
 }
@@ -50,6 +67,10 @@ export interface PublisherOptions {
 export interface PublisherLimits {
   readonly queueSegments: number;
   readonly queueBytes: number;
+  readonly queueHeldBytes: number;
+  readonly spoolWaitMs: number;
+  readonly liveBacklogMs: number;
+  readonly liveResumeMs: number;
   readonly putTimeoutMs: number;
   readonly retryFirstMs: number;
   readonly retryMaxMs: number;
@@ -58,166 +79,260 @@ export interface PublisherLimits {
 const defaultLimits: PublisherLimits = {
   queueSegments,
   queueBytes,
+  queueHeldBytes,
+  spoolWaitMs,
+  liveBacklogMs,
+  liveResumeMs,
   putTimeoutMs,
   retryFirstMs,
   retryMaxMs,
 };
 
-interface Item {
-  readonly segment: Segment;
-  readonly publication: Publication;
-  /** Aborted when the item is dropped or the process ends. */
-  readonly abort: AbortController;
+/** What becomes of segments that are not published when the process ends. */
+export interface Leftovers {
+  /** On disk, for the next start. */
+  readonly spooled: number;
+  readonly lost: number;
 }
 
 /**
- * Publishes the segments of one mount strictly in order: put, then announce, one at a time, each tried until it
- * succeeds. What waits is bounded; when storage stays away for longer the oldest segments are dropped and counted.
- * Segments of an epoch that was fenced are still stored, for the archive, but not announced.
+ * Publishes the segments of one mount: each is written to the spool, put, taken off the spool, announced; one at a
+ * time and in order, each tried until it succeeds. When storage or edge were away for so long that what waits is of no
+ * use to listeners, its newest end goes first and the rest is only stored, in order, whenever nothing live waits.
+ * What waits is bounded; beyond that the oldest segments are dropped and counted. Segments of an epoch that was fenced
+ * are still stored, for the archive, but not announced.
  */
 export class SegmentPublisher {
   readonly #options: PublisherOptions;
   readonly #limits: PublisherLimits;
-  readonly #queue: Item[] = [];
-  #queuedBytes = 0;
-  #dropped = 0;
+  readonly #queue: PublishQueue;
+  readonly #disk: QueueDisk;
+  readonly #storage: Backoff;
+  readonly #edge: Backoff;
+  readonly #stopped = new AbortController();
+  /** Of those who wait for live to be published. */
+  #liveDone = Promise.withResolvers<void>();
   #running: Promise<void> | null = null;
-  #failing: "storage" | "edge" | null = null;
+  #dropped = 0;
+  /** Live was late, and has not been heard again since. */
+  #late = false;
   #fencedEpoch = 0;
-  #stopped = false;
 
   constructor(options: PublisherOptions) {
     this.#options = options;
     this.#limits = { ...defaultLimits, ...options.limits };
+    this.#queue = new PublishQueue(this.#limits);
+    this.#storage = new Backoff(this.#limits);
+    this.#edge = new Backoff(this.#limits);
+    const share = options.spool?.share(options.mount, () => this.#drop(this.#disk.oldest(this.#queue)));
+    this.#disk = new QueueDisk(share ?? null, this.#limits);
   }
 
-  /** Segments that are not announced yet, the one in work included. */
+  /** Segments that are not published yet, the one in work included. */
   get queued(): { readonly segments: number; readonly bytes: number } {
-    return { segments: this.#queue.length, bytes: this.#queuedBytes };
+    return { segments: this.#queue.length, bytes: this.#queue.bytes };
   }
 
-  /** Segments lost to a full queue so far. */
+  /** Of those queued: segments that are only to be stored, behind live. */
+  get backlog(): number {
+    return this.#queue.backlog.length;
+  }
+
+  /** Segments lost so far because too many waited. */
   get dropped(): number {
     return this.#dropped;
   }
 
-  /** What the last attempt failed at; null while all goes well. */
+  /** What the last attempts failed at; null while all goes well. */
   get failing(): "storage" | "edge" | null {
-    return this.#failing;
+    if (this.#storage.failures > 0) return "storage";
+    return this.#edge.failures > 0 ? "edge" : null;
   }
 
   push(segment: Segment, publication: Publication): void {
-    if (this.#stopped) return;
-    this.#queue.push({ segment, publication, abort: new AbortController() });
-    this.#queuedBytes += segment.bytes;
+    if (this.#stopped.signal.aborted) return;
+    const { mount, extension, contentType } = this.#options;
+    const key = segmentKey(mount, segment, extension);
+    const object = { body: segment.body, contentType, metadata: encodeSegmentMetadata(segment) };
+    const item = this.#queue.push(segment, { key, object }, publication, performance.now());
+    this.#disk.add(item);
     this.#dropOverflow();
     this.#running ??= this.#run();
   }
 
-  /** Resolves when nothing waits any more, or after `patienceMs`. */
-  async drained(patienceMs: number): Promise<void> {
-    const patience = new AbortController();
-    const timeout = sleep(patienceMs, undefined, { signal: patience.signal }).catch(() => undefined);
-    await Promise.race([this.#running, timeout]);
-    patience.abort();
+  /** Takes what an earlier process left in the spool, in order of play; before the first `push`. */
+  restore(entries: readonly SpoolEntry[]): void {
+    for (const entry of entries) this.#queue.restore(entry);
+    this.#disk.adopt(entries);
+    this.#running ??= this.#run();
   }
 
-  /** Gives up what waits; the number of segments lost by it. */
-  stop(): number {
-    this.#stopped = true;
-    const lost = this.#queue.length;
-    for (const { abort } of this.#queue) abort.abort();
-    return lost;
+  /** Resolves when everything live is published, or after `patienceMs`. */
+  drained(patienceMs: number): Promise<void> {
+    if (this.#queue.live.length === 0) return Promise.resolve();
+    return atMost(patienceMs, Promise.race([this.#liveDone.promise, this.#running]));
+  }
+
+  /** Resolves when nothing waits any more, or after `patienceMs`. */
+  finished(patienceMs: number): Promise<void> {
+    return atMost(patienceMs, this.#running ?? Promise.resolve());
+  }
+
+  /** Gives up what waits, once the disk has it. Resolves within `spoolWaitMs`. */
+  async stop(): Promise<Leftovers> {
+    this.#stopped.abort();
+    for (const { abort } of this.#queue.all()) abort.abort();
+    const waiting = [...this.#queue.all()].filter(({ stored }) => stored === null);
+    await atMost(this.#limits.spoolWaitMs, this.#disk.settle());
+    const spooled = waiting.filter(({ entry }) => entry !== null).length;
+    return { spooled, lost: waiting.length - spooled };
   }
 
   async #run(): Promise<void> {
-    for (let item = this.#queue[0]; item; item = this.#queue[0]) {
-      await this.#publish(item);
-      // Dropping may have taken it off already.
-      if (this.#queue[0] === item) this.#takeOldest();
+    const { signal } = this.#stopped;
+    while (!signal.aborted) {
+      this.#resumeLive();
+      if (this.#queue.live.length === 0) {
+        this.#liveDone.resolve();
+        this.#liveDone = Promise.withResolvers();
+      }
+      if (this.#queue.length === 0) break;
+      const now = performance.now();
+      // Live first; while it waits for the edge to answer again, storage need not be idle.
+      const first = [this.#queue.live[0], this.#queue.backlog[0]].filter((item) => item !== undefined);
+      const item = first.find((each) => this.#retryAtMs(each) <= now);
+      if (item) await (item.stored ? this.#announce(item) : this.#put(item));
+      else {
+        const untilMs = Math.min(...first.map((each) => this.#retryAtMs(each)));
+        await sleep(Math.max(1, untilMs - now), undefined, { signal }).catch(() => undefined);
+      }
     }
     // In the same turn as the last look at the queue: a segment pushed later starts a run of its own.
     this.#running = null;
   }
 
-  async #publish({ segment, publication, abort: { signal } }: Item): Promise<void> {
-    const { mount, store, announcer, extension, contentType } = this.#options;
-    const { body, reservoir: _, ...ref } = segment;
-    const object = { body, contentType, metadata: encodeSegmentMetadata(segment) };
-    const key = segmentKey(mount, segment, extension);
-    // "exists" is our own earlier attempt whose answer was lost: nobody else writes under this epoch.
-    const put = () =>
-      store.put(key, object, AbortSignal.any([signal, AbortSignal.timeout(this.#limits.putTimeoutMs)]));
-    if ((await this.#persist("storage", ref, signal, put)) === undefined) return;
-    if (segment.epoch <= this.#fencedEpoch) return;
-    const announce = () => announcer.announce({ mount, segment: ref }, signal);
-    const result = await this.#persist("edge", ref, signal, announce);
-    if (result === "ok") publication.announced();
-    if (result === "refused")
-      this.#options.log.error(positionOf(ref), "the edge cannot read an announcement");
+  #retryAtMs(item: QueuedSegment): number {
+    return item.stored ? this.#edge.retryAtMs : this.#storage.retryAtMs;
+  }
+
+  async #put(item: QueuedSegment): Promise<void> {
+    const { spoolWaitMs, putTimeoutMs } = this.#limits;
+    const { signal } = item.abort;
+    if (item.entry === null && item.writing) await atMost(spoolWaitMs, item.writing);
+    if (signal.aborted) return;
+    const content = item.content ?? (await this.#read(item));
+    if (content === null || signal.aborted) return;
+    try {
+      const { key, object } = content;
+      // "exists" is our own earlier attempt whose answer was lost: nobody else writes under this epoch.
+      await this.#options.store.put(
+        key,
+        object,
+        AbortSignal.any([signal, AbortSignal.timeout(putTimeoutMs)]),
+      );
+    } catch (error) {
+      if (!signal.aborted) this.#failed("storage", this.#storage, item.at, error);
+      return;
+    }
+    if (signal.aborted) return;
+    this.#succeeded("storage", this.#storage, item.at);
+    item.stored = refOf(content);
+    this.#disk.release(item);
+    if (item === this.#queue.live[0]) return;
+    this.#queue.remove(item);
+    if (this.#queue.backlog.length === 0) this.#options.log.info("everything that waited is stored");
+  }
+
+  /** From the item's file; null when it cannot be read, and then the segment is lost. */
+  async #read(item: QueuedSegment): Promise<SpooledSegment | null> {
+    try {
+      return await this.#disk.read(item);
+    } catch (error) {
+      if (item.abort.signal.aborted) return null;
+      this.#dropped++;
+      this.#queue.remove(item);
+      await this.#disk.discard(item, error);
+      return null;
+    }
+  }
+
+  async #announce(item: QueuedSegment): Promise<void> {
+    const { mount, announcer, log } = this.#options;
+    const { signal } = item.abort;
+    if (!item.stored || item.at.epoch <= this.#fencedEpoch) return this.#queue.remove(item);
+    let result: HoldResult;
+    try {
+      result = await announcer.announce({ mount, segment: item.stored }, signal);
+    } catch (error) {
+      if (!signal.aborted) this.#failed("edge", this.#edge, item.at, error);
+      return;
+    }
+    if (signal.aborted) return;
+    this.#succeeded("edge", this.#edge, item.at);
+    this.#late = false;
+    this.#queue.remove(item);
+    if (result === "ok") item.publication?.announced();
+    if (result === "refused") log.error({ ...item.at }, "the edge cannot read an announcement");
     if (result === "fenced") {
-      this.#fencedEpoch = segment.epoch;
-      publication.fenced();
+      this.#fencedEpoch = item.at.epoch;
+      item.publication?.fenced();
     }
   }
 
-  /** Tries until it succeeds; undefined when the item was given up. */
-  async #persist<T>(
-    what: "storage" | "edge",
-    ref: SegmentRef,
-    signal: AbortSignal,
-    attempt: () => Promise<T>,
-  ): Promise<T | undefined> {
-    const { log } = this.#options;
-    for (let failures = 0; !signal.aborted; failures++) {
-      try {
-        const result = await attempt();
-        if (this.#failing === what) {
-          this.#failing = null;
-          log.info({ what, failures, ...positionOf(ref) }, "publishing again");
-        }
-        return result;
-      } catch (error) {
-        if (signal.aborted) return undefined;
-        this.#failing = what;
-        const delayMs = this.#retryDelayMs(failures);
-        if (failures % 10 === 0) {
-          const fields = { what, reason: reasonOf(error), waiting: this.#queue.length, ...positionOf(ref) };
-          log.warn(fields, failures === 0 ? "cannot publish, trying again" : "still cannot publish");
-        }
-        await sleep(delayMs, undefined, { signal }).catch(() => undefined);
-      }
-    }
-    return undefined;
+  #succeeded(what: "storage" | "edge", backoff: Backoff, at: Position): void {
+    const { failures } = backoff;
+    backoff.succeed();
+    if (failures > 0) this.#options.log.info({ what, failures, ...at }, "publishing again");
   }
 
-  #retryDelayMs(failures: number): number {
-    const { retryFirstMs: first, retryMaxMs: max } = this.#limits;
-    return Math.min(max, first * 2 ** Math.min(failures, 20)) * (0.5 + Math.random() / 2);
+  #failed(what: "storage" | "edge", backoff: Backoff, at: Position, error: unknown): void {
+    const { failures } = backoff;
+    backoff.fail(performance.now(), retryAfterOf(error));
+    if (failures % 10 !== 0) return;
+    const fields = { what, reason: reasonOf(error), waiting: this.#queue.length, ...at };
+    this.#options.log.warn(fields, failures === 0 ? "cannot publish, trying again" : "still cannot publish");
+  }
+
+  #resumeLive(): void {
+    const isLate = this.#queue.isLate(performance.now());
+    // While it goes on failing the live end moves on, so that what is put first after it is not late either.
+    if (!isLate && !(this.#late && this.failing)) return;
+    const late = this.#queue.resumeLive();
+    if (isLate && !this.#late) {
+      const fields = { segments: late.length, ...late[0]?.at };
+      this.#options.log.warn(fields, "too late for listeners: stored later, behind what is live");
+    }
+    this.#late = true;
   }
 
   #dropOverflow(): void {
-    let dropped = 0;
-    while (
-      this.#queue.length > 1 &&
-      (this.#queue.length > this.#limits.queueSegments || this.#queuedBytes > this.#limits.queueBytes)
-    ) {
-      this.#takeOldest()?.abort.abort();
-      dropped++;
-    }
-    if (dropped === 0) return;
-    this.#dropped += dropped;
+    const before = this.#dropped;
+    while (this.#disk.overflows) if (!this.#drop(this.#disk.oldestInMemory(this.#queue))) break;
+    if (this.#dropped === before) return;
     this.#options.log.error(
-      { dropped, droppedInAll: this.#dropped, ...this.queued },
+      { dropped: this.#dropped - before, droppedInAll: this.#dropped, ...this.queued },
       "too many segments wait for storage, the oldest are lost",
     );
   }
 
-  #takeOldest(): Item | undefined {
-    const item = this.#queue.shift();
-    if (item) this.#queuedBytes -= item.segment.bytes;
-    return item;
+  #drop(item: QueuedSegment | null): boolean {
+    if (item === null) return false;
+    item.abort.abort();
+    this.#disk.release(item);
+    this.#queue.remove(item);
+    this.#dropped++;
+    return true;
   }
 }
 
-const positionOf = ({ epoch, sequence }: SegmentRef) => ({ epoch, sequence });
+async function atMost(patienceMs: number, work: Promise<unknown>): Promise<void> {
+  const patience = new AbortController();
+  const timeout = sleep(patienceMs, undefined, { signal: patience.signal }).catch(() => undefined);
+  await Promise.race([work, timeout]);
+  patience.abort();
+}
+
+const retryAfterOf = (error: unknown): number =>
+  error instanceof Error && "retryAfterMs" in error && typeof error.retryAfterMs === "number"
+    ? error.retryAfterMs
+    : 0;

@@ -174,12 +174,12 @@ test("a queue that overflows loses its oldest segments, counts them, and goes on
   expect(logLines.join("")).toContain('"droppedInAll":2');
 });
 
-test("a queue is bounded by bytes as well", () => {
+test("a queue is bounded by bytes as well", async () => {
   edge.putAnswer = 500;
   const tested = publisher({ queueBytes: 2_500 });
   for (let at = 0; at < 4; at++) tested.push(segment(at), publication);
   expect(tested.queued).toEqual({ segments: 2, bytes: 2_000 });
-  tested.stop();
+  await tested.stop();
 });
 
 test("waiting for the queue ends after its time, and stopping tells how many segments are lost", async () => {
@@ -188,7 +188,7 @@ test("waiting for the queue ends after its time, and stopping tells how many seg
   tested.push(segment(0), publication);
   tested.push(segment(1), publication);
   await tested.drained(20);
-  expect(tested.stop()).toBe(2);
+  expect(await tested.stop()).toEqual({ spooled: 0, lost: 2 });
   await tested.drained(10_000);
   expect(events).toEqual([]);
 });

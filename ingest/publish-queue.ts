@@ -1,0 +1,136 @@
+import { durationMs, type Position, type Segment, type SegmentRef } from "../shared/segment.ts";
+import type { Publication } from "./segment-publisher.ts";
+import type { SpooledSegment } from "./spool-file.ts";
+import type { SpoolEntry } from "./spool.ts";
+
+/** A segment on its way: to be stored, and while it is live to be announced. */
+export interface QueuedSegment {
+  readonly at: Position;
+  readonly bytes: number;
+  /** 0 when an earlier process left it. */
+  readonly audioMs: number;
+  /** On the clock that the queue is asked with. */
+  readonly pushedMs: number;
+  readonly publication: Publication | null;
+  /** Aborted when the segment is given up. */
+  readonly abort: AbortController;
+  /** Null while only its file has it. */
+  content: SpooledSegment | null;
+  /** Its file; null when there is none (yet). */
+  entry: SpoolEntry | null;
+  /** Resolves when the disk has said whether it takes it; null while it was not asked. Never rejects. */
+  writing: Promise<void> | null;
+  /** Storage has it; what is to be announced. */
+  stored: SegmentRef | null;
+}
+
+interface LiveWindow {
+  readonly liveBacklogMs: number;
+  readonly liveResumeMs: number;
+}
+
+/** Fewer than these are never late together: a PUT may take as long as a segment lasts, and a segment lasts up to 10 s. */
+const minLiveSegments = 3;
+
+/**
+ * What waits to be published on a mount, in two lists, each in order of play: `live` is stored and announced, `backlog`
+ * plays before it and is only stored.
+ */
+export class PublishQueue {
+  readonly #window: LiveWindow;
+  readonly #live: QueuedSegment[] = [];
+  readonly #backlog: QueuedSegment[] = [];
+  #bytes = 0;
+
+  constructor(window: LiveWindow) {
+    this.#window = window;
+  }
+
+  get live(): readonly QueuedSegment[] {
+    return this.#live;
+  }
+
+  get backlog(): readonly QueuedSegment[] {
+    return this.#backlog;
+  }
+
+  get length(): number {
+    return this.#live.length + this.#backlog.length;
+  }
+
+  /** Of the bodies. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  push(segment: Segment, content: SpooledSegment, publication: Publication, now: number): QueuedSegment {
+    const item = {
+      at: { epoch: segment.epoch, sequence: segment.sequence },
+      bytes: segment.bytes,
+      audioMs: durationMs(segment),
+      pushedMs: now,
+      publication,
+      ...fresh(),
+      content,
+    };
+    this.#live.push(item);
+    this.#bytes += item.bytes;
+    return item;
+  }
+
+  /** Takes what an earlier process left; before anything is pushed. */
+  restore(entry: SpoolEntry): void {
+    const { epoch, sequence, bytes } = entry;
+    const at = { epoch, sequence };
+    this.#backlog.push({ at, bytes, audioMs: 0, pushedMs: 0, publication: null, ...fresh(), entry });
+    this.#bytes += bytes;
+  }
+
+  /** In order of play. */
+  *all(): Generator<QueuedSegment> {
+    yield* this.#backlog;
+    yield* this.#live;
+  }
+
+  remove(item: QueuedSegment): void {
+    for (const list of [this.#live, this.#backlog]) {
+      const index = list.indexOf(item);
+      if (index < 0) continue;
+      list.splice(index, 1);
+      this.#bytes -= item.bytes;
+    }
+  }
+
+  /** Live waits for so long that it is of no use to listeners any more. */
+  isLate(now: number): boolean {
+    const { liveBacklogMs } = this.#window;
+    const oldest = this.#live[0];
+    if (!oldest || this.#live.length < minLiveSegments) return false;
+    // A source may send seconds at once: much audio is late only when it has waited as well.
+    return now - oldest.pushedMs > liveBacklogMs && audioMsOf(this.#live) > liveBacklogMs;
+  }
+
+  /** All of live but its newest end becomes backlog. Returns what did; what of it is stored already has left the queue. */
+  resumeLive(): readonly QueuedSegment[] {
+    const { liveResumeMs } = this.#window;
+    let kept = this.#live.length;
+    for (let keptMs = 0; kept > 0 && keptMs < liveResumeMs; ) keptMs += this.#live[--kept]?.audioMs ?? 0;
+    const late = this.#live.splice(0, kept);
+    for (const item of late) {
+      if (item.stored === null) this.#backlog.push(item);
+      else this.#bytes -= item.bytes;
+    }
+    return late;
+  }
+}
+
+const fresh = () => ({
+  abort: new AbortController(),
+  content: null,
+  entry: null,
+  writing: null,
+  stored: null,
+});
+
+const audioMsOf = (items: readonly QueuedSegment[]): number =>
+  items.reduce((sum, { audioMs }) => sum + audioMs, 0);
