@@ -19,6 +19,14 @@ afterEach(() => running.close());
 
 const selfSigned = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2".split(" ");
 
+function makeCertificate(): { readonly certFile: string; readonly keyFile: string } {
+  const folder = mkdtempSync(join(tmpdir(), "skywave-tls-"));
+  const [certFile, keyFile] = [join(folder, "cert.pem"), join(folder, "key.pem")];
+  const subject = ["-subj", "/CN=localhost", "-keyout", keyFile, "-out", certFile];
+  execFileSync("openssl", [...selfSigned, ...subject], { stdio: "ignore" });
+  return { certFile, keyFile };
+}
+
 const exchangeTls = (port: number, bytes: string | Uint8Array, until: RegExp) =>
   new Promise<string>((resolve) => {
     const socket = tls.connect({ port, host: "127.0.0.1", rejectUnauthorized: false }, () =>
@@ -154,10 +162,7 @@ test("a port in use is a problem with the flag's name, and nothing is left liste
 });
 
 test("the TLS twins take sources and requests like the plain ports, and hold their connections to the same count", async () => {
-  const folder = mkdtempSync(join(tmpdir(), "skywave-tls-"));
-  const [certFile, keyFile] = [join(folder, "cert.pem"), join(folder, "key.pem")];
-  const subject = ["-subj", "/CN=localhost", "-keyout", keyFile, "-out", certFile];
-  execFileSync("openssl", [...selfSigned, ...subject], { stdio: "ignore" });
+  const { certFile, keyFile } = makeCertificate();
   await running.open({ tls: { port: 0, shoutcastPort: 0, certFile, keyFile } });
   let proto: unknown;
   running.edge.onRequest = (request, response) => {
@@ -182,6 +187,29 @@ test("the TLS twins take sources and requests like the plain ports, and hold the
     "the certificate or key cannot be used",
   );
   await broken.close();
+});
+
+test.each([
+  ["that never begin", "", ""],
+  ["that never end", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", "x"],
+])("TLS handshakes %s are closed when a head should have come", async (_, start, drop) => {
+  const files = makeCertificate();
+  await running.open({
+    tls: { port: 0, shoutcastPort: 0, ...files },
+    limits: { ...limits, connections: 50 },
+  });
+  const { tlsPort = 0, tlsShoutcastPort = 0 } = running.ports;
+  const sockets = [
+    ...(await socketsFrom(10, "127.0.0.1", tlsPort)),
+    ...(await socketsFrom(10, "127.0.0.1", tlsShoutcastPort)),
+  ];
+  const timer = setInterval(() => {
+    for (const socket of sockets) socket.write(drop);
+  }, 5);
+  for (const socket of sockets) socket.write(Buffer.from(start, "latin1"));
+  await eventually(() => sockets.every(({ readableEnded, destroyed }) => readableEnded || destroyed));
+  clearInterval(timer);
+  await eventually(() => running.connections === 0);
 });
 
 test("health is 200 with edge and storage well, and 503 while either fails", async () => {
