@@ -15,6 +15,7 @@ export interface HttpRequest {
 
 export interface HttpReply {
   readonly status: number;
+  readonly headers: http.IncomingHttpHeaders;
   readonly body: string;
 }
 
@@ -72,7 +73,8 @@ function attempt(request: HttpRequest, keptConnection = true): Promise<HttpReply
       response.on("error", fail);
       response.on("end", () => {
         signal.removeEventListener("abort", abort);
-        resolve({ status: response.statusCode ?? 0, body: Buffer.concat(parts).toString() });
+        const { statusCode: status = 0, headers: replyHeaders } = response;
+        resolve({ status, headers: replyHeaders, body: Buffer.concat(parts).toString() });
       });
     });
     outgoing.end(body);

@@ -39,7 +39,7 @@ export class Ingest {
   constructor({ settings, station, version, log }: IngestOptions) {
     const { edgeUrl, ingestToken, ingestId } = settings;
     const current = new CurrentSettings(settings);
-    const store = new S3SegmentStore(settings.storage);
+    const store = new S3SegmentStore(settings.storage, { log });
     const edge = new EdgeClient(settings);
     const spool = new Spool({ folder: join(settings.dataDir, "spool"), log });
     const { extension, contentType } = mp3;

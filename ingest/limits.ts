@@ -114,6 +114,11 @@ export const retryMaxMs = 5_000;
 /** The longest wait that storage may ask for with Retry-After: an outage of ours is not to last longer than its own. */
 export const retryAfterMaxMs = 30_000;
 
+/** How far our clock may be from that of a storage that refuses our signature before it is taken for the reason: more than the way of a reply, less than the 15 minutes that storage allows. */
+export const clockDriftMs = 60_000;
+/** The greatest correction of our clock that is believed. Two days cover every time zone, and a signature for a far future in nobody's hands stays out of reach. */
+export const clockOffsetMaxMs = 48 * 3_600_000;
+
 /** Longest wait before a refused login is answered. Some clients come back every 7 ms for ever; a person does not notice. */
 export const throttleMaxMs = 300;
 /** Longest wait of a wrong password behind others of its address, after which it gets no answer at all: some 20 of them wait, and butt gives up after 5 s. */

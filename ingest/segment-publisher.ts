@@ -216,9 +216,9 @@ export class SegmentPublisher {
   }
 
   async #put(item: QueuedSegment): Promise<void> {
-    const { spoolWaitMs, putTimeoutMs } = this.#limits;
+    const limits = this.#limits;
     const { signal } = item.abort;
-    if (item.entry === null && item.writing) await atMost(spoolWaitMs, item.writing);
+    if (item.entry === null && item.writing) await atMost(limits.spoolWaitMs, item.writing);
     if (signal.aborted) return;
     const content = item.content ?? (await this.#read(item));
     if (content === null || signal.aborted) return;
@@ -228,7 +228,7 @@ export class SegmentPublisher {
       await this.#options.store.put(
         key,
         object,
-        AbortSignal.any([signal, AbortSignal.timeout(putTimeoutMs)]),
+        AbortSignal.any([signal, AbortSignal.timeout(limits.putTimeoutMs)]),
       );
     } catch (error) {
       if (!signal.aborted) this.#failed("storage", this.#storage, item.at, error);

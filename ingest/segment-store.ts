@@ -2,18 +2,25 @@ import { AwsV4Signer } from "aws4fetch";
 import type { IngestSettings } from "../config/ingest-settings.ts";
 import { exchange, type HttpReply } from "./http-exchange.ts";
 import { replyBytes } from "./limits.ts";
-import { reasonOf } from "./log.ts";
+import { type Log, reasonOf } from "./log.ts";
 import type { SegmentObject, SegmentStore } from "./segment-publisher.ts";
+import { StorageClock } from "./storage-clock.ts";
 
 /** Storage did not take an object; worth another try. */
 class StoreError extends Error {
   override readonly name = "StoreError";
   /** HTTP status; absent when there was no answer. */
   readonly status?: number;
+  /** How long storage asks to be left alone, ms; absent when it does not say. */
+  readonly retryAfterMs?: number;
 
-  constructor(message: string, status?: number) {
+  constructor(message: string, reply?: HttpReply) {
     super(message);
-    if (status !== undefined) this.status = status;
+    if (reply === undefined) return;
+    this.status = reply.status;
+    const seconds = Number(reply.headers["retry-after"]);
+    // RFC 9110 10.2.3 has dates as well; storage does not send those.
+    if ((reply.status === 429 || reply.status === 503) && seconds >= 0) this.retryAfterMs = seconds * 1000;
   }
 }
 
@@ -22,9 +29,16 @@ export class S3SegmentStore implements SegmentStore {
   readonly #storage: IngestSettings["storage"];
   /** Signing keys, derived once a day. */
   readonly #signingKeys = new Map<string, ArrayBuffer>();
+  readonly #clock: StorageClock;
+  readonly #log: Pick<Log, "warn"> | undefined;
 
-  constructor(storage: IngestSettings["storage"]) {
+  constructor(
+    storage: IngestSettings["storage"],
+    { clock = new StorageClock(), log }: { clock?: StorageClock; log?: Pick<Log, "warn"> } = {},
+  ) {
     this.#storage = storage;
+    this.#clock = clock;
+    this.#log = log;
   }
 
   async put(key: string, object: SegmentObject, signal: AbortSignal): Promise<"stored" | "exists"> {
@@ -33,18 +47,29 @@ export class S3SegmentStore implements SegmentStore {
     const reply = await this.#send({ method: "PUT", key, headers: named, body: object.body, signal });
     if (reply.status === 200) return "stored";
     if (reply.status === 412) return "exists";
-    throw new StoreError(`storage answered ${reply.status}`, reply.status);
+    throw new StoreError(`storage answered ${reply.status}`, reply);
   }
 
   /** Whether there is an object of this name. Rejects when storage gave no answer that can be used. */
   async has(key: string, signal: AbortSignal): Promise<boolean> {
-    const { status } = await this.#send({ method: "HEAD", key, headers: {}, signal });
-    if (status === 200) return true;
-    if (status === 404) return false;
-    throw new StoreError(`storage answered ${status}`, status);
+    const reply = await this.#send({ method: "HEAD", key, headers: {}, signal });
+    if (reply.status === 200) return true;
+    if (reply.status === 404) return false;
+    throw new StoreError(`storage answered ${reply.status}`, reply);
   }
 
-  async #send({ method, key, headers, body, signal }: StoreRequest): Promise<HttpReply> {
+  async #send(request: StoreRequest): Promise<HttpReply> {
+    const reply = await this.#signed(request);
+    const offsetMs = reply.status === 403 ? this.#clock.learn(reply.headers.date) : null;
+    if (offsetMs === null) return reply;
+    this.#log?.warn(
+      { offsetMs },
+      "the clock of this host is wrong: requests are signed with that of storage",
+    );
+    return this.#signed(request);
+  }
+
+  async #signed({ method, key, headers, body, signal }: StoreRequest): Promise<HttpReply> {
     const { bucketUrl, accessKeyId, secretAccessKey } = this.#storage;
     const url = `${bucketUrl}/${key}`;
     try {
@@ -56,6 +81,7 @@ export class S3SegmentStore implements SegmentStore {
         region: "auto",
         accessKeyId,
         secretAccessKey,
+        datetime: this.#clock.signingDate,
         cache: this.#signingKeys,
       });
       const signed = Object.fromEntries((await signer.sign()).headers);
