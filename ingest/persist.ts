@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { Backoff } from "./backoff.ts";
 import { retryFirstMs, retryMaxMs } from "./limits.ts";
 
 interface Persistence {
@@ -10,20 +11,22 @@ interface Persistence {
   readonly onFailure: (error: unknown) => void;
 }
 
-/** Tries until it succeeds, waiting longer each time up to `retryMaxMs`, half of it random. */
+/** Tries until it succeeds, waiting longer each time up to `retryMaxMs`. */
 export async function persist<T>(
   attempt: () => Promise<T>,
   { signal, isFinal, onFailure }: Persistence,
 ): Promise<T> {
-  for (let failures = 0; ; failures++) {
+  const backoff = new Backoff({ retryFirstMs, retryMaxMs });
+  for (;;) {
     try {
       signal.throwIfAborted();
       return await attempt();
     } catch (error) {
       if (signal.aborted || isFinal(error)) throw error;
-      if (failures === 0) onFailure(error);
-      const wait = Math.min(retryMaxMs, retryFirstMs * 2 ** Math.min(failures, 20));
-      await sleep(wait * (0.5 + Math.random() / 2), undefined, { signal, ref: false });
+      if (backoff.failures === 0) onFailure(error);
+      const now = performance.now();
+      backoff.fail(now);
+      await sleep(backoff.retryAtMs - now, undefined, { signal, ref: false });
     }
   }
 }

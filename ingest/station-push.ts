@@ -13,7 +13,7 @@ export interface StationToTell {
 }
 
 /** Who takes the station's settings. */
-export interface StationTaker {
+interface StationTaker {
   /** "refused": the edge cannot read them, sending them again is no use. Rejects when it gave no usable answer. */
   station(station: EdgeStation, signal: AbortSignal): Promise<"ok" | "refused">;
 }
