@@ -314,6 +314,4 @@ export interface MountView {
   readonly silentMs: number;
   /** How long listeners stay with a source that brings nothing, ms. */
   readonly patienceMs: number;
-  /** Listeners elsewhere: of all runtimes but the asker. */
-  readonly listenersElsewhere: number;
 }

@@ -91,6 +91,7 @@ export class DirectoryObject extends DurableObject<Env> {
   /** What a runtime holds of the station's seats, told at least every `reportTtlMs`. */
   reportSeats(report: SeatReport): void {
     this.#seats = reportSeats(this.#seats, report, millis(Date.now()), seatLimits);
+    if (seatsTaken(this.#seats, millis(Date.now()), seatLimits) === 0) this.#memory.keep(false);
   }
 
   list(): DirectoryListing {
@@ -117,6 +118,3 @@ interface StoredStation {
   readonly format: 1;
   readonly station: EdgeStation;
 }
-
-/** The station has one directory. */
-export const directoryName = "station";

@@ -1,5 +1,5 @@
 import type { MountPath } from "../shared/units.ts";
-import { type DirectoryListing, directoryName } from "./directory-object.ts";
+import type { DirectoryListing } from "./directory-object.ts";
 import { type EdgeStation, edgeStationSchema } from "../shared/edge-station.ts";
 import type { Env } from "./env.ts";
 import { directoryAgeMs, mountCallTimeoutMs, stationAgeMs, unknownMountMs } from "./limits.ts";
@@ -7,6 +7,9 @@ import { maxKnownMounts } from "./known-mounts.ts";
 import type { Host } from "./mount-feed.ts";
 import { settledWithin } from "./settled-within.ts";
 import { deployedStation } from "./station.ts";
+
+/** The station has one directory. */
+export const directoryName = "station";
 
 /**
  * The directory as this isolate knows it: one call for all that ask in the same second. Status pages poll, and anybody

@@ -43,6 +43,11 @@ export const fileWindowMs = 60_000;
 /** How soon a stored file that could not be read is looked for again. */
 export const fileIndexRetryMs = 1_000;
 
+/** Who returns within this time does not hear the intro again: a player that reconnects. */
+export const introAgainMs = 60_000;
+/** Listeners remembered for that; the one that left first goes first. */
+export const recentListeners = 10_000;
+
 /** Mounts that a listener may fall back through, as in Icecast. */
 export const maxFallbacks = 10;
 
@@ -81,3 +86,6 @@ export const stationSeatsEveryMs = 2_500;
 /** How long an object that was started anew lets its listeners' isolates speak: a failed question is asked again at once. */
 export const mountSeatsRecallMs = 1_500;
 export const stationSeatsRecallMs = stationSeatsEveryMs + 1_000;
+
+/** How long a listener may take nothing before it is let go: a phone that changes networks is back within seconds. */
+export const stuckListenerMs = 60_000;

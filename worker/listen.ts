@@ -2,6 +2,7 @@ import type { MountPath } from "../shared/units.ts";
 import { isOnAir, isThere } from "../shared/playout.ts";
 import type { EdgeStation } from "../shared/edge-station.ts";
 import { durationMs } from "../shared/segment.ts";
+import { clientAddress, listenersByAddress } from "./client-address.ts";
 import { isKnownMount } from "./directory.ts";
 import { fileNotFound, forbidden, unavailable } from "./icecast-errors.ts";
 import { storedSegments } from "./file-stage.ts";
@@ -9,11 +10,13 @@ import { firstSegmentWaitMs, maxBurstMs, maxFallbacks, mediaElementBurstBytes } 
 import { openListenerStream } from "./listener-stream.ts";
 import type { Host, MountFeed } from "./mount-feed.ts";
 import { type Programme, programmeOf } from "./programme.ts";
+import { RecentListeners } from "./recent-listeners.ts";
 import { replyHeaders } from "./reply-headers.ts";
+import { takeSeat } from "./seat-desk.ts";
 
 /**
  * `GET` and `HEAD` of a mount. Never a 206: a live stream has no ranges (Icecast 2.4.4 ignores them too; a 206 makes
- * ffmpeg and mpv seek to its end), and never cached.
+ * ffmpeg and mpv seek to its end), and never cached. `depth`: mounts that were full before this one.
  */
 export async function listen(
   request: Request,
@@ -25,25 +28,43 @@ export async function listen(
   const rules = station.mounts[mount];
   if (rules?.fallback === undefined && !(await isKnownMount(mount, host))) return fileNotFound();
   const programme = programmeOf(mount, station);
-  const feed = programme.home;
   await refresh(programme, host);
-  const max = rules?.maxListeners ?? station.maxListeners;
-  const refused = refusal(programme, max);
-  if (refused) {
-    const next = rules?.fallbackWhenFull === true && !isOff(programme) ? rules.fallback : undefined;
-    // As many fallbacks as a chain may have.
-    if (next?.kind !== "mount" || depth >= maxFallbacks) return refused;
-    return listen(request, next.mount, station, host, depth + 1);
-  }
+  if (isOff(programme)) return absent(programme);
   const metaint = Number.parseInt(request.headers.get("Icy-MetaData") ?? "0", 10) ? station.metaint : 0;
   if (request.method === "HEAD") {
-    return new Response(null, { headers: streamHeaders(feed, station, metaint) });
+    return new Response(null, { headers: streamHeaders(programme.home, station, metaint) });
   }
-  await firstSegment(feed, host);
-  // Others may have come, and the source may have gone, while this one waited.
-  const refusedNow = refusal(programme, max);
-  if (refusedNow) return refusedNow;
-  const { intro } = programme;
+  const place = await takePlace(request, mount, station, host);
+  if (place === "full" && rules?.fallbackWhenFull === true && rules.fallback?.kind === "mount") {
+    // As many fallbacks as a chain may have.
+    if (depth < maxFallbacks) return listen(request, rules.fallback.mount, station, host, depth + 1);
+  }
+  if (place === "full") return forbidden("max listeners reached");
+  if (place === "unknown") return unavailable();
+  try {
+    return await seated(request, programme, station, host, { place, metaint });
+  } catch (error) {
+    place.leave();
+    throw error;
+  }
+}
+
+/** The reply to a listener who has a place, which is given back when the stream ends or none begins. */
+async function seated(
+  request: Request,
+  programme: Programme,
+  station: EdgeStation,
+  host: Host,
+  { place, metaint }: { readonly place: Place; readonly metaint: number },
+): Promise<Response> {
+  const { home } = programme;
+  await firstSegment(home, host);
+  // The source may have gone while this one waited, and so may the listener.
+  if (isOff(programme) || request.signal.aborted) {
+    place.leave();
+    return absent(programme);
+  }
+  const intro = place.returns ? null : programme.intro;
   const segments = intro && (await storedSegments(intro, host.env));
   const stream = openListenerStream(
     programme,
@@ -52,11 +73,52 @@ export async function listen(
       metaint,
       behindMs: burstMs(new URL(request.url), station),
       leastBytes: wantsMediaElementBurst(request, metaint) ? mediaElementBurstBytes : 0,
+      maxMs: station.mounts[home.mount]?.maxListenerMs ?? station.maxListenerMs,
     },
     host,
     request.signal,
+    () => place.leave(),
   );
-  return new Response(stream, { headers: streamHeaders(feed, station, metaint) });
+  return new Response(stream, { headers: streamHeaders(home, station, metaint) });
+}
+
+/** Who left lately, on this isolate. */
+const lately = new RecentListeners();
+
+/** What a listener holds: a seat on the mount and in the station, one of its address's connections. */
+interface Place {
+  /** The same listener was here a moment ago. */
+  readonly returns: boolean;
+  leave(): void;
+}
+
+async function takePlace(
+  request: Request,
+  mount: MountPath,
+  station: EdgeStation,
+  host: Host,
+): Promise<Place | "full" | "unknown"> {
+  const rules = station.mounts[mount];
+  const client = await clientAddress(request.headers, host.env);
+  const leaveAddress = listenersByAddress.enter(client, station.maxListenersPerAddress);
+  if (!leaveAddress) return "full";
+  const max = rules?.maxListeners ?? station.maxListeners;
+  const seat = await takeSeat(mount, { max, maxInAll: station.maxListenersInAll }, host).catch(
+    () => "unknown" as const,
+  );
+  if (seat === "full" || seat === "unknown") {
+    leaveAddress();
+    return seat;
+  }
+  const name = client === null ? null : `${mount} ${client} ${request.headers.get("User-Agent") ?? ""}`;
+  return {
+    returns: rules?.intro !== undefined && name !== null && lately.has(name, Date.now()),
+    leave() {
+      leaveAddress();
+      seat.leave(host);
+      if (rules?.intro !== undefined && name !== null) lately.note(name, Date.now());
+    },
+  };
 }
 
 /** What the mount falls back to is asked for only when it is needed. */
@@ -70,13 +132,8 @@ async function refresh({ home, stages }: Programme, host: Host): Promise<void> {
 const isOff = ({ home, stages, first }: Programme): boolean =>
   !isThere(home) && home.phase !== "live" && !stages.slice(first + 1).some(isOnAir);
 
-function refusal(programme: Programme, max: number | undefined): Response | null {
-  const feed = programme.home;
-  // Players take 404 as final: it must be the mount's own word.
-  if (isOff(programme)) return feed.isCertain ? fileNotFound() : unavailable();
-  if (max === undefined || feed.listeners + feed.listenersElsewhere < max) return null;
-  return forbidden("max listeners reached");
-}
+/** Players take 404 as final: it must be the mount's own word. */
+const absent = ({ home }: Programme): Response => (home.isCertain ? fileNotFound() : unavailable());
 
 /** A source that has just connected has nothing in storage yet: the reply waits, as Icecast's does. */
 async function firstSegment(feed: MountFeed, host: Host): Promise<void> {

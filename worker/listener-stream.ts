@@ -10,6 +10,7 @@ import { loadStoredSegment } from "./file-stage.ts";
 import type { Host } from "./mount-feed.ts";
 import type { Programme } from "./programme.ts";
 import type { LoadedSegment } from "./segment-cache.ts";
+import { StuckWatch } from "./stuck-listener.ts";
 import { silence } from "./silence.ts";
 import type { Stage } from "./stage.ts";
 
@@ -19,43 +20,62 @@ export interface ListenerWish {
   readonly behindMs: number;
   readonly leastBytes: number;
   readonly intro: { readonly file: StoredFile; readonly segments: readonly SegmentRef[] } | null;
+  /** The stream ends after so long; undefined: when the mount does. */
+  readonly maxMs: number | undefined;
 }
 
 /**
  * One listener's endless stream: pulls a buffer per segment, whole frames only, a primer wherever playback does not
  * continue from the frame before, metadata blocks at their exact places. Ends when there is nothing left to play.
  *
- * Pull-driven with nothing buffered ahead: the socket asks, so a slow listener holds one segment and no more.
+ * Pull-driven with nothing buffered ahead: the socket asks, so a slow listener holds one segment and no more. `onLeave`
+ * is called once, when the listener has gone or the stream has ended.
  */
 export function openListenerStream(
   programme: Programme,
   wish: ListenerWish,
   host: Host,
   signal: AbortSignal,
+  onLeave: () => void,
 ): ReadableStream<Uint8Array> {
-  const { home } = programme;
   const listener = new Listener(programme, wish, host);
   let open = true;
+  let failed = false;
+  let fail: (error: Error) => void = () => undefined;
+  const watch = new StuckWatch(() => {
+    leave();
+    fail(new Error("the listener takes nothing"));
+  });
   const leave = (): void => {
     if (!open) return;
     open = false;
-    home.listeners--;
-    if (home.listeners === 0) home.reportNone(host);
+    watch.stop();
+    onLeave();
   };
-  home.listeners++;
   signal.addEventListener("abort", leave);
   return new ReadableStream<Uint8Array>(
     {
+      start(controller) {
+        fail = (error) => {
+          failed = true;
+          controller.error(error);
+        };
+      },
       async pull(controller) {
+        watch.asked();
         try {
           const bytes = open ? await listener.next(() => open) : null;
-          if (bytes) return controller.enqueue(bytes);
+          if (failed) return;
+          if (bytes) {
+            watch.given();
+            return controller.enqueue(bytes);
+          }
         } catch (error) {
           leave();
           throw error;
         }
         leave();
-        controller.close();
+        if (!failed) controller.close();
       },
       cancel: leave,
     },
@@ -70,6 +90,7 @@ class Listener {
   readonly #host: Host;
   readonly #playout: Playout;
   readonly #icy: IcyInterleaver | null;
+  readonly #joinedMs = Date.now();
   /** What was sent last: silence sounds like it. */
   #last: LoadedSegment | null = null;
 
@@ -90,6 +111,7 @@ class Listener {
   /** The next buffer; null when there is nothing left to play or the listener has gone (`isOpen`). */
   async next(isOpen: () => boolean): Promise<Uint8Array | null> {
     while (isOpen()) {
+      if (Date.now() - this.#joinedMs >= (this.#wish.maxMs ?? Number.POSITIVE_INFINITY)) return null;
       const looking = this.#look();
       if (looking) await looking;
       const decision = this.#playout.next(Date.now(), this.#stages);

@@ -5,6 +5,7 @@ import type { SourceInfo } from "../shared/source/source-info.ts";
 import type { MountPath } from "../shared/units.ts";
 import type { Env } from "./env.ts";
 import { absentMountMs, mountCallHoldMs, mountCallRetryMs, mountCallTimeoutMs } from "./limits.ts";
+import { listenersHere, seatReport } from "./seat-desk.ts";
 import { type LoadedSegment, SegmentCache } from "./segment-cache.ts";
 import type { Stage } from "./stage.ts";
 import { settledWithin } from "./settled-within.ts";
@@ -31,10 +32,6 @@ export class MountFeed implements Stage {
   window: readonly SegmentRef[] = [];
   /** Title in force at the window's first sample. */
   titleBefore: Title | null = null;
-  /** Listeners of other isolates, as of the last answer. */
-  listenersElsewhere = 0;
-  /** Listeners of this isolate. */
-  listeners = 0;
   /** How long listeners stay with a source that brings nothing, ms. */
   patienceMs = 0;
   readonly #keys = new WeakMap<SegmentRef, string>();
@@ -74,7 +71,7 @@ export class MountFeed implements Stage {
   /** Nobody listens here and nothing was learnt lately: the feed can be forgotten. */
   get isIdle(): boolean {
     const asking = this.#question !== null && Date.now() - this.#question.sinceMs < mountCallTimeoutMs;
-    return this.listeners === 0 && !asking && Date.now() - this.#answeredMs > absentMountMs;
+    return listenersHere(this.mount) === 0 && !asking && Date.now() - this.#answeredMs > absentMountMs;
   }
 
   /** The next `refresh` asks. */
@@ -111,18 +108,6 @@ export class MountFeed implements Stage {
     return loadSegment(key, ref, host);
   }
 
-  /** The count has fallen to zero: no question will carry it, so it is told by itself. */
-  reportNone(host: Host): void {
-    const told = host.env.MOUNT.getByName(this.mount)
-      .report(this.mount, runtimeName(), 0)
-      .then(
-        () => {},
-        // The mount forgets a silent runtime by itself.
-        () => {},
-      );
-    host.keepAlive(told);
-  }
-
   async #ask(host: Host, waitMs: number): Promise<void> {
     const sinceMs = Date.now();
     // Cleared by the work itself: this request may end before it comes back here, and a question that is answered but
@@ -140,8 +125,7 @@ export class MountFeed implements Stage {
     try {
       const view = await host.env.MOUNT.getByName(this.mount).view({
         mount: this.mount,
-        runtime: runtimeName(),
-        listeners: this.listeners,
+        seats: seatReport(this.mount, host),
         after: newest && { epoch: newest.epoch, sequence: newest.sequence },
         phase: this.phase,
         waitMs,
@@ -158,7 +142,6 @@ export class MountFeed implements Stage {
 
   #take(view: MountView): void {
     this.#answeredMs = Date.now();
-    this.listenersElsewhere = view.listenersElsewhere;
     this.phase = view.phase;
     this.source = view.source;
     this.patienceMs = view.patienceMs;
@@ -196,7 +179,6 @@ export function loadSegment(
 
 const feeds = new Map<MountPath, MountFeed>();
 const cache = new SegmentCache();
-let runtime: string | undefined;
 
 /** This isolate's feed of a mount. */
 export function feedOf(mount: MountPath): MountFeed {
@@ -217,13 +199,5 @@ export function forgetAbsence(mount: MountPath): void {
 
 /** Bucket reads and listeners of this isolate, for /health. */
 export function isolateCounts(): { readonly bucketReads: number; readonly listeners: number } {
-  let listeners = 0;
-  for (const feed of feeds.values()) listeners += feed.listeners;
-  return { bucketReads: cache.reads, listeners };
-}
-
-/** Identity of this isolate; made on first use, for the global scope may not draw random numbers. */
-function runtimeName(): string {
-  runtime ??= crypto.randomUUID();
-  return runtime;
+  return { bucketReads: cache.reads, listeners: listenersHere() };
 }

@@ -19,7 +19,7 @@ import type { MountStatus } from "../shared/mount-status.ts";
 import type { Granted, SeatReport, SeatRequest } from "../shared/seats.ts";
 import { comparePosition, durationMs, type Position } from "../shared/segment.ts";
 import { type MountPath, millis } from "../shared/units.ts";
-import { directoryName } from "./directory-object.ts";
+import { directoryName } from "./directory.ts";
 import type { Env } from "./env.ts";
 import {
   longestLeaseMs,
@@ -34,11 +34,8 @@ import { mountLimits } from "./station.ts";
 /** What a runtime says of itself with every question. */
 export interface MountQuestion {
   readonly mount: MountPath;
-  /** Identity of the asking isolate, for its listener count. */
-  readonly runtime: string;
-  readonly listeners: number;
-  /** The same by its seat desk; then `runtime` and `listeners` are not looked at. */
-  readonly seats?: SeatReport;
+  /** The asking isolate's listeners. */
+  readonly seats: SeatReport;
   /** The newest segment it has; null for the whole window. */
   readonly after: Position | null;
   /** The phase as it knows it. */
@@ -85,11 +82,6 @@ export class MountObject extends DurableObject<Env> {
     return this.#apply(mount, { kind: "release", epoch });
   }
 
-  /** A runtime's listeners, told outside of a question: its last one has left. */
-  report(mount: MountPath, runtime: string, count: number): void {
-    this.#apply(mount, { kind: "report", ...this.#unnumbered(runtime, count) });
-  }
-
   /** As many of the seats asked for as are free. */
   async requestSeats(mount: MountPath, request: SeatRequest): Promise<Granted> {
     await this.#memory.recalled();
@@ -103,19 +95,16 @@ export class MountObject extends DurableObject<Env> {
   /** A runtime's listeners, told outside of a question: some have left. */
   reportSeats(mount: MountPath, report: SeatReport): void {
     this.#apply(mount, { kind: "report", ...report });
-  }
-
-  /** A count without a number is newer than all before. */
-  #unnumbered(runtime: string, held: number): SeatReport {
-    const order = (this.#state.listeners[runtime]?.order ?? 0) + 1;
-    return { runtime, order, held, settled: order };
+    if (listenerCount(this.#state, millis(Date.now()), mountLimits) === 0) this.#memory.keep(false);
   }
 
   /** The mount as the asker should see it, as soon as there is something it does not have, or `waitMs` later. */
   async view(question: MountQuestion): Promise<MountView> {
-    const { mount, after } = question;
-    const report = question.seats ?? this.#unnumbered(question.runtime, question.listeners);
-    if (report.held > 0) this.#apply(mount, { kind: "report", ...report });
+    const { mount, seats, after } = question;
+    // Of a runtime without listeners nothing need be known, unless it had some.
+    if (seats.held > 0 || this.#state.listeners[seats.runtime]) {
+      this.#apply(mount, { kind: "report", ...seats });
+    }
     const deadline = Date.now() + Math.min(question.waitMs, mountCallHoldMs);
     while (this.#phase() === question.phase && !this.#hasNewer(after)) {
       // The end of a lease or of the grace wakes nobody by itself.
@@ -138,7 +127,7 @@ export class MountObject extends DurableObject<Env> {
     return newest !== undefined && (after === null || comparePosition(newest, after) > 0);
   }
 
-  #view({ mount, seats, runtime, after }: MountQuestion): MountView {
+  #view({ mount, after }: MountQuestion): MountView {
     const now = millis(Date.now());
     const state = this.#state;
     const first = after ? state.window.findIndex((segment) => comparePosition(segment, after) > 0) : 0;
@@ -155,7 +144,6 @@ export class MountObject extends DurableObject<Env> {
       edgeAgeMs: now - state.edgeMs,
       silentMs: now - Math.max(state.edgeMs, state.holder?.sinceMs ?? 0),
       patienceMs: state.holder ? patienceMs(state.holder.policy) : 0,
-      listenersElsewhere: listenerCount(state, now, mountLimits, seats?.runtime ?? runtime),
     };
   }
 

@@ -1,8 +1,7 @@
 import { SeatHolder } from "../shared/seat-holder.ts";
 import type { SeatReport } from "../shared/seats.ts";
 import type { MountPath } from "../shared/units.ts";
-import { knownStation } from "./directory.ts";
-import { directoryName } from "./directory-object.ts";
+import { directoryName, knownStation } from "./directory.ts";
 import { stationSeatsEveryMs } from "./limits.ts";
 import type { Host } from "./mount-feed.ts";
 import { SeatPool } from "./seat-pool.ts";
@@ -25,7 +24,18 @@ export interface SeatLimits {
  * object, or the directory's, that all who come at the same time share. "full": the limit is reached. "unknown": nobody
  * can say now.
  */
-export async function takeSeat(
+export function takeSeat(
+  mount: MountPath,
+  limits: SeatLimits,
+  host: Host,
+): Promise<Seat | "full" | "unknown"> {
+  const taken = take(mount, limits, host);
+  // A listener that goes meanwhile must not take the seat along.
+  host.keepAlive(taken);
+  return taken;
+}
+
+async function take(
   mount: MountPath,
   { max, maxInAll }: SeatLimits,
   host: Host,
@@ -44,7 +54,6 @@ export async function takeSeat(
       if (!taken) return;
       taken = false;
       pool.leave(last);
-      // The directory counts only for its limit.
       station.leave(last);
     },
   };

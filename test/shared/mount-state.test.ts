@@ -84,10 +84,14 @@ describe("the mount's state", () => {
 
   it("refuses a second ingest host while the first one is heard of, and not after", () => {
     const { state } = run([[0, claim("a")]]);
-    expect(run([[6_000, claim("b")]], state).reply).toEqual({ kind: "in-use" });
-    expect(run([[6_001, claim("b")]], state).reply).toEqual({ kind: "claimed", epoch: 2, gapMs: null });
+    expect(run([[6_000, claim("b", { takeover: "never" })]], state).reply).toEqual({ kind: "in-use" });
+    expect(run([[6_001, claim("b", { takeover: "never" })]], state).reply).toEqual({
+      kind: "claimed",
+      epoch: 2,
+      gapMs: null,
+    });
     const renewed = run([[5_000, { kind: "renew", epoch: epoch(1) }]], state).state;
-    expect(run([[11_000, claim("b")]], renewed).reply).toEqual({ kind: "in-use" });
+    expect(run([[11_000, claim("b", { takeover: "never" })]], renewed).reply).toEqual({ kind: "in-use" });
   });
 
   it("lets the same login take a mount from a connection that is stuck, and no other", () => {

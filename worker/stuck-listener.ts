@@ -1,0 +1,40 @@
+import { stuckListenerMs } from "./limits.ts";
+
+/**
+ * Notices a listener whose socket asks for nothing: no sooner than `stuckListenerMs` after the last buffer was handed
+ * over, no later than twice that. Counts the ticks of one timer, not the time of day, which may jump by an hour.
+ *
+ * What can be done about it is to error the stream and let go of the seat. The runtime has no way to close a socket that
+ * it is writing to: the last buffer stays with it until the client reads on, and is then cut off, or until TCP gives up.
+ */
+export class StuckWatch {
+  readonly #timer: ReturnType<typeof setInterval>;
+  #isUntaken = false;
+  #isFresh = false;
+
+  /** Runs in the listener's request, and ends with it. `onStuck` is called once, unless `stop` was. */
+  constructor(onStuck: () => void) {
+    this.#timer = setInterval(() => {
+      if (this.#isUntaken && !this.#isFresh) {
+        this.stop();
+        onStuck();
+      }
+      this.#isFresh = false;
+    }, stuckListenerMs);
+  }
+
+  /** The socket asks: from now on it waits, however long it takes. */
+  asked(): void {
+    this.#isUntaken = false;
+  }
+
+  /** A buffer was handed over. */
+  given(): void {
+    this.#isUntaken = true;
+    this.#isFresh = true;
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+}
