@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { waitFor } from "../wait.ts";
@@ -185,13 +185,6 @@ export const faultKinds: readonly FaultKind[] = [
     },
   },
 ];
-
-/** libfaketime, where Debian has it; undefined when it is not installed. */
-export function findFakeClock(): string | undefined {
-  return ["x86_64", "aarch64"]
-    .map((machine) => `/usr/lib/${machine}-linux-gnu/faketime/libfaketime.so.1`)
-    .find((path) => existsSync(path));
-}
 
 /** Whether this process may mount a small disk. */
 export const canMountDisks = process.platform === "linux" && process.getuid?.() === 0;

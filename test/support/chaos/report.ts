@@ -34,10 +34,12 @@ export interface FaultReport {
 const rejoinWithinMs = 2_000;
 const notesKept = 12;
 
+/** `failures` are what kept it from being gone through. */
 export function reportOf(
   fault: FaultKind,
   channels: readonly Channel[],
   archives: readonly ArchiveReport[],
+  failures: readonly string[] = [],
 ): FaultReport {
   const listeners = channels.flatMap((channel) => channel.listeners);
   const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
@@ -60,6 +62,7 @@ export function reportOf(
   };
   const silent = listeners.filter(({ sourceFrames }) => sourceFrames === 0).length;
   const broken = [
+    ...failures,
     fault.rejoin !== true && counts.dropped > 0 ? `${counts.dropped} listeners dropped` : "",
     fault.rejoin === true && counts.longestRejoinMs >= rejoinWithinMs
       ? `${counts.longestRejoinMs} ms to rejoin`

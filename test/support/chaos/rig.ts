@@ -1,10 +1,11 @@
-import { mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseSegmentKey } from "../../../shared/object-format.ts";
 import { type Bucket, bucketOf } from "../bucket.ts";
 import { type Fault, type FaultProxy, openFaultProxy, type ProxiedRequest } from "../fault-proxy.ts";
 import { type Stack, startStack } from "../stack.ts";
+import { FakeClock } from "./fake-clock.ts";
 import { IngestHost } from "./ingest-host.ts";
 
 /** Target duration of a segment on this station, ms. */
@@ -28,35 +29,26 @@ export class Rig {
   readonly storageFaults = new Map<string, Decide>();
   readonly edgeFaults = new Map<string, Decide>();
   readonly #folder: string;
-  readonly #clockFile: string;
+  readonly #clock: FakeClock | null;
   readonly #hosts: IngestHost[] = [];
   #storage: FaultProxy | null = null;
   #edge: FaultProxy | null = null;
 
-  private constructor(stack: Stack, folder: string) {
+  private constructor(stack: Stack, folder: string, clock: FakeClock | null) {
     this.stack = stack;
     this.#folder = folder;
     this.stationFile = join(folder, "station.toml");
-    this.#clockFile = join(folder, "clock");
+    this.#clock = clock;
   }
 
-  /** With `fakeClock` the path of libfaketime: `setClock` then moves the clock of every process of the stack. */
-  static async open(options: { readonly fakeClock?: string } = {}): Promise<Rig> {
+  /** With `fakeClock`, `setClock` moves the wall clock of every process of the stack. */
+  static async open(options: { readonly fakeClock?: boolean } = {}): Promise<Rig> {
     const folder = mkdtempSync(join(tmpdir(), "skywave-chaos-"));
     const stationFile = join(folder, "station.toml");
     writeFileSync(stationFile, station);
-    const clockFile = join(folder, "clock");
-    writeFileSync(clockFile, "+0\n");
-    const faked = {
-      LD_PRELOAD: options.fakeClock ?? "",
-      FAKETIME_TIMESTAMP_FILE: clockFile,
-      FAKETIME_CACHE_DURATION: "1",
-      DONT_FAKE_MONOTONIC: "1",
-      FAKETIME_DONT_FAKE_MONOTONIC: "1",
-    };
     try {
-      const env = options.fakeClock === undefined ? {} : faked;
-      return new Rig(await startStack({ stationFile, env }), folder);
+      const clock = options.fakeClock === true ? new FakeClock(folder) : null;
+      return new Rig(await startStack({ stationFile, env: clock?.env ?? {} }), folder, clock);
     } catch (error) {
       rmSync(folder, { recursive: true, force: true });
       throw error;
@@ -67,10 +59,9 @@ export class Rig {
     return bucketOf(this.stack);
   }
 
-  /** Moves the stack's wall clock to this many seconds from the true one; seen within a second. */
+  /** Moves the stack's wall clock to this many seconds from the true one. */
   setClock(seconds: number): void {
-    writeFileSync(`${this.#clockFile}.new`, `${seconds < 0 ? "" : "+"}${seconds}\n`);
-    renameSync(`${this.#clockFile}.new`, this.#clockFile);
+    this.#clock?.set(seconds);
   }
 
   /** Another ingest host that speaks to edge and storage through the proxies. */
@@ -104,6 +95,7 @@ export class Rig {
     this.#storage?.close();
     this.#edge?.close();
     await this.stack.stop();
+    this.#clock?.close();
     rmSync(this.#folder, { recursive: true, force: true });
   }
 

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { seeded } from "../seeded.ts";
 import { Channel } from "./channel.ts";
-import { canMountDisks, type FaultKind, findFakeClock, type Scene } from "./faults.ts";
+import { canMountDisks, type FaultKind, type Scene } from "./faults.ts";
 import type { IngestHost } from "./ingest-host.ts";
 import { reportOf, type FaultReport } from "./report.ts";
 import { Rig } from "./rig.ts";
@@ -28,11 +28,16 @@ const pauseMs = 3_000;
 /** Goes through faults: one source's on many mounts at the same time, a whole process's one after another. */
 export async function runChaos(options: ChaosOptions): Promise<FaultReport[]> {
   const reports: FaultReport[] = [];
-  const ready = options.faults.filter(({ fakeClock, prepareHost }) => {
-    if (fakeClock === true) return findFakeClock() !== undefined;
-    return prepareHost === undefined || canMountDisks;
-  });
-  for (const batch of batchesOf(ready)) reports.push(...(await runBatch(batch, options)));
+  const ready = options.faults.filter(({ prepareHost }) => prepareHost === undefined || canMountDisks);
+  for (const batch of batchesOf(ready)) {
+    try {
+      reports.push(...(await runBatch(batch, options)));
+    } catch (error) {
+      // The others are still worth knowing.
+      const reason = error instanceof Error ? error.message : String(error);
+      reports.push(...batch.map((fault) => reportOf(fault, [], [], [reason])));
+    }
+  }
   return reports;
 }
 
@@ -48,8 +53,7 @@ async function runBatch(batch: readonly FaultKind[], options: ChaosOptions): Pro
   const startedAt = performance.now();
   const seconds = () => Math.round((performance.now() - startedAt) / 1000);
   const say = (what: string) => options.progress?.(`${names}: ${what} (${seconds()} s)`);
-  const fakeClock = batch.some((fault) => fault.fakeClock === true) ? findFakeClock() : undefined;
-  const rig = await Rig.open(fakeClock === undefined ? {} : { fakeClock });
+  const rig = await Rig.open({ fakeClock: batch.some((fault) => fault.fakeClock === true) });
   const undo: (() => void)[] = [];
   const scenes: Scene[] = [];
   try {

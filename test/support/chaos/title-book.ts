@@ -31,9 +31,11 @@ export class TitleBook {
   isWrong(text: string, source: number, number: number): boolean {
     const [, titleSource, titleNumber] = /^노래 (\d+):(\d+)$/.exec(text) ?? [];
     if (text !== "" && titleNumber === undefined) return true;
-    const due = this.#of(source).findLast((entry) => entry.number + lateFrames <= number);
+    const known = this.#of(source).filter((entry) => entry.number <= number);
+    const due = known.findLast((entry) => entry.number + lateFrames <= number);
     // So early in a connection the title before it may still stand.
-    if (due === undefined) return false;
+    const early = known.some((entry) => entry.kind === "began" && entry.number + lateFrames > number);
+    if (due === undefined || early) return false;
     if (text === "") return due.kind === "set";
     if (Number(titleSource) !== source || Number(titleNumber) > number + earlyFrames) return true;
     return due.kind === "set" && Number(titleNumber) < due.number;
