@@ -55,6 +55,8 @@ async function take(
       taken = false;
       pool.leave(last);
       station.leave(last);
+      // The count goes along with the next question, which nobody asks when nobody is left.
+      if (pool.seated === 0) pool.renew(last, 0);
     },
   };
 }
@@ -103,7 +105,7 @@ function nextCall(): number {
 }
 
 /** Identity of this isolate; made on first use, for the global scope may not draw random numbers. */
-export function runtimeName(): string {
+function runtimeName(): string {
   runtime ??= crypto.randomUUID();
   return runtime;
 }

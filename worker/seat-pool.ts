@@ -80,10 +80,10 @@ export class SeatPool {
     return "unknown";
   }
 
+  /** Without a limit nobody is told. */
   leave(host: Host): void {
     this.#holder.giveBack();
-    // Without a limit the count goes along with the next question, which nobody asks when nobody is left.
-    if (this.#max !== undefined || this.#holder.held === 0) this.#tell(host, seatBatchMs);
+    if (this.#max !== undefined) this.#tell(host, seatBatchMs);
   }
 
   /** What goes along with another call of the same object. */
@@ -95,7 +95,7 @@ export class SeatPool {
 
   /** Tells what is held when nothing was told for `ms`. */
   renew(host: Host, ms: number): void {
-    if (!this.isIdle && msSince(this.#toldMs) >= ms) this.#tell(host, 0);
+    if (msSince(this.#toldMs) >= ms) this.#tell(host, 0);
   }
 
   async #ask(host: Host): Promise<void> {
