@@ -2,6 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { openLog } from "../../ingest/log.ts";
+import { S3SegmentStore } from "../../ingest/segment-store.ts";
 import { fileIndexSchema, fileSegmentKey } from "../../shared/stored-file.ts";
 import { bucketOf } from "../support/bucket.ts";
 import { openMpg123Wasm } from "../support/decoders.ts";
@@ -121,6 +123,14 @@ describe("SIGHUP", () => {
       index.segments.map(async (_, number) => (await bucket.object(fileSegmentKey(id, number))).body),
     );
     expect(Buffer.concat(bodies).equals(bytesOf(framesOf(welcome)))).toBe(true);
+    const { url: bucketUrl, accessKeyId, secretAccessKey } = bucket;
+    const store = new S3SegmentStore({ bucketUrl, accessKeyId, secretAccessKey }, { log: openLog("silent") });
+    const has = (key: string) => store.has(key, AbortSignal.timeout(5_000));
+    expect([await has(indexKey), await has(`${indexKey}x`)]).toEqual([true, false]);
+    // Once more, now that it is there.
+    await reload(2, "second", `[mounts."/x.mp3"]\nfallback_file = ${JSON.stringify(welcome)}\n`);
+    expect((await bucket.keys()).filter((key) => key.endsWith("index.json"))).toEqual([indexKey]);
+    expect(saying("a file could not be stored, trying on")).toEqual([]);
   });
 
   it("says which changed settings need a restart", async () => {
