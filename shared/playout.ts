@@ -81,6 +81,8 @@ const lowMs = 250;
 const silenceMs = 500;
 /** After a splice this much more is in hand than the wait for the next segment should take. */
 const marginMs = 600;
+/** Segments that tell how long one usually is: the first after a hiccup are short. */
+const usualSegments = 10;
 /** How long a listener that has got nothing yet goes without silence: a stage's next segment is nearly always sooner. */
 const firstWaitMs = 2_500;
 /** Who has fallen this much further behind live than wished, after silence, skips to where it wants to be. */
@@ -282,7 +284,10 @@ export class Playout {
     const newest = stage.window.at(-1) ?? segment;
     const nextInMs = Math.max(0, durationMs(newest) - stage.edgeAgeMs);
     const lastsMs = this.inHandMs(nowMs) + audioFrom(stage.window, segment) - offsetMs;
-    return Math.max(0, nextInMs + marginMs - lastsMs);
+    if (lastsMs >= nextInMs + marginMs) return 0;
+    // Silence it is, then: as much as lasts when segments have their usual length again.
+    const usualMs = Math.max(nextInMs, ...stage.window.slice(-usualSegments).map(durationMs));
+    return usualMs + marginMs - lastsMs;
   }
 
   /** Nothing to play: silence when what is in hand runs low. */

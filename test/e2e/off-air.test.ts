@@ -137,8 +137,10 @@ describe("a mount without its source", () => {
 
     it("lets nobody hear that a source was away for a second", async () => {
       const source = await play("/hiccup.mp3");
+      // Until the mount has a whole burst.
+      await sleep(4_000);
       const listening = await tune("/hiccup.mp3");
-      await sleep(5_000);
+      await sleep(3_000);
       source.destroy();
       await sleep(1_000);
       await play("/hiccup.mp3");
