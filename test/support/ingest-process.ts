@@ -18,7 +18,9 @@ export interface IngestProcess {
   log(): string;
   /** Sends a signal and resolves with the exit code. */
   end(signal?: NodeJS.Signals): Promise<number | null>;
-  /** Ends it if it runs, and removes its temporary folder. */
+  /** Where it keeps what outlives it. */
+  readonly dataDir: string;
+  /** Ends it if it runs, and removes its folder unless that was given. */
   stop(): Promise<void>;
 }
 
@@ -30,6 +32,8 @@ export interface IngestProcessOptions {
   readonly password: string;
   readonly adminPassword: string;
   readonly stationFile?: string;
+  /** One that is there already, and stays; otherwise a temporary one. */
+  readonly dataDir?: string;
 }
 
 const script = join(import.meta.dirname, "..", "..", "ingest", "main.ts");
@@ -37,7 +41,7 @@ const script = join(import.meta.dirname, "..", "..", "ingest", "main.ts");
 /** Starts `npm run ingest`, without npm, against any edge and bucket. Rejects with its log when it does not listen. */
 export async function startIngest(options: IngestProcessOptions): Promise<IngestProcess> {
   const { stack, bucket, password, adminPassword } = options;
-  const dataDir = mkdtempSync(join(tmpdir(), "skywave-ingest-"));
+  const dataDir = options.dataDir ?? mkdtempSync(join(tmpdir(), "skywave-ingest-"));
   const port = await freePorts(2);
   const flags = ["--data", dataDir, "--ingest-port", `${port}`];
   if (options.stationFile !== undefined) flags.push("--config", options.stationFile);
@@ -67,7 +71,7 @@ export async function startIngest(options: IngestProcessOptions): Promise<Ingest
   };
   const stop = async () => {
     await end();
-    rmSync(dataDir, { recursive: true, force: true });
+    if (options.dataDir === undefined) rmSync(dataDir, { recursive: true, force: true });
   };
   try {
     await Promise.race([
@@ -81,5 +85,5 @@ export async function startIngest(options: IngestProcessOptions): Promise<Ingest
     throw new Error(`${error instanceof Error ? error.message : String(error)}\n${output}`, { cause: error });
   }
   const url = `http://127.0.0.1:${port}`;
-  return { port, url, password, adminPassword, pid: child.pid ?? 0, log: () => output, end, stop };
+  return { port, url, password, adminPassword, pid: child.pid ?? 0, dataDir, log: () => output, end, stop };
 }
