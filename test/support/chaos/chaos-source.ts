@@ -146,9 +146,9 @@ export class ChaosSource {
     this.connections.push(connection);
     this.#socket = socket;
     this.#options.titles.began(this.id, this.#next);
-    let open = true;
+    const over = new AbortController();
     const closed = () => {
-      open = false;
+      over.abort();
       connection.endedAt ??= performance.now();
       socket.destroy();
     };
@@ -158,20 +158,21 @@ export class ChaosSource {
     const titles = setInterval(() => void this.#setTitle(port), titleEveryMs);
     void this.#setTitle(port);
     let startedAt = performance.now();
-    while (open && !signal.aborted) {
+    while (!over.signal.aborted && !signal.aborted) {
       const now = performance.now();
       if (now < this.#stalledUntil) {
         if (!this.#backlog) startedAt = now - connection.sentAt.length * frameMs;
       } else {
         const due = Math.floor((now - startedAt) / frameMs) + 1;
-        while (open && connection.sentAt.length < due) this.#sendFrame(socket, connection, now);
+        while (!over.signal.aborted && connection.sentAt.length < due)
+          this.#sendFrame(socket, connection, now);
       }
       await sleep(stepMs);
     }
     clearInterval(titles);
     connection.endedAt ??= performance.now();
     this.#socket = null;
-    if (signal.aborted && open) {
+    if (signal.aborted && !over.signal.aborted) {
       await new Promise<void>((resolve) => {
         socket.end(() => resolve());
         socket.once("close", () => resolve());
