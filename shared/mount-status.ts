@@ -16,6 +16,9 @@ export interface MountStatus {
   /** For people: "MPEG-1 Layer III, 44100 Hz, joint stereo". */
   readonly format?: string;
   readonly sampleRate?: number;
+  readonly channels?: 1 | 2;
+  /** Its format changed within the last minute, for people: "44100 Hz stereo to 48000 Hz mono". */
+  readonly formatChange?: string;
   /** Kilobits per second as measured, whatever the source declared. */
   readonly bitrateKbps?: number;
 }

@@ -1,6 +1,7 @@
 import { type Context, Hono } from "hono";
 import { cors } from "hono/cors";
 import { ingestApiPrefix } from "../shared/edge-api.ts";
+import { formatWarnings } from "../shared/format-warnings.ts";
 import { encodeMountPath, MountPathError, parseMountPath } from "../shared/mount-path.ts";
 import type { MountPath } from "../shared/units.ts";
 import { directoryListing, stationOf } from "./directory.ts";
@@ -50,6 +51,12 @@ app.get("/health", async (context) => {
 app.get("/api/v1/station", async (context) => {
   const { name, description, ingestHost, shoutcastPort } = await stationOf(hostOf(context));
   return json({ name, description, ingestHost, shoutcastPort });
+});
+
+app.get("/api/v1/warnings", async (context) => {
+  const host = hostOf(context);
+  const [{ mounts }, station] = await Promise.all([directoryListing(host), stationOf(host)]);
+  return json({ warnings: formatWarnings(mounts, station.mounts) });
 });
 
 app.get("/status-json.xsl", async (context) => {

@@ -2,6 +2,7 @@ import type { FrameSpan } from "../shared/codec/codec.ts";
 import { mp3 } from "../shared/codec/mp3/mp3.ts";
 import { concatenate } from "../shared/concatenate.ts";
 import type { StoredFile } from "../shared/edge-station.ts";
+import { formatName, isSameFormat } from "../shared/format-warnings.ts";
 import { encodeMetadataBlock, IcyInterleaver } from "../shared/icy.ts";
 import { frameAt } from "../shared/playhead.ts";
 import { isThere, type PlayDecision, Playout } from "../shared/playout.ts";
@@ -229,8 +230,8 @@ class Listener {
   /** Players are told of a format at the beginning, and some stumble when it changes. */
   #noteFormat(stage: Stage, segment: SegmentRef): void {
     const before = this.#last?.ref;
-    if (!before || formatOf(before) === formatOf(segment)) return;
-    const change = `${formatOf(before)} to ${formatOf(segment)}`;
+    if (!before || isSameFormat(before, segment)) return;
+    const change = `${formatName(before)} to ${formatName(segment)}`;
     const known = `${stage.name} ${change}`;
     if (formatChanges.has(known) || formatChanges.size > 1_000) return;
     formatChanges.add(known);
@@ -240,9 +241,6 @@ class Listener {
 
 /** Changes of format that this isolate has logged. */
 const formatChanges = new Set<string>();
-
-const formatOf = ({ sampleRate, channels }: SegmentRef): string =>
-  `${sampleRate} Hz${channels === undefined ? "" : channels === 1 ? " mono" : " stereo"}`;
 
 /** The title in force `atSample` samples into a segment of a stage's window. */
 function titleAt(

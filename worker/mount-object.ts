@@ -1,5 +1,6 @@
 import { DurableObject } from "cloudflare:workers";
 import type { Announcement, Claim, Hold } from "../shared/edge-api.ts";
+import { formatChange } from "../shared/format-warnings.ts";
 import {
   currentTitle,
   emptyMount,
@@ -200,6 +201,7 @@ export class MountObject extends DurableObject<Env> {
     if (!holder || phaseOf(state, now) !== "live") return null;
     const newest = state.window.at(-1);
     const title = currentTitle(state);
+    const changed = formatChange(state.window);
     return {
       mount,
       source: holder.source,
@@ -208,8 +210,10 @@ export class MountObject extends DurableObject<Env> {
       listenerPeak: state.listenerPeak,
       onAir: true,
       ...(title && { title: title.text }),
+      ...(changed !== undefined && { formatChange: changed }),
       ...(newest && {
         sampleRate: newest.sampleRate,
+        ...(newest.channels !== undefined && { channels: newest.channels }),
         bitrateKbps: Math.round((newest.bytes * 8) / durationMs(newest)),
       }),
     };

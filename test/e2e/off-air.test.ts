@@ -223,6 +223,12 @@ describe("a mount without its source", () => {
       source.destroy();
       await waitFor("the fallback", () => outline(heard(listening)).at(-1) === "backup", 20_000);
       expect(heard(listening).rest).toBeLessThan(1_500);
+      await play("/mono.mp3", otherRate);
+      await waitFor("a warning for the status page", async () =>
+        (await (await fetch(`${stack.edgeUrl}/api/v1/warnings`)).text()).includes(
+          "is 48000 Hz mono, its fallback /backup.mp3 is 44100 Hz stereo",
+        ),
+      );
       expect(stack.log()).toMatch(
         /hear the format change on \/backup\.mp3: 48000 Hz mono to 44100 Hz stereo/,
       );

@@ -376,6 +376,18 @@ function showMounts(mounts) {
   summary.classList.toggle("live", mounts.length > 0);
 }
 
+/** @param {unknown} warnings */
+function showWarnings(warnings) {
+  const items = (Array.isArray(warnings) ? warnings : []).map((warning) => {
+    const { mount, text } = asObject(warning);
+    const item = document.createElement("li");
+    item.textContent = `${asText(mount)} ${asText(text)}`;
+    return item;
+  });
+  byId("warnings").replaceChildren(...items);
+  reveal("warnings", items.length > 0);
+}
+
 /** @param {string} path */
 async function fetchText(path) {
   const reply = await fetch(path, { cache: "no-store", signal: AbortSignal.timeout(requestTimeoutMs) });
@@ -426,6 +438,7 @@ async function poll() {
   try {
     if (!stationKnown) await showStation();
     showMounts(parseStatus(await fetchText("/status-json.xsl")));
+    showWarnings(asObject(JSON.parse(await fetchText("/api/v1/warnings")))["warnings"]);
     failures = 0;
     lastSeen = new Date().toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
     trouble.hidden = true;
