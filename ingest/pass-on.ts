@@ -82,11 +82,17 @@ export function passOn(request: PassOnRequest, options: PassOnOptions): void {
   upstream.setTimeout(passOnReplyMs, () => upstream.destroy(new Error("no answer in time")));
   socket.once("close", () => upstream.destroy());
   let replying = false;
-  upstream.on("error", (error) => {
+  const fail = (error: Error) => {
     if (replying) socket.destroy();
     if (answered || socket.destroyed) return;
     options.log.warn({ reason: reasonOf(error) }, "the edge did not answer a request");
     refuse(502, "the edge cannot be reached");
+  };
+  upstream.on("error", fail);
+  // Nobody asked for another protocol; without this Node drops the connection and tells nobody.
+  upstream.on("upgrade", (_, connection) => {
+    connection.destroy();
+    fail(new Error("the answer is in another protocol"));
   });
   upstream.on("response", (response) => {
     if (answered) {

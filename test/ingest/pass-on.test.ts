@@ -224,3 +224,30 @@ test("OPTIONS * is libshout asking for TLS: 200, closed, no Allow; other methods
     expect(reply).toContain("<b>400 - unknown request</b>");
   }
 });
+
+test.each([
+  [
+    "switches protocols unasked",
+    "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\nraw",
+  ],
+  ["speaks no HTTP", "SSH-2.0-x\r\n\r\n"],
+  [
+    "frames its answer twice",
+    "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\nabc",
+  ],
+  ["has a control character in a header", "HTTP/1.1 200 OK\r\nX: a\0b\r\n\r\n"],
+])("an edge that %s is one that cannot be reached", async (_, answer) => {
+  running.edge.onRequest = (request) => request.socket.end(Buffer.from(answer, "latin1"));
+  const reply = await running.exchange("GET /x HTTP/1.1\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n");
+  expect(reply.match(/HTTP\/1\.[01] \d\d\d/g)).toEqual(["HTTP/1.0 502"]);
+});
+
+test("two answers in one are the first of them, and what follows is not passed down", async () => {
+  running.edge.onRequest = (request) => {
+    const one = "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n";
+    request.socket.end(`HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n${one}one${one}two`);
+  };
+  const reply = await running.exchange("GET /x HTTP/1.1\r\n\r\n");
+  expect(reply.match(/HTTP\/1\.[01] \d\d\d/g)).toEqual(["HTTP/1.0 200"]);
+  expect(reply.endsWith("\r\n\r\none")).toBe(true);
+});
