@@ -83,6 +83,9 @@ export const seatClaimMs = 2_000;
 /** How often an isolate repeats what it holds of the station's seats: some may be lost before they expire. */
 export const stationSeatsEveryMs = 2_500;
 
+/** How old an isolate's last word to a mount may be when it has listeners: a question that stands says nothing for 5 s. */
+export const mountSeatsEveryMs = 6_000;
+
 /** How long an object that was started anew lets its listeners' isolates speak: a failed question is asked again at once. */
 export const mountSeatsRecallMs = 1_500;
 export const stationSeatsRecallMs = stationSeatsEveryMs + 1_000;

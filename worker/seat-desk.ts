@@ -2,7 +2,7 @@ import { SeatHolder } from "../shared/seat-holder.ts";
 import type { SeatReport } from "../shared/seats.ts";
 import type { MountPath } from "../shared/units.ts";
 import { directoryName, knownStation } from "./directory.ts";
-import { stationSeatsEveryMs } from "./limits.ts";
+import { mountSeatsEveryMs, stationSeatsEveryMs } from "./limits.ts";
 import type { Host } from "./mount-feed.ts";
 import { SeatPool } from "./seat-pool.ts";
 
@@ -67,16 +67,31 @@ export const listenersHere = (mount?: MountPath): number =>
 
 /**
  * What this isolate says of a mount's listeners, to go along with a question to the mount: not older than the question.
- * The station's seats are kept alive by it too.
+ * Whatever else it holds is kept alive by it too.
  */
 export function seatReport(mount: MountPath, host: Host): SeatReport {
+  const report = poolOf(mount).report();
+  const sinceMs = Date.now() - renewedMs;
+  // Less than nothing when the clock was put back.
+  if (sinceMs < 0 || sinceMs >= stationSeatsEveryMs) {
+    renewedMs = Date.now();
+    renewAll(host);
+  }
+  return report;
+}
+
+function renewAll(host: Host): void {
   if (knownStation(host.env).maxListenersInAll !== undefined) station.renew(host, stationSeatsEveryMs);
-  return poolOf(mount).report();
+  for (const pool of pools.values()) {
+    // Of a mount whose listeners hear something else nobody may be asking.
+    if (pool.seated > 0) pool.renew(host, mountSeatsEveryMs);
+  }
 }
 
 const pools = new Map<MountPath, SeatPool>();
 let runtime: string | undefined;
 let calls = 0;
+let renewedMs = 0;
 
 const station = new SeatPool(new SeatHolder(runtimeName, nextCall), (host) =>
   host.env.DIRECTORY.getByName(directoryName),
