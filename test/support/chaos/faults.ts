@@ -27,6 +27,8 @@ export interface FaultKind {
   readonly strike:
     | { readonly each: (channel: Channel, scene: Scene) => Promise<void> }
     | { readonly all: (scene: Scene) => Promise<void> };
+  /** A fault of a whole process that takes long counts once for each mount under it. */
+  readonly counted?: "per-mount";
   /** Listeners' connections end, and have to be back in under 2 s. */
   readonly rejoin?: boolean;
   /** Runs on a stack whose clock can be moved. */
@@ -125,6 +127,7 @@ export const faultKinds: readonly FaultKind[] = [
   },
   {
     name: "zombie",
+    counted: "per-mount",
     ingest: "host-then-stack",
     strike: {
       async all({ host, channels }) {
@@ -149,15 +152,15 @@ export const faultKinds: readonly FaultKind[] = [
   },
   {
     name: "clock",
+    counted: "per-mount",
     ingest: "stack",
     fakeClock: true,
     strike: {
       async all({ rig, random }) {
-        const forward = random() < 0.5;
-        rig.setClock(forward ? hourSeconds : -hourSeconds);
-        await sleep(2_000 + random() * 4_000);
-        rig.setClock(0);
-        await sleep(2_000);
+        for (const seconds of [hourSeconds, 0, -hourSeconds, 0]) {
+          rig.setClock(seconds);
+          await sleep(2_000 + random() * 2_000);
+        }
       },
     },
   },
@@ -169,6 +172,7 @@ export const faultKinds: readonly FaultKind[] = [
   },
   {
     name: "spool-kill",
+    counted: "per-mount",
     ingest: "host",
     strike: {
       async all({ rig, host, channels, random }) {
@@ -189,11 +193,11 @@ export const faultKinds: readonly FaultKind[] = [
 /** Whether this process may mount a small disk. */
 export const canMountDisks = process.platform === "linux" && process.getuid?.() === 0;
 
-/** The spool on a disk of 1 MB. */
+/** The spool on a disk that a few seconds of an outage fill. */
 function smallSpool(dataDir: string): () => void {
   const spool = join(dataDir, "spool");
   mkdirSync(spool);
-  execFileSync("mount", ["-t", "tmpfs", "-o", "size=1m", "none", spool]);
+  execFileSync("mount", ["-t", "tmpfs", "-o", "size=512k", "none", spool]);
   return () => {
     execFileSync("umount", ["-l", spool]);
   };

@@ -14,8 +14,8 @@ export interface IngestHostOptions {
   readonly edgeUrl: string;
   readonly bucketUrl: string;
   readonly stationFile: string;
-  /** Called with the data folder before the first start. */
-  readonly prepare?: (dataDir: string) => void;
+  /** Called with the data folder before the first start; what it returns undoes it when the host is gone for good. */
+  readonly prepare?: (dataDir: string) => () => void;
 }
 
 const script = join(import.meta.dirname, "..", "..", "..", "ingest", "main.ts");
@@ -31,6 +31,7 @@ export class IngestHost {
   readonly #options: IngestHostOptions;
   #child: ChildProcess | null = null;
   #output = "";
+  #undo: (() => void) | undefined;
 
   private constructor(options: IngestHostOptions, port: number) {
     this.#options = options;
@@ -41,7 +42,7 @@ export class IngestHost {
   static async open(options: IngestHostOptions): Promise<IngestHost> {
     const host = new IngestHost(options, await freePorts(2));
     mkdirSync(host.dataDir, { recursive: true });
-    options.prepare?.(host.dataDir);
+    host.#undo = options.prepare?.(host.dataDir);
     await host.start();
     return host;
   }
@@ -97,6 +98,7 @@ export class IngestHost {
       child.kill("SIGTERM");
       await ended;
     }
+    this.#undo?.();
     rmSync(this.dataDir, { recursive: true, force: true });
   }
 }

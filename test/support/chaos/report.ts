@@ -78,7 +78,7 @@ export function reportOf(
     ...(archives[index]?.notes.slice(0, 4) ?? []),
   ]);
   const times =
-    "each" in fault.strike
+    "each" in fault.strike || fault.counted === "per-mount"
       ? sum(channels.map((channel) => channel.faults))
       : Math.max(0, ...channels.map((channel) => channel.faults));
   return {

@@ -6,7 +6,7 @@ import { type Bucket, bucketOf } from "../bucket.ts";
 import { type Fault, type FaultProxy, openFaultProxy, type ProxiedRequest } from "../fault-proxy.ts";
 import { type Stack, startStack } from "../stack.ts";
 import { FakeClock } from "./fake-clock.ts";
-import { IngestHost } from "./ingest-host.ts";
+import { IngestHost, type IngestHostOptions } from "./ingest-host.ts";
 
 /** Target duration of a segment on this station, ms. */
 export const segmentMs = 1_000;
@@ -65,7 +65,7 @@ export class Rig {
   }
 
   /** Another ingest host that speaks to edge and storage through the proxies. */
-  async openHost(prepare?: (dataDir: string) => void): Promise<IngestHost> {
+  async openHost(prepare?: IngestHostOptions["prepare"]): Promise<IngestHost> {
     const { origin, pathname } = new URL(this.bucket.url);
     this.#storage ??= await openFaultProxy(origin, (request) =>
       this.#decide(this.storageFaults, mountOfPut(request), request),

@@ -54,15 +54,11 @@ async function runBatch(batch: readonly FaultKind[], options: ChaosOptions): Pro
   const seconds = () => Math.round((performance.now() - startedAt) / 1000);
   const say = (what: string) => options.progress?.(`${names}: ${what} (${seconds()} s)`);
   const rig = await Rig.open({ fakeClock: batch.some((fault) => fault.fakeClock === true) });
-  const undo: (() => void)[] = [];
   const scenes: Scene[] = [];
   try {
     let host: IngestHost | null = null;
     if (batch.some(({ ingest }) => ingest !== "stack")) {
-      const prepare = batch[0]?.prepareHost;
-      host = await rig.openHost((dataDir) => {
-        if (prepare) undo.push(prepare(dataDir));
-      });
+      host = await rig.openHost(batch[0]?.prepareHost);
     }
     const seats = dealt(options.listeners, batch.length * options.mounts);
     for (const fault of batch) scenes.push(openScene(fault, { rig, host, options, seats }));
@@ -87,7 +83,7 @@ async function runBatch(batch: readonly FaultKind[], options: ChaosOptions): Pro
   } finally {
     for (const { channels } of scenes) for (const channel of channels) channel.abandon();
     options.log?.(rig.log());
-    await rig.close().finally(() => undo.forEach((each) => each()));
+    await rig.close();
   }
 }
 
@@ -116,17 +112,17 @@ function openScene(fault: FaultKind, { rig, host, options, seats }: SceneParts):
   return { rig, host, channels, random: seeded(options.seed + hash(fault.name)) };
 }
 
-async function strikeAll({ strike }: FaultKind, scene: Scene, times: number): Promise<void> {
+async function strikeAll({ strike, counted }: FaultKind, scene: Scene, times: number): Promise<void> {
   const { channels, random } = scene;
+  const rounds = Math.ceil(times / channels.length);
   if ("all" in strike) {
-    for (let time = 0; time < times; time++) {
+    for (let time = 0; time < (counted === "per-mount" ? rounds : times); time++) {
       await sleep(pauseMs * (1 + random()));
       await strike.all(scene);
       for (const channel of channels) channel.faults++;
     }
     return;
   }
-  const rounds = Math.ceil(times / channels.length);
   await Promise.all(
     channels.map(async (channel) => {
       for (let round = 0; round < rounds; round++) {
