@@ -5,19 +5,9 @@ import type { Position, Segment } from "../shared/segment.ts";
 import type { MountPath } from "../shared/units.ts";
 import { Backoff } from "./backoff.ts";
 import type { HoldResult } from "./edge-client.ts";
-import {
-  liveBacklogMs,
-  liveResumeMs,
-  putTimeoutMs,
-  queueBytes,
-  queueHeldBytes,
-  queueSegments,
-  retryFirstMs,
-  retryMaxMs,
-  spoolWaitMs,
-} from "./limits.ts";
 import { type Log, reasonOf } from "./log.ts";
 import { PublishQueue, type QueuedSegment } from "./publish-queue.ts";
+import { defaultLimits, type PublisherLimits } from "./publisher-limits.ts";
 import { QueueDisk } from "./queue-disk.ts";
 import type { Spool, SpoolEntry } from "./spool.ts";
 import { refOf, type SpooledSegment } from "./spool-file.ts";
@@ -63,30 +53,6 @@ export interface PublisherOptions {
   readonly log: Log;
   readonly limits?: Partial<PublisherLimits>;
 }
-
-export interface PublisherLimits {
-  readonly queueSegments: number;
-  readonly queueBytes: number;
-  readonly queueHeldBytes: number;
-  readonly spoolWaitMs: number;
-  readonly liveBacklogMs: number;
-  readonly liveResumeMs: number;
-  readonly putTimeoutMs: number;
-  readonly retryFirstMs: number;
-  readonly retryMaxMs: number;
-}
-
-const defaultLimits: PublisherLimits = {
-  queueSegments,
-  queueBytes,
-  queueHeldBytes,
-  spoolWaitMs,
-  liveBacklogMs,
-  liveResumeMs,
-  putTimeoutMs,
-  retryFirstMs,
-  retryMaxMs,
-};
 
 /** What becomes of segments that are not published when the process ends. */
 export interface Leftovers {

@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { EdgeClient } from "../../ingest/edge-client.ts";
 import { openLog } from "../../ingest/log.ts";
-import { type PublisherLimits, SegmentPublisher } from "../../ingest/segment-publisher.ts";
+import type { PublisherLimits } from "../../ingest/publisher-limits.ts";
+import { SegmentPublisher } from "../../ingest/segment-publisher.ts";
 import { S3SegmentStore } from "../../ingest/segment-store.ts";
 import { mountPath } from "../../shared/mount-path.ts";
 import { decodeSegmentMetadata } from "../../shared/object-format.ts";

@@ -4,7 +4,8 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { openLog } from "../../ingest/log.ts";
-import { type PublisherLimits, SegmentPublisher, type SegmentStore } from "../../ingest/segment-publisher.ts";
+import type { PublisherLimits } from "../../ingest/publisher-limits.ts";
+import { SegmentPublisher, type SegmentStore } from "../../ingest/segment-publisher.ts";
 import { Spool } from "../../ingest/spool.ts";
 import { decodeSpoolFile, encodeSpoolFile, refOf, SpoolVersionError } from "../../ingest/spool-file.ts";
 import { StorageClock } from "../../ingest/storage-clock.ts";
@@ -186,7 +187,7 @@ describe("a segment", () => {
     const outside = new Outside();
     outside.storage = () => "refuse";
     const spool = openSpool();
-    const tested = publisher(outside, spool, { queueHeldBytes: 2_500, queueSegments: 5 });
+    const tested = publisher(outside, spool, { queueHeldBytes: 2_500 });
     for (const at of range(0, 20)) {
       tested.push(segment(at), publication);
       await eventually(() => files().length === at + 1);
