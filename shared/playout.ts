@@ -213,17 +213,20 @@ export class Playout {
     );
     if (better >= 0) return better;
     if (stays) return this.#stage;
-    const other = this.#find(stages, isOnAir);
-    if (other !== null) return other;
-    // A source that is connected and brings nothing is better than one that has gone, and that is better than an end.
-    return current?.phase === "live" ? this.#stage : this.#find(stages, isThere);
+    // What plays is best; then a source that is connected and has brought nothing yet, or nothing for long; then one
+    // that has gone and may come back. All are better than an end.
+    return (
+      this.#find(stages, (stage) => isOnAir(stage) && hasSomething(stage)) ??
+      this.#find(stages, isOnAir) ??
+      (current?.phase === "live" ? this.#stage : null) ??
+      this.#find(stages, (stage) => stage.phase !== "off")
+    );
   }
 
-  /** The best other stage that has something and is `good`. */
+  /** The best other stage that is `good`. */
   #find(stages: readonly StageView[], good: (stage: StageView) => boolean): number | null {
     const found = stages.findIndex(
-      (stage, index) =>
-        index !== this.#stage && this.#armed[index] === true && hasSomething(stage) && good(stage),
+      (stage, index) => index !== this.#stage && this.#armed[index] === true && good(stage),
     );
     return found < 0 ? null : found;
   }
