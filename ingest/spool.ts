@@ -55,6 +55,8 @@ export interface SpoolShare {
 interface Share extends SpoolShare {
   bytes: number;
   dropOldest: () => boolean;
+  /** Files being written. */
+  writing: number;
 }
 
 /**
@@ -98,6 +100,7 @@ export class Spool {
     const digest = mountDigest(mount);
     const share: Share = {
       bytes: 0,
+      writing: 0,
       dropOldest,
       adopt: (entries) => {
         for (const { bytes } of entries) this.#count(share, bytes);
@@ -190,6 +193,7 @@ export class Spool {
     const file = encodeSpoolFile(segment);
     const bytes = countedBytes(file.length);
     this.#count(share, bytes);
+    share.writing++;
     this.#makeRoom();
     const path = join(this.#folder, name);
     try {
@@ -209,6 +213,8 @@ export class Spool {
       // A disk that is full keeps the part that fitted.
       await unlink(path).catch(() => undefined);
       return null;
+    } finally {
+      share.writing--;
     }
   }
 
@@ -236,6 +242,8 @@ export class Spool {
         .reduce<Share | null>((most, share) => (most && most.bytes >= share.bytes ? most : share), null);
       if (largest === null) return;
       if (largest.dropOldest()) this.#dropped++;
+      // What it has is being written and can be dropped in a moment: others are not to pay for it.
+      else if (largest.writing > 0) return;
       else given.add(largest);
     }
   }
