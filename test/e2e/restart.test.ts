@@ -73,9 +73,9 @@ describe("a stop and a start on the same folder", () => {
       });
       await waitFor("a segment of the next epoch", async () => (await bucket.epochs("/one.mp3")).includes(2));
       const status = (await (await fetch(`${second.edgeUrl}/status-json.xsl`)).json()) as {
-        icestats: { source?: { listenurl?: string } };
+        icestats: { source?: { listenurl?: string } | { listenurl?: string }[] };
       };
-      expect(status.icestats.source?.listenurl).toMatch(/\/one\.mp3$/);
+      expect(JSON.stringify(status)).toMatch(/"listenurl":"[^"]*\/one\.mp3"/);
       await again.stop();
       const sent = bytesOf(again.sent);
       const before = archives[0] ?? Buffer.alloc(0);

@@ -87,7 +87,9 @@ async function socketsFrom(count: number, localAddress: string, port: number): P
   const sockets = Array.from({ length: count }, () => net.connect({ port, host: "127.0.0.1", localAddress }));
   for (const socket of sockets) socket.on("error", () => undefined).resume();
   await Promise.all(
-    sockets.map((socket) => socket.connecting && new Promise((done) => socket.once("connect", done))),
+    sockets
+      .filter((socket) => socket.connecting)
+      .map((socket) => new Promise((done) => socket.once("connect", done))),
   );
   return sockets;
 }

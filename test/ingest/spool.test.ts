@@ -155,13 +155,19 @@ describe("a spool file", () => {
   it("decodes or throws ProtocolError, whatever it holds", () => {
     const header = fc.json().map((json) => Buffer.from(`skywave-spool 1 ${json.length} 0 00000000\n${json}`));
     fc.assert(
-      fc.property(fc.oneof(fc.uint8Array().map(Buffer.from), header), (bytes) => {
-        try {
-          decodeSpoolFile(Buffer.from(bytes));
-        } catch (error) {
-          expect(error).toBeInstanceOf(ProtocolError);
-        }
-      }),
+      fc.property(
+        fc.oneof(
+          fc.uint8Array().map((bytes) => Buffer.from(bytes)),
+          header,
+        ),
+        (bytes) => {
+          try {
+            decodeSpoolFile(Buffer.from(bytes));
+          } catch (error) {
+            expect(error).toBeInstanceOf(ProtocolError);
+          }
+        },
+      ),
     );
   });
 });

@@ -1,5 +1,6 @@
 import { IcyDeinterleaver } from "../../shared/icy.ts";
 import { bucketOf } from "./bucket.ts";
+import { withoutSilence } from "./heard.ts";
 import { listen } from "./listen.ts";
 import type { Stack } from "./stack.ts";
 import { type SourceStatus, waitForStatus } from "./status.ts";
@@ -8,7 +9,7 @@ import { type SourceStatus, waitForStatus } from "./status.ts";
 export interface Broadcast {
   /** The mount's objects, one after another. */
   readonly stored: Buffer;
-  /** What a listener got that was there from the beginning, metadata blocks taken out. */
+  /** What a listener got that was there from the beginning, metadata blocks and the grace's silence taken out. */
   readonly heard: Buffer;
   /** Titles the listener saw, in order. */
   readonly titles: readonly string[];
@@ -36,7 +37,7 @@ export async function followBroadcast(
   const { audio, titles } = deinterleaver.push(listening.bytes());
   return {
     stored: await bucketOf(stack).audio(mount),
-    heard: Buffer.concat(audio),
+    heard: withoutSilence(Buffer.concat(audio)),
     titles: titles.map(({ text }) => text),
     status,
   };

@@ -4,7 +4,7 @@ import type { FrameList } from "./frame-check.ts";
 import type { Listening } from "./listen.ts";
 
 /** A stretch of what a listener heard. */
-export type HeardRun =
+type HeardRun =
   /** Frames of one of the sources, without a gap; indices into its file. */
   | { readonly of: string; first: number; last: number }
   /** Frames of silence, or frames that are neither: primers, which bring what the next one reaches back to. */
@@ -49,7 +49,7 @@ function add(runs: HeardRun[], frame: Uint8Array, sources: Readonly<Record<strin
     else runs.push({ of: name, first: index, last: index });
     return;
   }
-  const of = frame.subarray(4).every((byte) => byte === 0) ? "silence" : "primer";
+  const of = isSilent(frame) ? "silence" : "primer";
   if (run && "count" in run && run.of === of) run.count++;
   else runs.push({ of, count: 1 });
 }
@@ -61,3 +61,24 @@ export const outline = ({ runs }: Heard): string[] =>
 /** Frames of silence. */
 export const silentFrames = ({ runs }: Heard): number =>
   runs.reduce((sum, run) => sum + (run.of === "silence" && "count" in run ? run.count : 0), 0);
+
+/** A frame that brings nothing at all. */
+export const isSilent = (frame: Uint8Array): boolean => frame.subarray(4).every((byte) => byte === 0);
+
+/** What a listener got without the silence of a grace, and without the primers after it. Frames of one format. */
+export function withoutSilence(audio: Uint8Array): Buffer {
+  const kept: Uint8Array[] = [];
+  let end = 0;
+  let silent = false;
+  for (const { offset, size } of mp3.indexFrames(audio)) {
+    end = offset + size;
+    const frame = audio.subarray(offset, end);
+    // A primer has no side information either.
+    if (isSilent(frame)) silent = true;
+    else if (!silent || !isSilent(frame.subarray(0, 13))) {
+      kept.push(frame);
+      silent = false;
+    }
+  }
+  return Buffer.concat([...kept, audio.subarray(end)]);
+}

@@ -84,7 +84,7 @@ describe("an isolate's seats", () => {
     const late = Promise.resolve("late" as const);
     const outcome = await Promise.race([work, late]);
     if (outcome === "late") throw new Error(`not settled within ${ms} ms`);
-    return outcome as T;
+    return outcome;
   }
 
   it("are exactly as many as there are, whoever comes at once", async () => {
