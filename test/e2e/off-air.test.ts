@@ -270,13 +270,23 @@ describe("a mount without its source", () => {
     });
   });
 
-  it("begins with the intro, once", async () => {
-    await waitFor("the intro to be known", () => stack.log().includes("station"), 20_000);
+  it("begins with the intro, once to each listener", async () => {
     await play("/intro.mp3");
     const listening = await tune("/intro.mp3", { icy: false });
     await until(listening, "backup", "live");
     const [intro] = heard(listening).runs;
     expect(intro).toMatchObject({ of: "backup", first: 0 });
     isWhole(heard(listening));
+    // Through the ingest port the edge knows who listens: who comes back within a minute has heard it.
+    const twice: string[][] = [];
+    for (let visit = 0; visit < 2; visit++) {
+      const visitor = await listen(`${stack.ingestUrl}/intro.mp3`);
+      opened.push(visitor);
+      await waitFor("what a visitor hears", () => heard(visitor).audio.length > 20_000);
+      twice.push(outline(heard(visitor)));
+      visitor.close();
+      await sleep(500);
+    }
+    expect(twice).toEqual([["backup"], ["live"]]);
   });
 });

@@ -210,8 +210,12 @@ describe("the mount's state", () => {
   });
 
   it("keeps its invariants under any sequence of events", () => {
+    const login = fc.record({
+      credential: fc.constantFrom("dj", "another"),
+      takeover: fc.constantFrom("same-credentials" as const, "always" as const, "never" as const),
+    });
     const event = fc.oneof(
-      fc.constantFrom("a", "b").map((ingest): MountEvent => claim(ingest)),
+      fc.tuple(fc.constantFrom("a", "b"), login).map(([ingest, options]) => claim(ingest, options)),
       fc.tuple(fc.integer({ min: 1, max: 5 }), fc.nat(20)).map(([at, number]) => announce(at, number)),
       fc.integer({ min: 1, max: 5 }).map((at): MountEvent => ({ kind: "renew", epoch: epoch(at) })),
       fc.integer({ min: 1, max: 5 }).map((at): MountEvent => ({ kind: "release", epoch: epoch(at) })),
@@ -226,10 +230,24 @@ describe("the mount's state", () => {
         for (const [pause, next] of steps) {
           now += pause;
           const before = state;
-          const reduced = reduceMount(state, next, millis(now), limits);
-          state = reduced.state;
-          expect(state.epoch).toBeGreaterThanOrEqual(before.epoch);
-          expect(state.epoch - before.epoch).toBe(reduced.reply.kind === "claimed" ? 1 : 0);
+          const phaseBefore = phaseOf(before, millis(now));
+          const { state: after, reply } = reduceMount(state, next, millis(now), limits);
+          state = after;
+          // One writer per epoch: a claim that is granted raises it, nothing else does, and older ones are refused.
+          expect(state.epoch - before.epoch).toBe(reply.kind === "claimed" ? 1 : 0);
+          const speaksOf =
+            next.kind === "announce" ? next.segment.epoch : "epoch" in next ? next.epoch : undefined;
+          if (speaksOf !== undefined) expect(reply.kind === "ok").toBe(speaksOf === before.holder?.epoch);
+          // Nobody loses a mount to a login that may not have it.
+          if (next.kind === "claim" && reply.kind === "claimed" && phaseBefore === "live") {
+            const mine = before.holder?.ingest === next.ingest;
+            const same =
+              next.takeover === "same-credentials" && before.holder?.credential === next.credential;
+            expect(mine || same || next.takeover === "always").toBe(true);
+          }
+          // The live edge never goes back but for a new broadcast, and what is kept is in order.
+          const [edge, edgeBefore] = [state.window.at(-1), before.window.at(-1)];
+          if (edge && edgeBefore) expect(comparePosition(edgeBefore, edge)).toBeLessThanOrEqual(0);
           for (const [index, kept] of state.window.entries()) {
             const previous = state.window[index - 1];
             if (previous) expect(comparePosition(previous, kept)).toBeLessThan(0);
@@ -237,6 +255,7 @@ describe("the mount's state", () => {
           }
         }
       }),
+      { numRuns: 300 },
     );
   });
 });
