@@ -1,8 +1,11 @@
+import { createServer } from "node:net";
 import { expect, it } from "vitest";
 import { faultKinds } from "../support/chaos/faults.ts";
 import { tableOf } from "../support/chaos/report.ts";
 import { runChaos } from "../support/chaos/run.ts";
 import { testSeed } from "../support/seeded.ts";
+import { startStack } from "../support/stack.ts";
+import { waitFor } from "../support/wait.ts";
 
 /** What of `npm run chaos` fits into a minute and a half: each once, on one mount of its own. */
 const together = ["source-reset", "stall-5s", "race", "storage-500", "announcements"];
@@ -26,4 +29,32 @@ it.each([
     problems.map((problem) => `${fault}: ${problem}\n  ${notes.join("\n  ")}`),
   );
   expect(broken, `seed ${testSeed}\n${tableOf(reports)}\n${logs.join("\n")}`).toEqual([]);
+});
+
+it("an edge whose runtime cannot come back is replaced without being looked at for long", async () => {
+  const stack = await startStack();
+  const intruder = createServer((socket) => socket.destroy());
+  const listening = () =>
+    new Promise<boolean>((resolve) => {
+      intruder.once("error", () => resolve(false));
+      intruder.listen(stack.edgePort, "127.0.0.1", () => resolve(true));
+    });
+  try {
+    stack.kill("workerd");
+    // Before the next runtime is there: it has nowhere to listen then.
+    for (let tries = 0; !(await listening()); tries++) expect(tries).toBeLessThan(100_000);
+    await waitFor("the edge to leave", () => stack.log().includes('"msg":"ended, starting again'));
+    await new Promise((resolve) => intruder.close(resolve));
+    await waitFor("the edge to be back", async () => {
+      try {
+        return (await fetch(`${stack.edgeUrl}/health`)).ok;
+      } catch {
+        return false;
+      }
+    });
+    expect(stack.log()).not.toContain("does not answer");
+  } finally {
+    intruder.close();
+    await stack.stop();
+  }
 });

@@ -14,8 +14,8 @@ export interface ChaosListenerOptions {
 /** A player starts this long after its first byte. */
 const playerStartMs = 500;
 const retryMs = 100;
-/** More than the largest frame that can come. */
-const heldLimitBytes = 4_096;
+/** The largest Layer III frame: what waits for its end is less. */
+const heldLimitBytes = 1_441;
 
 /**
  * A listener that checks every byte: whole frames alone, the metadata counter exact, each frame in its place, each title that
