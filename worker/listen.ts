@@ -40,6 +40,7 @@ export async function listen(
     if (depth < maxFallbacks) return listen(request, rules.fallback.mount, station, host, depth + 1);
   }
   if (place === "full") return forbidden("max listeners reached");
+  if (place === "too-many") return forbidden("too many listeners from your address");
   if (place === "unknown") return unavailable();
   try {
     return await seated(request, programme, station, host, { place, metaint });
@@ -66,6 +67,10 @@ async function seated(
   }
   const intro = place.returns ? null : programme.intro;
   const segments = intro && (await storedSegments(intro, host.env));
+  if (request.signal.aborted) {
+    place.leave();
+    return absent(programme);
+  }
   const stream = openListenerStream(
     programme,
     {
@@ -97,11 +102,11 @@ async function takePlace(
   mount: MountPath,
   station: EdgeStation,
   host: Host,
-): Promise<Place | "full" | "unknown"> {
+): Promise<Place | "full" | "too-many" | "unknown"> {
   const rules = station.mounts[mount];
   const client = await clientAddress(request.headers, host.env);
   const leaveAddress = listenersByAddress.enter(client, station.maxListenersPerAddress);
-  if (!leaveAddress) return "full";
+  if (!leaveAddress) return "too-many";
   const max = rules?.maxListeners ?? station.maxListeners;
   const seat = await takeSeat(mount, { max, maxInAll: station.maxListenersInAll }, host).catch(
     () => "unknown" as const,

@@ -41,11 +41,11 @@ export function openListenerStream(
 ): ReadableStream<Uint8Array> {
   const listener = new Listener(programme, wish, host);
   let open = true;
-  let failed = false;
-  let fail: (error: Error) => void = () => undefined;
+  let ended = false;
+  let end: () => void = () => undefined;
   const watch = new StuckWatch(() => {
     leave();
-    fail(new Error("the listener takes nothing"));
+    end();
   });
   const leave = (): void => {
     if (!open) return;
@@ -57,16 +57,16 @@ export function openListenerStream(
   return new ReadableStream<Uint8Array>(
     {
       start(controller) {
-        fail = (error) => {
-          failed = true;
-          controller.error(error);
+        end = () => {
+          ended = true;
+          controller.close();
         };
       },
       async pull(controller) {
         watch.asked();
         try {
           const bytes = open ? await listener.next(() => open) : null;
-          if (failed) return;
+          if (ended) return;
           if (bytes) {
             watch.given();
             return controller.enqueue(bytes);
@@ -76,7 +76,7 @@ export function openListenerStream(
           throw error;
         }
         leave();
-        if (!failed) controller.close();
+        if (!ended) controller.close();
       },
       cancel: leave,
     },

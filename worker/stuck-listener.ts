@@ -4,8 +4,8 @@ import { stuckListenerMs } from "./limits.ts";
  * Notices a listener whose socket asks for nothing: no sooner than `stuckListenerMs` after the last buffer was handed
  * over, no later than twice that. Counts the ticks of one timer, not the time of day, which may jump by an hour.
  *
- * What can be done about it is to error the stream and let go of the seat. The runtime has no way to close a socket that
- * it is writing to: the last buffer stays with it until the client reads on, and is then cut off, or until TCP gives up.
+ * What can be done about it is to end the stream and let go of the seat. The runtime has no way to close a socket that it
+ * is writing to: the last buffer stays with it until the client reads on and sees the end, or until TCP gives up.
  */
 export class StuckWatch {
   readonly #timer: ReturnType<typeof setInterval>;
