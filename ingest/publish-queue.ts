@@ -1,4 +1,10 @@
-import { durationMs, type Position, type Segment, type SegmentRef } from "../shared/segment.ts";
+import {
+  durationMs,
+  type Position,
+  type Segment,
+  type SegmentRef,
+  type TitleMark,
+} from "../shared/segment.ts";
 import type { Publication } from "./segment-publisher.ts";
 import type { SpooledSegment } from "./spool-file.ts";
 import type { SpoolEntry } from "./spool.ts";
@@ -12,6 +18,8 @@ export interface QueuedSegment {
   /** On the clock that the queue is asked with. */
   readonly pushedMs: number;
   readonly publication: Publication | null;
+  /** In force when it begins; null when its epoch has had none. */
+  readonly titleBefore: TitleMark | null;
   /** Aborted when the segment is given up. */
   readonly abort: AbortController;
   /** Null while only its file has it. */
@@ -41,6 +49,8 @@ export class PublishQueue {
   readonly #live: QueuedSegment[] = [];
   readonly #backlog: QueuedSegment[] = [];
   #bytes = 0;
+  /** The latest title of all that was pushed, and its epoch. */
+  #title: { readonly epoch: number; readonly mark: TitleMark } | null = null;
 
   constructor(window: LiveWindow) {
     this.#window = window;
@@ -70,9 +80,12 @@ export class PublishQueue {
       audioMs: durationMs(segment),
       pushedMs: now,
       publication,
+      titleBefore: this.#title?.epoch === segment.epoch ? this.#title.mark : null,
       ...fresh(),
       content,
     };
+    const mark = segment.titles.at(-1);
+    if (mark) this.#title = { epoch: segment.epoch, mark };
     this.#live.push(item);
     this.#bytes += item.bytes;
     return item;
@@ -82,7 +95,16 @@ export class PublishQueue {
   restore(entry: SpoolEntry): void {
     const { epoch, sequence, bytes } = entry;
     const at = { epoch, sequence };
-    this.#backlog.push({ at, bytes, audioMs: 0, pushedMs: 0, publication: null, ...fresh(), entry });
+    this.#backlog.push({
+      at,
+      bytes,
+      audioMs: 0,
+      pushedMs: 0,
+      publication: null,
+      titleBefore: null,
+      ...fresh(),
+      entry,
+    });
     this.#bytes += bytes;
   }
 

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Announcement } from "../shared/edge-api.ts";
 import { encodeSegmentMetadata, segmentKey } from "../shared/object-format.ts";
-import type { Position, Segment } from "../shared/segment.ts";
-import type { MountPath } from "../shared/units.ts";
+import type { Position, Segment, SegmentRef } from "../shared/segment.ts";
+import { type MountPath, sampleCount } from "../shared/units.ts";
 import { Backoff } from "./backoff.ts";
 import type { HoldResult } from "./edge-client.ts";
 import { type Log, reasonOf } from "./log.ts";
@@ -82,6 +82,8 @@ export class SegmentPublisher {
   #dropped = 0;
   /** Live was late, and has not been heard again since. */
   #late = false;
+  /** The segment that was announced last. */
+  #announced: Position | null = null;
   #fencedEpoch = 0;
 
   constructor(options: PublisherOptions) {
@@ -228,7 +230,7 @@ export class SegmentPublisher {
     if (!item.stored || item.at.epoch <= this.#fencedEpoch) return this.#queue.remove(item);
     let result: HoldResult;
     try {
-      result = await announcer.announce({ mount, segment: item.stored }, signal);
+      result = await announcer.announce({ mount, segment: this.#titled(item, item.stored) }, signal);
     } catch (error) {
       if (!signal.aborted) this.#failed("edge", this.#edge, item.at, error);
       return;
@@ -236,6 +238,7 @@ export class SegmentPublisher {
     if (signal.aborted) return;
     this.#succeeded("edge", this.#edge, item.at);
     this.#late = false;
+    this.#announced = item.at;
     this.#queue.remove(item);
     if (result === "ok") item.publication?.announced();
     if (result === "refused") log.error({ ...item.at }, "the edge cannot read an announcement");
@@ -257,6 +260,14 @@ export class SegmentPublisher {
     if (failures % 10 !== 0) return;
     const fields = { what, reason: reasonOf(error), waiting: this.#queue.length, ...at };
     this.#options.log.warn(fields, failures === 0 ? "cannot publish, trying again" : "still cannot publish");
+  }
+
+  /** The edge does not know of titles in segments it was never told of: what comes after them says what is in force. */
+  #titled({ at, titleBefore }: QueuedSegment, ref: SegmentRef): SegmentRef {
+    const last = this.#announced;
+    const follows = last?.epoch === at.epoch && last.sequence + 1 === at.sequence;
+    if (follows || titleBefore === null || ref.titles[0]?.atSample === 0) return ref;
+    return { ...ref, titles: [{ ...titleBefore, atSample: sampleCount(0) }, ...ref.titles] };
   }
 
   #resumeLive(): void {

@@ -48,6 +48,12 @@ export const introAgainMs = 60_000;
 /** Listeners remembered for that; the one that left first goes first. */
 export const recentListeners = 10_000;
 
+/** While listeners are there clocks are read every few seconds: a longer step is a clock that was set. */
+export const clockStepMs = 30_000;
+/** Between two readings of a mount's clock, and how long after the last question they go on. */
+export const clockBeatMs = 1_000;
+export const clockBeats = 15;
+
 /** Mounts that a listener may fall back through, as in Icecast. */
 export const maxFallbacks = 10;
 

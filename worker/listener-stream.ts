@@ -8,7 +8,7 @@ import { frameAt } from "../shared/playhead.ts";
 import { isThere, type PlayDecision, Playout } from "../shared/playout.ts";
 import { durationMs, type SegmentRef, type TitleMark } from "../shared/segment.ts";
 import { loadStoredSegment } from "./file-stage.ts";
-import type { Host } from "./mount-feed.ts";
+import { clock, type Host } from "./mount-feed.ts";
 import type { Programme } from "./programme.ts";
 import type { LoadedSegment } from "./segment-cache.ts";
 import { StuckWatch } from "./stuck-listener.ts";
@@ -91,7 +91,7 @@ class Listener {
   readonly #host: Host;
   readonly #playout: Playout;
   readonly #icy: IcyInterleaver | null;
-  readonly #joinedMs = Date.now();
+  readonly #joinedMs = clock.now();
   /** What was sent last: silence sounds like it. */
   #last: LoadedSegment | null = null;
 
@@ -104,7 +104,7 @@ class Listener {
       rules,
       first,
       { behindMs, leastBytes, intro: intro?.segments ?? [] },
-      Date.now(),
+      clock.now(),
     );
     this.#icy = wish.metaint > 0 ? new IcyInterleaver(wish.metaint) : null;
   }
@@ -112,10 +112,10 @@ class Listener {
   /** The next buffer; null when there is nothing left to play or the listener has gone (`isOpen`). */
   async next(isOpen: () => boolean): Promise<Uint8Array | null> {
     while (isOpen()) {
-      if (Date.now() - this.#joinedMs >= (this.#wish.maxMs ?? Number.POSITIVE_INFINITY)) return null;
+      if (clock.now() - this.#joinedMs >= (this.#wish.maxMs ?? Number.POSITIVE_INFINITY)) return null;
       const looking = this.#look();
       if (looking) await looking;
-      const decision = this.#playout.next(Date.now(), this.#stages);
+      const decision = this.#playout.next(clock.now(), this.#stages);
       switch (decision.kind) {
         case "play": {
           const bytes = await this.#play(decision);
@@ -129,7 +129,7 @@ class Listener {
         }
         case "silence": {
           const { bytes, audioMs } = silence(this.#last, decision.ms);
-          this.#playout.sentSilence(audioMs, Date.now());
+          this.#playout.sentSilence(audioMs, clock.now());
           return this.#icy?.push(bytes, []) ?? bytes;
         }
         case "wait":
@@ -177,7 +177,7 @@ class Listener {
       (pad?.audioMs ?? 0) +
       durationMs(segment) -
       (isWhole ? 0 : (samplesBefore(loaded.frames, index) * 1000) / segment.sampleRate);
-    this.#playout.sent(decision, audioMs, bytes.length, Date.now());
+    this.#playout.sent(decision, audioMs, bytes.length, clock.now());
     return bytes;
   }
 
@@ -185,13 +185,13 @@ class Listener {
     const { intro } = this.#wish;
     const loaded = intro && (await loadStoredSegment(intro.file, segment, this.#host));
     if (!loaded) {
-      this.#playout.sentIntro(0, 0, Date.now());
+      this.#playout.sentIntro(0, 0, clock.now());
       return null;
     }
     this.#last = loaded;
     const primer = segment.sequence === 0 ? this.#primerOf(loaded, 0) : undefined;
     const bytes = this.#write(loaded, 0, primer);
-    this.#playout.sentIntro(durationMs(segment), bytes.length, Date.now());
+    this.#playout.sentIntro(durationMs(segment), bytes.length, clock.now());
     return bytes;
   }
 

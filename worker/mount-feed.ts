@@ -8,6 +8,7 @@ import { absentMountMs, mountCallHoldMs, mountCallRetryMs, mountCallTimeoutMs } 
 import { listenersHere, seatReport } from "./seat-desk.ts";
 import { type LoadedSegment, SegmentCache } from "./segment-cache.ts";
 import type { Stage } from "./stage.ts";
+import { SteadyClock } from "./steady-clock.ts";
 import { settledWithin } from "./settled-within.ts";
 
 /** What one listener's request lends to the feed while the feed works on its behalf. */
@@ -55,23 +56,23 @@ export class MountFeed implements Stage {
 
   /** Whether the phase is the mount's own word, and not what is left when it could not be asked. */
   get isCertain(): boolean {
-    return Date.now() - this.#answeredMs < mountCallTimeoutMs;
+    return clock.now() - this.#answeredMs < mountCallTimeoutMs;
   }
 
   /** How long ago the newest segment was announced, ms. */
   get edgeAgeMs(): number {
-    return Date.now() - this.#edgeAtMs;
+    return clock.now() - this.#edgeAtMs;
   }
 
   /** For how long the source has brought nothing, ms. */
   get silentMs(): number {
-    return Date.now() - this.#silentSinceMs;
+    return clock.now() - this.#silentSinceMs;
   }
 
   /** Nobody listens here and nothing was learnt lately: the feed can be forgotten. */
   get isIdle(): boolean {
-    const asking = this.#question !== null && Date.now() - this.#question.sinceMs < mountCallTimeoutMs;
-    return listenersHere(this.mount) === 0 && !asking && Date.now() - this.#answeredMs > absentMountMs;
+    const asking = this.#question !== null && clock.now() - this.#question.sinceMs < mountCallTimeoutMs;
+    return listenersHere(this.mount) === 0 && !asking && clock.now() - this.#answeredMs > absentMountMs;
   }
 
   /** The next `refresh` asks. */
@@ -82,20 +83,20 @@ export class MountFeed implements Stage {
   /** Brings the feed up to date: free of cost while a question stands, for then nothing newer exists. */
   async refresh(host: Host): Promise<void> {
     const question = this.#question;
-    const leftMs = question ? question.sinceMs + mountCallTimeoutMs - Date.now() : 0;
+    const leftMs = question ? question.sinceMs + mountCallTimeoutMs - clock.now() : 0;
     if (question && leftMs > 0) {
-      const stale = Date.now() - this.#answeredMs > mountCallTimeoutMs;
+      const stale = clock.now() - this.#answeredMs > mountCallTimeoutMs;
       if (this.isOff || stale) await settledWithin(question.done, leftMs);
       return;
     }
-    if (this.phase === "off" && Date.now() - this.#answeredMs < absentMountMs) return;
+    if (this.phase === "off" && clock.now() - this.#answeredMs < absentMountMs) return;
     await this.#ask(host, 0);
   }
 
   /** Returns when the window may have grown or the phase changed, or after `ms`; sometimes for nothing. */
   async wait(host: Host, ms: number): Promise<void> {
     const question = this.#question;
-    const leftMs = question ? question.sinceMs + mountCallTimeoutMs - Date.now() : 0;
+    const leftMs = question ? question.sinceMs + mountCallTimeoutMs - clock.now() : 0;
     if (question && leftMs > 0) await settledWithin(question.done, Math.min(leftMs, ms));
     else await settledWithin(this.#ask(host, mountCallHoldMs), ms);
   }
@@ -109,7 +110,7 @@ export class MountFeed implements Stage {
   }
 
   async #ask(host: Host, waitMs: number): Promise<void> {
-    const sinceMs = Date.now();
+    const sinceMs = clock.now();
     // Cleared by the work itself: this request may end before it comes back here, and a question that is answered but
     // still stands would have the others wait for nothing, again and again.
     const done = this.#askOnce(host, waitMs).finally(() => {
@@ -141,14 +142,16 @@ export class MountFeed implements Stage {
   }
 
   #take(view: MountView): void {
-    this.#answeredMs = Date.now();
+    this.#answeredMs = clock.now();
     this.phase = view.phase;
     this.source = view.source;
     this.patienceMs = view.patienceMs;
-    this.#silentSinceMs = Date.now() - view.silentMs;
+    this.#silentSinceMs = clock.now() - view.silentMs;
     const restarted = view.epoch < this.#epoch;
     this.#epoch = view.epoch;
-    if (view.phase === "off" || restarted || (!view.continues && view.segments.length > 0)) {
+    // A broadcast that began anew may have no segment yet.
+    const begunAnew = !view.continues && (view.segments.length > 0 || view.oldest === null);
+    if (view.phase === "off" || restarted || begunAnew) {
       this.window = [];
       this.titleBefore = null;
       if (view.phase === "off") return;
@@ -157,7 +160,7 @@ export class MountFeed implements Stage {
     const fresh = view.segments.filter((segment) => !newest || comparePosition(segment, newest) > 0);
     if (this.window.length === 0) this.titleBefore = view.titleBefore;
     if (fresh.length === 0) return;
-    this.#edgeAtMs = Date.now() - view.edgeAgeMs;
+    this.#edgeAtMs = clock.now() - view.edgeAgeMs;
     const window = [...this.window, ...fresh];
     // What the mount cannot serve any more is out of this window too; the title it left behind stays in force.
     const first = window.findIndex(
@@ -176,6 +179,9 @@ export function loadSegment(
 ): LoadedSegment | Promise<LoadedSegment | null> {
   return cache.peek(key) ?? cache.load(key, ref, host.env.SEGMENTS, host.keepAlive);
 }
+
+/** This isolate's time. Whoever listens reads it at every wait. */
+export const clock = new SteadyClock(() => listenersHere() > 0);
 
 const feeds = new Map<MountPath, MountFeed>();
 const cache = new SegmentCache();

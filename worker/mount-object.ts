@@ -23,6 +23,8 @@ import { type MountPath, millis } from "../shared/units.ts";
 import { directoryName } from "./directory.ts";
 import type { Env } from "./env.ts";
 import {
+  clockBeatMs,
+  clockBeats,
   longestLeaseMs,
   mountCallHoldMs,
   mountSeatsRecallMs,
@@ -31,6 +33,7 @@ import {
 } from "./limits.ts";
 import { SeatMemory } from "./seat-memory.ts";
 import { mountLimits } from "./station.ts";
+import { SteadyClock } from "./steady-clock.ts";
 
 /** What a runtime says of itself with every question. */
 export interface MountQuestion {
@@ -47,6 +50,9 @@ export interface MountQuestion {
 
 /** One mount: the shell around the pure state of `shared/mount-state.ts`. It stores, wakes and publishes. */
 export class MountObject extends DurableObject<Env> {
+  /** Read every second while somebody asks: a lease must not end because the machine's clock was set. */
+  readonly #clock = new SteadyClock(() => this.#beatsLeft > 0);
+  #beatsLeft = 0;
   #state: MountState;
   readonly #memory: SeatMemory;
   #change = Promise.withResolvers<void>();
@@ -86,9 +92,9 @@ export class MountObject extends DurableObject<Env> {
   /** As many of the seats asked for as are free. */
   async requestSeats(mount: MountPath, request: SeatRequest): Promise<Granted> {
     await this.#memory.recalled();
-    const { state, granted } = seatListeners(this.#state, request, millis(Date.now()), mountLimits);
+    const { state, granted } = seatListeners(this.#state, request, millis(this.#clock.now()), mountLimits);
     this.#state = state;
-    this.#memory.keep(listenerCount(state, millis(Date.now()), mountLimits) > 0);
+    this.#memory.keep(listenerCount(state, millis(this.#clock.now()), mountLimits) > 0);
     this.#publish(mount);
     return granted;
   }
@@ -96,20 +102,21 @@ export class MountObject extends DurableObject<Env> {
   /** A runtime's listeners, told outside of a question: some have left. */
   reportSeats(mount: MountPath, report: SeatReport): void {
     this.#apply(mount, { kind: "report", ...report });
-    if (listenerCount(this.#state, millis(Date.now()), mountLimits) === 0) this.#memory.keep(false);
+    if (listenerCount(this.#state, millis(this.#clock.now()), mountLimits) === 0) this.#memory.keep(false);
   }
 
   /** The mount as the asker should see it, as soon as there is something it does not have, or `waitMs` later. */
   async view(question: MountQuestion): Promise<MountView> {
     const { mount, seats, after } = question;
+    this.#beat();
     // Of a runtime without listeners nothing need be known, unless it had some.
     if (seats.held > 0 || this.#state.listeners[seats.runtime]) {
       this.#apply(mount, { kind: "report", ...seats });
     }
-    const deadline = Date.now() + Math.min(question.waitMs, mountCallHoldMs);
+    const deadline = this.#clock.now() + Math.min(question.waitMs, mountCallHoldMs);
     while (this.#phase() === question.phase && !this.#hasNewer(after)) {
       // The end of a lease or of the grace wakes nobody by itself.
-      const now = Date.now();
+      const now = this.#clock.now();
       const leftMs = Math.min(deadline, phaseEndsAt(this.#state, millis(now)) ?? deadline) - now;
       if (leftMs <= 0) break;
       await Promise.race([this.#change.promise, scheduler.wait(leftMs)]);
@@ -117,8 +124,21 @@ export class MountObject extends DurableObject<Env> {
     return this.#view(question);
   }
 
+  #beat(): void {
+    const beating = this.#beatsLeft > 0;
+    this.#beatsLeft = clockBeats;
+    if (!beating) this.ctx.waitUntil(this.#beatOn());
+  }
+
+  async #beatOn(): Promise<void> {
+    for (; this.#beatsLeft > 0; this.#beatsLeft--) {
+      this.#clock.now();
+      await scheduler.wait(clockBeatMs);
+    }
+  }
+
   #phase(): MountPhase {
-    return phaseOf(this.#state, millis(Date.now()));
+    return phaseOf(this.#state, millis(this.#clock.now()));
   }
 
   /** What a mount that is off has left is not for listeners. */
@@ -129,7 +149,7 @@ export class MountObject extends DurableObject<Env> {
   }
 
   #view({ mount, after }: MountQuestion): MountView {
-    const now = millis(Date.now());
+    const now = millis(this.#clock.now());
     const state = this.#state;
     const first = after ? state.window.findIndex((segment) => comparePosition(segment, after) > 0) : 0;
     const from = first < 0 ? state.window.length : first;
@@ -150,7 +170,7 @@ export class MountObject extends DurableObject<Env> {
 
   #apply(mount: MountPath, event: MountEvent): MountReply {
     const before = this.#state;
-    const { state, reply } = reduceMount(before, event, millis(Date.now()), mountLimits);
+    const { state, reply } = reduceMount(before, event, millis(this.#clock.now()), mountLimits);
     this.#state = state;
     if (reply.kind === "fenced" || reply.kind === "in-use") return reply;
     // Renewals and reports are only worth as much as they are fresh: storage is spared them.
@@ -165,7 +185,7 @@ export class MountObject extends DurableObject<Env> {
 
   /** Tells the directory, when it does not know already: at once, then at most every `publishEveryMs`. */
   #publish(mount: MountPath): void {
-    const now = Date.now();
+    const now = this.#clock.now();
     const status = this.#status(mount);
     const text = JSON.stringify(status);
     if (this.#publishing || (text === this.#published && now - this.#publishedMs < republishMs)) return;
@@ -179,7 +199,7 @@ export class MountObject extends DurableObject<Env> {
       if (waitMs > 0) await scheduler.wait(waitMs);
       const status = this.#status(mount);
       this.#published = JSON.stringify(status);
-      this.#publishedMs = Date.now();
+      this.#publishedMs = this.#clock.now();
       const validMs = longestLeaseMs + republishMs;
       await this.env.DIRECTORY.getByName(directoryName).update(mount, status, validMs);
     } catch (error) {
@@ -195,7 +215,7 @@ export class MountObject extends DurableObject<Env> {
 
   /** Null when no source has the mount. */
   #status(mount: MountPath): MountStatus | null {
-    const now = millis(Date.now());
+    const now = millis(this.#clock.now());
     const state = this.#state;
     const { holder } = state;
     if (!holder || phaseOf(state, now) !== "live") return null;

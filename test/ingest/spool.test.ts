@@ -325,6 +325,26 @@ describe("after an outage", () => {
     expect(files()).toEqual([]);
   });
 
+  it("that was long the first that is announced says what title is in force", async () => {
+    const outside = new Outside();
+    outside.storage = () => "refuse";
+    const tested = publisher(outside, openSpool(), limits);
+    const untitled = (at: number) => ({ ...segment(at), titles: [] });
+    const later = { atSample: sampleCount(22_050), text: "Late title" };
+    for (const at of range(0, 20)) {
+      tested.push(at === 10 ? { ...segment(at), titles: [later] } : untitled(at), publication);
+    }
+    await eventually(() => tested.backlog > 0);
+    outside.storage = () => "take";
+    await tested.finished(10_000);
+    expect(outside.announced.map(({ titles }) => titles)).toEqual([
+      [{ atSample: 0, text: "Late title" }],
+      [],
+      [],
+    ]);
+    await tested.stop();
+  });
+
   it("that was short everything is announced, in order", async () => {
     const outside = new Outside();
     outside.storage = () => "refuse";

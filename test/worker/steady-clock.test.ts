@@ -1,0 +1,31 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { SteadyClock } from "../../worker/steady-clock.ts";
+
+describe("a steady clock", () => {
+  beforeEach(() => {
+    vi.useFakeTimers({ now: 1_000_000 });
+  });
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+  const at = (clock: SteadyClock, wallMs: number): number => {
+    vi.setSystemTime(wallMs);
+    return clock.now();
+  };
+
+  it("goes on from where it was when the machine's clock is set, forwards and back", () => {
+    const clock = new SteadyClock(() => true);
+    expect(at(clock, 1_000_000)).toBe(1_000_000);
+    expect(at(clock, 1_002_000)).toBe(1_002_000);
+    expect(at(clock, 4_602_000)).toBe(1_002_000);
+    expect(at(clock, 4_603_000)).toBe(1_003_000);
+    expect(at(clock, 1_003_500)).toBe(1_003_000);
+    expect(at(clock, 1_004_500)).toBe(1_004_000);
+  });
+
+  it("believes a long step that nobody watched", () => {
+    const clock = new SteadyClock(() => false);
+    expect(at(clock, 1_000_000)).toBe(1_000_000);
+    expect(at(clock, 4_600_000)).toBe(4_600_000);
+  });
+});
