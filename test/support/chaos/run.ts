@@ -140,4 +140,4 @@ const dealt = (count: number, places: number): number[] =>
   Array.from({ length: places }, (_, index) => Math.floor((count + places - 1 - index) / places));
 
 const hash = (text: string): number =>
-  [...text].reduce((sum, character) => Math.imul(sum, 31) + (character.codePointAt(0) ?? 0), 7) >>> 0;
+  Array.from(text).reduce((sum, character) => Math.imul(sum, 31) + (character.codePointAt(0) ?? 0), 7) >>> 0;
