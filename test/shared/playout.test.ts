@@ -305,6 +305,24 @@ describe("what a listener hears", () => {
     expect(listener.playedStages).toEqual([1, 0]);
   });
 
+  it("skips to where live is for a socket that took nothing for longer than the window lasts", () => {
+    const { clock, stages, run } = scene();
+    stages[0]?.connect();
+    run(60_500);
+    const listener = new SimulatedListener(stages, clock.now);
+    run(5_000, listener);
+    const before = listener.heard.length;
+    run(70_000);
+    run(10_000, listener);
+    const [skip, ...rest] = listener.heard.slice(before).map(({ decision }) => decision);
+    const newest = stages[0]?.window.at(-1)?.sequence ?? 0;
+    // It joins anew, primed, near live; from there on everything follows.
+    expect(skip).toMatchObject({ kind: "play", continues: false });
+    if (skip?.kind !== "play") throw new Error("expected a segment");
+    expect(newest - skip.segment.sequence).toBeLessThan(9);
+    expect(rest.every((decision) => decision.kind === "play" && decision.continues)).toBe(true);
+  });
+
   it("goes on in real time, whatever the clock is set to", () => {
     for (const jumpMs of [3_600_000, -3_600_000]) {
       const { clock, stages, run } = scene();
