@@ -45,7 +45,7 @@ export const fileIndexRetryMs = 1_000;
 
 /** Who returns within this time does not hear the intro again: a player that reconnects. */
 export const introAgainMs = 60_000;
-/** Listeners remembered for that; the one that left first goes first. */
+/** Listeners remembered for that; the one seen longest ago goes first. */
 export const recentListeners = 10_000;
 
 /** While listeners are there clocks are read every few seconds: a longer step is a clock that was set. */

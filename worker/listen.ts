@@ -87,7 +87,7 @@ async function seated(
   return new Response(stream, { headers: streamHeaders(home, station, metaint) });
 }
 
-/** Who left lately, on this isolate. */
+/** Who was here lately, on this isolate. */
 const lately = new RecentListeners();
 
 /** What a listener holds: a seat on the mount and in the station, one of its address's connections. */
@@ -115,13 +115,20 @@ async function takePlace(
     leaveAddress();
     return seat;
   }
-  const name = client === null ? null : `${mount} ${client} ${request.headers.get("User-Agent") ?? ""}`;
+  const named = rules?.intro !== undefined && client !== null;
+  const name = named ? `${mount} ${client} ${request.headers.get("User-Agent") ?? ""}` : null;
+  const returns = name !== null && lately.has(name, Date.now());
+  const note = (): void => {
+    if (name !== null) lately.note(name, Date.now());
+  };
+  // A player whose connection was lost is back before anybody has noticed that it went.
+  note();
   return {
-    returns: rules?.intro !== undefined && name !== null && lately.has(name, Date.now()),
+    returns,
     leave() {
       leaveAddress();
       seat.leave(host);
-      if (rules?.intro !== undefined && name !== null) lately.note(name, Date.now());
+      note();
     },
   };
 }
