@@ -76,7 +76,7 @@ export interface PlayDecision {
 }
 
 /** Less than this in hand is low: a late timer and a busy machine must still be in time. */
-const lowMs = 250;
+export const lowMs = 250;
 /** What one piece of silence lasts. */
 const silenceMs = 500;
 /** After a splice this much more is in hand than the wait for the next segment should take. */

@@ -18,6 +18,7 @@ class FileStage implements Stage {
   readonly patienceMs = 0;
   readonly #file: StoredFile;
   #loop: FileLoop | null = null;
+  #isMissing = false;
   #window: readonly SegmentRef[] = [];
   #windowUntilMs = 0;
   #edgeAtMs = 0;
@@ -30,6 +31,10 @@ class FileStage implements Stage {
 
   get phase(): "live" | "off" {
     return this.#loop ? "live" : "off";
+  }
+
+  get isCertain(): boolean {
+    return this.#loop !== null || this.#isMissing;
   }
 
   /** The same array until there is something newer. */
@@ -52,11 +57,12 @@ class FileStage implements Stage {
     if (this.#loop) return;
     const segments = await storedSegments(this.#file, host.env);
     if (segments) this.#loop = new FileLoop(segments);
+    this.#isMissing = segments === null;
   }
 
   async wait(host: Host, ms: number): Promise<void> {
     await this.refresh(host);
-    const nextMs = this.#loop ? this.#loop.nextInMs(millis(Date.now())) : fileIndexRetryMs;
+    const nextMs = this.#loop && this.window.length > 0 ? this.#windowUntilMs - Date.now() : fileIndexRetryMs;
     await scheduler.wait(Math.min(ms, Math.ceil(nextMs)));
   }
 
@@ -70,18 +76,20 @@ const indexes = new Map<string, readonly SegmentRef[]>();
 
 /** This isolate's stage of a file. */
 export function fileStageOf(file: StoredFile): Stage {
-  const known = stages.get(file.id);
+  // The same content may have two names.
+  const name = `${file.id} ${file.title}`;
+  const known = stages.get(name);
   if (known) return known;
   const stage = new FileStage(file);
-  stages.set(file.id, stage);
+  stages.set(name, stage);
   return stage;
 }
 
-/** The segments of a stored file; null when storage does not have it. A file's content never changes. */
+/** The segments of a stored file; null when storage does not have it, undefined when it cannot say. A file's content never changes. */
 export async function storedSegments(
   file: StoredFile,
   env: Pick<Env, "SEGMENTS">,
-): Promise<readonly SegmentRef[] | null> {
+): Promise<readonly SegmentRef[] | null | undefined> {
   const known = indexes.get(file.id);
   if (known) return known;
   try {
@@ -95,7 +103,7 @@ export async function storedSegments(
     return segments;
   } catch (error) {
     console.warn("stored file cannot be read", file.title, String(error));
-    return null;
+    return undefined;
   }
 }
 

@@ -1,5 +1,5 @@
 import type { MountPath } from "../shared/units.ts";
-import { isOnAir, isThere } from "../shared/playout.ts";
+import { isThere } from "../shared/playout.ts";
 import type { EdgeStation } from "../shared/edge-station.ts";
 import { durationMs } from "../shared/segment.ts";
 import { clientAddress, listenersByAddress } from "./client-address.ts";
@@ -37,11 +37,15 @@ export async function listen(
   const place = await takePlace(request, mount, station, host);
   if (place === "full" && rules?.fallbackWhenFull === true && rules.fallback?.kind === "mount") {
     // As many fallbacks as a chain may have.
-    if (depth < maxFallbacks) return listen(request, rules.fallback.mount, station, host, depth + 1);
+    const instead =
+      depth < maxFallbacks ? await listen(request, rules.fallback.mount, station, host, depth + 1) : null;
+    if (instead?.ok) return instead;
   }
   if (place === "full") return forbidden("max listeners reached");
   if (place === "too-many") return forbidden("too many listeners from your address");
   if (place === "unknown") return unavailable();
+  // The listener may go at any moment, and what this request waits for then never comes.
+  request.signal.addEventListener("abort", () => place.leave());
   try {
     return await seated(request, programme, station, host, { place, metaint });
   } catch (error) {
@@ -60,6 +64,7 @@ async function seated(
 ): Promise<Response> {
   const { home } = programme;
   await firstSegment(home, host);
+  await refresh(programme, host);
   // The source may have gone while this one waited, and so may the listener.
   if (isOff(programme) || request.signal.aborted) {
     place.leave();
@@ -74,7 +79,7 @@ async function seated(
   const stream = openListenerStream(
     programme,
     {
-      intro: intro && segments && { file: intro, segments },
+      intro: intro && segments ? { file: intro, segments } : null,
       metaint,
       behindMs: burstMs(new URL(request.url), station),
       leastBytes: wantsMediaElementBurst(request, metaint) ? mediaElementBurstBytes : 0,
@@ -134,18 +139,20 @@ async function takePlace(
 }
 
 /** What the mount falls back to is asked for only when it is needed. */
-async function refresh({ home, stages }: Programme, host: Host): Promise<void> {
-  await home.refresh(host);
+async function refresh({ home, stages, first }: Programme, host: Host): Promise<void> {
+  // Whether a mount that takes others over is there must be known now: only one that comes back later takes this listener.
+  await Promise.all(stages.slice(0, first + 1).map((stage) => stage.refresh(host)));
   if (isThere(home)) return;
-  await Promise.all(stages.filter((stage) => stage !== home).map((stage) => stage.refresh(host)));
+  await Promise.all(stages.slice(first + 1).map((stage) => stage.refresh(host)));
 }
 
 /** Nothing to hear on the mount and on all it falls back to. */
 const isOff = ({ home, stages, first }: Programme): boolean =>
-  !isThere(home) && home.phase !== "live" && !stages.slice(first + 1).some(isOnAir);
+  !isThere(home) && home.phase !== "live" && !stages.slice(first + 1).some(isThere);
 
 /** Players take 404 as final: it must be the mount's own word. */
-const absent = ({ home }: Programme): Response => (home.isCertain ? fileNotFound() : unavailable());
+const absent = ({ stages, first }: Programme): Response =>
+  stages.slice(first).every(({ isCertain }) => isCertain) ? fileNotFound() : unavailable();
 
 /** A source that has just connected has nothing in storage yet: the reply waits, as Icecast's does. */
 async function firstSegment(feed: MountFeed, host: Host): Promise<void> {

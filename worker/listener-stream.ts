@@ -5,12 +5,13 @@ import type { StoredFile } from "../shared/edge-station.ts";
 import { formatName, isSameFormat } from "../shared/format-warnings.ts";
 import { encodeMetadataBlock, IcyInterleaver } from "../shared/icy.ts";
 import { frameAt } from "../shared/playhead.ts";
-import { isThere, type PlayDecision, Playout } from "../shared/playout.ts";
+import { isThere, lowMs, type PlayDecision, Playout } from "../shared/playout.ts";
 import { durationMs, type SegmentRef, type TitleMark } from "../shared/segment.ts";
 import { loadStoredSegment } from "./file-stage.ts";
 import { clock, type Host } from "./mount-feed.ts";
 import type { Programme } from "./programme.ts";
 import type { LoadedSegment } from "./segment-cache.ts";
+import { settledWithin } from "./settled-within.ts";
 import { StuckWatch } from "./stuck-listener.ts";
 import { silence } from "./silence.ts";
 import type { Stage } from "./stage.ts";
@@ -84,6 +85,9 @@ export function openListenerStream(
   );
 }
 
+/** Silence while nobody can say what comes next. */
+const unsureSilenceMs = 500;
+
 /** Does what the playout decides. */
 class Listener {
   readonly #stages: readonly Stage[];
@@ -91,6 +95,8 @@ class Listener {
   readonly #host: Host;
   readonly #playout: Playout;
   readonly #icy: IcyInterleaver | null;
+  /** The segment of the intro that was sent last. */
+  #introAt = -2;
   readonly #joinedMs = clock.now();
   /** What was sent last: silence sounds like it. */
   #last: LoadedSegment | null = null;
@@ -127,16 +133,15 @@ class Listener {
           if (bytes) return bytes;
           break;
         }
-        case "silence": {
-          const { bytes, audioMs } = silence(this.#last, decision.ms);
-          this.#playout.sentSilence(audioMs, clock.now());
-          return this.#icy?.push(bytes, []) ?? bytes;
-        }
+        case "silence":
+          return this.#silence(decision.ms);
         case "wait":
           await this.#wait(decision.ms);
           break;
         case "end":
-          return null;
+          // Nobody is sent away because a stage could not be asked.
+          if (this.#stages.every(({ isCertain }) => isCertain)) return null;
+          return this.#silence(unsureSilenceMs);
       }
     }
     return null;
@@ -160,7 +165,10 @@ class Listener {
     const { segment } = decision;
     const stage = this.#stages[decision.stage];
     const found = stage?.segment(segment, this.#host);
-    const loaded = found instanceof Promise ? await found : found;
+    // For as long as there is something in hand; then silence, and the same again.
+    const patienceMs = Math.max(0, this.#playout.inHandMs(clock.now()) - lowMs);
+    const loaded = found instanceof Promise ? await settledWithin(found, patienceMs) : found;
+    if (stage && loaded === undefined) return this.#silence(unsureSilenceMs);
     if (!stage || !loaded) {
       this.#playout.missed(decision);
       return null;
@@ -181,6 +189,12 @@ class Listener {
     return bytes;
   }
 
+  #silence(ms: number): Uint8Array {
+    const { bytes, audioMs } = silence(this.#last, ms);
+    this.#playout.sentSilence(audioMs, clock.now());
+    return this.#icy?.push(bytes, []) ?? bytes;
+  }
+
   async #introduce(segment: SegmentRef): Promise<Uint8Array | null> {
     const { intro } = this.#wish;
     const loaded = intro && (await loadStoredSegment(intro.file, segment, this.#host));
@@ -189,7 +203,8 @@ class Listener {
       return null;
     }
     this.#last = loaded;
-    const primer = segment.sequence === 0 ? this.#primerOf(loaded, 0) : undefined;
+    const primer = this.#introAt === segment.sequence - 1 ? undefined : this.#primerOf(loaded, 0);
+    this.#introAt = segment.sequence;
     const bytes = this.#write(loaded, 0, primer);
     this.#playout.sentIntro(durationMs(segment), bytes.length, clock.now());
     return bytes;

@@ -40,7 +40,8 @@ export class MountFeed implements Stage {
   #edgeAtMs = 0;
   #silentSinceMs = 0;
   #answeredMs = 0;
-  #question: { readonly done: Promise<void>; readonly sinceMs: number } | null = null;
+  #question: { readonly done: Promise<void>; readonly sinceMs: number; readonly isHeld: boolean } | null =
+    null;
 
   constructor(mount: MountPath) {
     this.mount = mount;
@@ -86,7 +87,8 @@ export class MountFeed implements Stage {
     const leftMs = question ? question.sinceMs + mountCallTimeoutMs - clock.now() : 0;
     if (question && leftMs > 0) {
       const stale = clock.now() - this.#answeredMs > mountCallTimeoutMs;
-      if (this.isOff || stale) await settledWithin(question.done, leftMs);
+      // One that is held is answered when anything changes: until then what is known holds.
+      if (stale || (this.isOff && !question.isHeld)) await settledWithin(question.done, leftMs);
       return;
     }
     if (this.phase === "off" && clock.now() - this.#answeredMs < absentMountMs) return;
@@ -116,7 +118,7 @@ export class MountFeed implements Stage {
     const done = this.#askOnce(host, waitMs).finally(() => {
       if (this.#question?.done === done) this.#question = null;
     });
-    this.#question = { done, sinceMs };
+    this.#question = { done, sinceMs, isHeld: waitMs > 0 };
     host.keepAlive(done);
     await done;
   }

@@ -55,7 +55,8 @@ export class MountObject extends DurableObject<Env> {
   #beatsLeft = 0;
   #state: MountState;
   readonly #memory: SeatMemory;
-  #change = Promise.withResolvers<void>();
+  /** Those whose questions are held. */
+  readonly #waiting = new Set<() => void>();
   #publishedMs = 0;
   #published = "";
   #publishing = false;
@@ -119,12 +120,17 @@ export class MountObject extends DurableObject<Env> {
       const now = this.#clock.now();
       const leftMs = Math.min(deadline, phaseEndsAt(this.#state, millis(now)) ?? deadline) - now;
       if (leftMs <= 0) break;
-      await Promise.race([this.#change.promise, scheduler.wait(leftMs)]);
+      const woken = Promise.withResolvers<void>();
+      this.#waiting.add(woken.resolve);
+      await Promise.race([woken.promise, scheduler.wait(leftMs)]);
+      this.#waiting.delete(woken.resolve);
     }
     return this.#view(question);
   }
 
   #beat(): void {
+    // Before it counts as watched: an hour without a question is an hour.
+    this.#clock.now();
     const beating = this.#beatsLeft > 0;
     this.#beatsLeft = clockBeats;
     if (!beating) this.ctx.waitUntil(this.#beatOn());
@@ -176,8 +182,8 @@ export class MountObject extends DurableObject<Env> {
     // Renewals and reports are only worth as much as they are fresh: storage is spared them.
     if (event.kind !== "renew" && event.kind !== "report") {
       this.ctx.storage.kv.put(stateKey, { ...state, listeners: {} } satisfies MountState);
-      this.#change.resolve();
-      this.#change = Promise.withResolvers();
+      for (const wake of this.#waiting) wake();
+      this.#waiting.clear();
     }
     this.#publish(mount);
     return reply;

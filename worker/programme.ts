@@ -1,5 +1,5 @@
 import type { EdgeStation, Fallback, MountRules, StoredFile } from "../shared/edge-station.ts";
-import { parseMountPath } from "../shared/mount-path.ts";
+import { MountPathError, mountPath } from "../shared/mount-path.ts";
 import type { StageRule } from "../shared/playout.ts";
 import type { MountPath } from "../shared/units.ts";
 import { fileStageOf } from "./file-stage.ts";
@@ -23,14 +23,15 @@ type Rules = Readonly<Record<string, MountRules>>;
 
 export function programmeOf(mount: MountPath, { mounts }: Pick<EdgeStation, "mounts">): Programme {
   const home = feedOf(mount);
-  const takers = Object.keys(mounts).filter((name) => {
-    const rules = mounts[name];
-    return (
-      rules?.fallbackOverride === "all" && rules.fallback?.kind === "mount" && rules.fallback.mount === mount
-    );
-  });
+  const takers = Object.keys(mounts)
+    .filter((name) => {
+      const rules = mounts[name];
+      const fallback = rules?.fallback;
+      return rules?.fallbackOverride === "all" && fallback?.kind === "mount" && fallback.mount === mount;
+    })
+    .flatMap(validMount);
   const before = takers.map((name) => ({
-    stage: feedOf(parseMountPath(name)) as Stage,
+    stage: feedOf(name) as Stage,
     rule: { returns: true, mustReturn: true },
   }));
   const chain = [...before, ...fallbackChain(mount, home, mounts)];
@@ -41,6 +42,16 @@ export function programmeOf(mount: MountPath, { mounts }: Pick<EdgeStation, "mou
     home,
     intro: mounts[mount]?.intro ?? null,
   };
+}
+
+/** Settings may name what cannot be a mount. */
+function validMount(name: string): MountPath[] {
+  try {
+    return [mountPath(name)];
+  } catch (error) {
+    if (error instanceof MountPathError) return [];
+    throw error;
+  }
 }
 
 /** Each stage once: mounts that fall back to each other are no endless chain. */

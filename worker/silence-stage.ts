@@ -3,6 +3,7 @@ import type { Stage } from "./stage.ts";
 /** Nothing to hear, for ever: the last resort of a mount that must never hang up. */
 export const silenceStage: Stage = {
   name: "silence",
+  isCertain: true,
   phase: "live",
   window: [],
   edgeAgeMs: 0,

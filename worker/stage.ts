@@ -6,6 +6,8 @@ import type { LoadedSegment } from "./segment-cache.ts";
 
 /** A place to listen to, as the listeners of this isolate share it: a mount, or a file in a loop. */
 export interface Stage extends StageView {
+  /** Whether what it offers is its own word, and not what is left when it could not be asked. */
+  readonly isCertain: boolean;
   /** For logs and warnings. */
   readonly name: string;
   /** Title in force at the window's first sample. */

@@ -31,6 +31,7 @@ function fullFeed() {
   const segments = Array.from({ length: 10 }, (_, index) => segmentAt(index));
   const feed = {
     phase: "live",
+    isCertain: true,
     window: segments.map(({ ref }) => ref),
     titleBefore: null,
     edgeAgeMs: 0,
