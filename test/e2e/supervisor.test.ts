@@ -138,6 +138,9 @@ async function claimedEpoch(stack: Stack): Promise<number> {
       mount: "/live.mp3",
       ingest: "test",
       source: { contentType: "audio/mpeg", ip: "127.0.0.1", protocol: "PUT" },
+      credential: "test",
+      takeover: "never",
+      policy: { segmentMs: 2_000, graceMs: 15_000 },
     }),
   });
   expect(response.status).toBe(200);
