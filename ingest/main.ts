@@ -21,7 +21,8 @@ const stop = async (signal: string): Promise<void> => {
 };
 process.on("SIGTERM", (signal) => void stop(signal));
 process.on("SIGINT", (signal) => void stop(signal));
-process.on("SIGHUP", reload);
+// A terminal that has gone takes its ingest with it, as it does the stack.
+process.on("SIGHUP", (signal) => (process.stdout.isTTY ? void stop(signal) : reload()));
 
 try {
   await ingest.start();

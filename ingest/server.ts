@@ -147,6 +147,8 @@ export class Servers {
   }
 
   #admit(socket: net.Socket, serve: () => Promise<void>): void {
+    // Of a TLS socket too, which is another than the one that was counted: a reset must not end the process.
+    socket.on("error", () => undefined);
     if (!(socket instanceof tls.TLSSocket)) this.#count(socket);
     if (socket.destroyed) return;
     if (this.#isOverLimit(socket)) {

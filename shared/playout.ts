@@ -305,7 +305,7 @@ const hasSomething = ({ window, patienceMs }: StageView): boolean =>
   window.length > 0 || patienceMs === Number.POSITIVE_INFINITY;
 
 /** Its source is there and brings something, or did a moment ago. */
-export const isOnAir = ({ phase, silentMs, patienceMs }: StageView): boolean =>
+const isOnAir = ({ phase, silentMs, patienceMs }: StageView): boolean =>
   phase === "live" && silentMs <= patienceMs;
 
 /** Whether listeners who are there stay: it is on air, or waits for its source. */
