@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { mp3 } from "../../shared/codec/mp3/mp3.ts";
 import { requireClient } from "../support/clients.ts";
 import { FrameList } from "../support/frame-check.ts";
+import { heardFrames } from "../support/heard-frames.ts";
 import { listen } from "../support/listen.ts";
 import {
   complaintsOfPrograms,
@@ -123,7 +124,7 @@ describe("a source that comes back while its listeners wait", () => {
       await before.stop();
       const sentBefore = before.sent.length;
       const after = await streamMp3(ingestPort, `/${file}`, path, { password });
-      const framesNow = () => framesIn(new Uint8Array(listening.bytes()), list);
+      const framesNow = () => heardFrames(new Uint8Array(listening.bytes()), list);
       await waitFor(
         "audio of the second connection",
         () => jumpIn(framesNow()) >= 0 && framesNow().length > jumpIn(framesNow()) + framesEach,
@@ -155,13 +156,6 @@ describe("a source that comes back while its listeners wait", () => {
   );
 });
 
-/** Index in the source's file of each frame; -1 for a primer. */
-function framesIn(bytes: Uint8Array, list: FrameList): number[] {
-  return mp3
-    .indexFrames(bytes)
-    .map(({ offset, size }) => list.indexOf(bytes.subarray(offset, offset + size)));
-}
-
 /** Where the file begins again, in frames; -1 while it has not. */
 const jumpIn = (indices: readonly number[]): number => indices.indexOf(0, 1);
 
@@ -188,7 +182,7 @@ async function joinOnce(url: string, list: FrameList): Promise<Joined> {
   listening.close();
   const bytes = new Uint8Array(listening.bytes());
   const frames = mp3.indexFrames(bytes);
-  const indices = framesIn(bytes, list);
+  const indices = heardFrames(bytes, list);
   const primers = indices.findIndex((index) => index >= 0);
   const first = indices[primers] ?? -1;
   for (const [at, index] of indices.slice(primers).entries()) {
