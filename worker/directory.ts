@@ -5,6 +5,7 @@ import type { Env } from "./env.ts";
 import { directoryAgeMs, mountCallTimeoutMs, stationAgeMs, unknownMountMs } from "./limits.ts";
 import { maxKnownMounts } from "./known-mounts.ts";
 import type { Host } from "./mount-feed.ts";
+import { msSince } from "./ms-since.ts";
 import { settledWithin } from "./settled-within.ts";
 import { deployedStation } from "./station.ts";
 
@@ -39,7 +40,7 @@ export async function isKnownMount(mount: MountPath, host: Host): Promise<boolea
  * for whoever comes new, and at once: an older answer is used while a newer one is asked for.
  */
 export async function stationOf(host: Host): Promise<EdgeStation> {
-  const ageMs = listing ? Date.now() - listing.atMs : Number.POSITIVE_INFINITY;
+  const ageMs = listing ? msSince(listing.atMs) : Number.POSITIVE_INFINITY;
   const asked = ageMs < stationAgeMs ? undefined : read(host, stationAgeMs).catch(() => undefined);
   if (!listing) await asked;
   return knownStation(host.env);
@@ -66,8 +67,8 @@ export function forgetStation(): void {
 
 async function read(host: Host, maxAgeMs: number): Promise<DirectoryListing> {
   for (;;) {
-    if (listing && Date.now() - listing.atMs < maxAgeMs) return listing.value;
-    const leftMs = question ? question.sinceMs + mountCallTimeoutMs - Date.now() : 0;
+    if (listing && msSince(listing.atMs) < maxAgeMs) return listing.value;
+    const leftMs = question ? mountCallTimeoutMs - msSince(question.sinceMs) : 0;
     if (!question || leftMs <= 0) break;
     await settledWithin(question.done, leftMs);
   }

@@ -8,7 +8,7 @@ import { fileNotFound, forbidden, unavailable } from "./icecast-errors.ts";
 import { storedSegments } from "./file-stage.ts";
 import { firstSegmentWaitMs, maxBurstMs, maxFallbacks, mediaElementBurstBytes } from "./limits.ts";
 import { openListenerStream } from "./listener-stream.ts";
-import type { Host, MountFeed } from "./mount-feed.ts";
+import { clock, type Host, type MountFeed } from "./mount-feed.ts";
 import { type Programme, programmeOf } from "./programme.ts";
 import { RecentListeners } from "./recent-listeners.ts";
 import { replyHeaders } from "./reply-headers.ts";
@@ -122,9 +122,9 @@ async function takePlace(
   }
   const named = rules?.intro !== undefined && client !== null;
   const name = named ? `${mount} ${client} ${request.headers.get("User-Agent") ?? ""}` : null;
-  const returns = name !== null && lately.has(name, Date.now());
+  const returns = name !== null && lately.has(name, clock.now());
   const note = (): void => {
-    if (name !== null) lately.note(name, Date.now());
+    if (name !== null) lately.note(name, clock.now());
   };
   // A player whose connection was lost is back before anybody has noticed that it went.
   note();
@@ -156,9 +156,9 @@ const absent = ({ stages, first }: Programme): Response =>
 
 /** A source that has just connected has nothing in storage yet: the reply waits, as Icecast's does. */
 async function firstSegment(feed: MountFeed, host: Host): Promise<void> {
-  const deadline = Date.now() + firstSegmentWaitMs;
-  while (feed.window.length === 0 && feed.phase === "live" && Date.now() < deadline)
-    await feed.wait(host, deadline - Date.now());
+  const deadline = clock.now() + firstSegmentWaitMs;
+  while (feed.window.length === 0 && feed.phase === "live" && clock.now() < deadline)
+    await feed.wait(host, deadline - clock.now());
 }
 
 function burstMs(url: URL, station: EdgeStation): number {

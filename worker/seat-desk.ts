@@ -4,6 +4,7 @@ import type { MountPath } from "../shared/units.ts";
 import { directoryName, knownStation } from "./directory.ts";
 import { mountSeatsEveryMs, stationSeatsEveryMs } from "./limits.ts";
 import type { Host } from "./mount-feed.ts";
+import { msSince } from "./ms-since.ts";
 import { SeatPool } from "./seat-pool.ts";
 
 /** A listener's place on its mount and in the station. */
@@ -71,9 +72,7 @@ export const listenersHere = (mount?: MountPath): number =>
  */
 export function seatReport(mount: MountPath, host: Host): SeatReport {
   const report = poolOf(mount).report();
-  const sinceMs = Date.now() - renewedMs;
-  // Less than nothing when the clock was put back.
-  if (sinceMs < 0 || sinceMs >= stationSeatsEveryMs) {
+  if (msSince(renewedMs) >= stationSeatsEveryMs) {
     renewedMs = Date.now();
     renewAll(host);
   }

@@ -2,6 +2,7 @@ import type { SeatHolder } from "../shared/seat-holder.ts";
 import type { Granted, SeatReport, SeatRequest } from "../shared/seats.ts";
 import { seatBatchMs, seatCallTimeoutMs, seatClaimMs, seatWaitMs } from "./limits.ts";
 import type { Host } from "./mount-feed.ts";
+import { msSince } from "./ms-since.ts";
 import { settledWithin } from "./settled-within.ts";
 
 /** Where seats are given: a mount's object, or the directory. */
@@ -169,10 +170,4 @@ export class SeatPool {
       // The next one tells it too, and of a runtime that never speaks again nothing is kept.
       .catch(() => undefined);
   }
-}
-
-/** Ages are never negative, whatever happens to the clock: one that was put back makes everything overdue. */
-function msSince(ms: number): number {
-  const age = Date.now() - ms;
-  return age < 0 ? Number.POSITIVE_INFINITY : age;
 }

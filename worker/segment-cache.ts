@@ -10,6 +10,7 @@ import {
   segmentReadRetryMs,
   segmentReadTimeoutMs,
 } from "./limits.ts";
+import { msSince } from "./ms-since.ts";
 import { settledWithin } from "./settled-within.ts";
 
 /** A segment's bytes with what every listener needs to know about them, worked out once per isolate. */
@@ -97,7 +98,7 @@ export class SegmentCache {
       const known = this.#touch(key);
       if (known) return known;
       const reading = this.#reading.get(key);
-      const leftMs = reading ? reading.sinceMs + segmentReadTimeoutMs - Date.now() : 0;
+      const leftMs = reading ? segmentReadTimeoutMs - msSince(reading.sinceMs) : 0;
       if (!reading || leftMs <= 0) break;
       const outcome = await settledWithin(reading.done, leftMs);
       if (outcome !== undefined) return outcome;
