@@ -107,11 +107,14 @@ export class Ingest {
     return this.#servers.connections;
   }
 
-  /** Goes on with what an earlier process left in the spool, and begins to take connections. Throws ConfigError when a port cannot be used. */
+  /**
+   * Goes on with what an earlier process left in the spool, and begins to take connections. The data folder is this
+   * process's alone. Throws ConfigError when a port cannot be used.
+   */
   async start(): Promise<Ports> {
     const left = await this.#spool.scan();
     const ports = await this.#servers.listen();
-    // Not before the ports are ours: another process that has them would be at work on these files.
+    // Not before the ports are ours: without them this process ends.
     for (const [mount, entries] of left) this.#mounts.publisher(mount).restore(entries);
     this.#log.info({ ...ports }, "listening for sources");
     if (this.#station) this.#push.tell(this.#station);

@@ -137,6 +137,9 @@ export const shutdownPublishMs = 5_000;
 export const shutdownReleaseMs = 1_000;
 /** Whatever happens. */
 export const shutdownMs = 6_500;
+/** How long a process waits for the data folder of an earlier one that is ending, and how often it looks. */
+export const lockWaitMs = shutdownMs + 500;
+export const lockRetryMs = 100;
 
 /** A file that the edge plays (fallback, intro), bytes: an hour at 128 kb/s. Its whole audio is in memory while it is cut. */
 export const storedFileBytes = 64 * mebi;

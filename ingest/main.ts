@@ -1,9 +1,11 @@
 import { readFileSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
 import { ConfigError, loadOrExit } from "../config/config-error.ts";
+import { lockDataFolder } from "../config/data-lock.ts";
 import { loadStackSettings, reloadStackSettings, type StackSettings } from "../config/settings.ts";
 import { Ingest, type IngestOptions } from "./ingest.ts";
-import { shutdownMs } from "./limits.ts";
-import { openLog } from "./log.ts";
+import { lockRetryMs, lockWaitMs, shutdownMs } from "./limits.ts";
+import { openLog, reasonOf } from "./log.ts";
 
 // The ingest process: `npm run ingest`, and part of `npm start`.
 const given = [process.argv.slice(2), process.env, "ingest"] as const;
@@ -11,10 +13,10 @@ const loaded = loadOrExit(() => loadStackSettings(...given));
 const log = openLog(process.env["SKYWAVE_LOG_LEVEL"] || "info");
 const ingest = new Ingest({ ...partsOf(loaded), version: packageVersion(), log });
 
-let stopping = false;
+const stopping = new AbortController();
 const stop = async (signal: string): Promise<void> => {
-  if (stopping) return;
-  stopping = true;
+  if (stopping.signal.aborted) return;
+  stopping.abort();
   log.info({ signal }, "stopping");
   setTimeout(() => process.exit(1), shutdownMs).unref();
   process.exit((await ingest.stop()) === 0 ? 0 : 1);
@@ -25,7 +27,8 @@ process.on("SIGINT", (signal) => void stop(signal));
 process.on("SIGHUP", (signal) => (process.stdout.isTTY ? void stop(signal) : reload()));
 
 try {
-  await ingest.start();
+  await takeDataFolder(loaded.ingest.dataDir);
+  if (!stopping.signal.aborted) await ingest.start();
 } catch (error) {
   if (!(error instanceof ConfigError)) throw error;
   loadOrExit(() => {
@@ -33,9 +36,39 @@ try {
   });
 }
 
+/**
+ * Before anything in the folder is read. An earlier process may be just ending: it is waited for. Throws ConfigError
+ * when it goes on.
+ */
+async function takeDataFolder(dataDir: string): Promise<void> {
+  const untilMs = performance.now() + lockWaitMs;
+  for (let tries = 0; !stopping.signal.aborted && !isOurs(dataDir); tries++) {
+    if (performance.now() > untilMs) {
+      throw new ConfigError([
+        `another ingest runs on the data folder ${dataDir}: stop it, or give this one a folder of its own with --data`,
+      ]);
+    }
+    if (tries === 0) log.info({ dataDir }, "another ingest has the data folder, waiting for it to end");
+    await sleep(lockRetryMs);
+  }
+}
+
+function isOurs(dataDir: string): boolean {
+  try {
+    return lockDataFolder(dataDir, "ingest");
+  } catch (error) {
+    // Sources are taken without a disk as well.
+    log.warn(
+      { dataDir, reason: reasonOf(error) },
+      "the data folder cannot be locked: nothing keeps another ingest off it",
+    );
+    return true;
+  }
+}
+
 /** A configuration with mistakes changes nothing. */
 function reload(): void {
-  if (stopping) return;
+  if (stopping.signal.aborted) return;
   try {
     ingest.change(partsOf(reloadStackSettings(loaded, ...given)));
   } catch (error) {

@@ -5,8 +5,8 @@ import { dirname, join } from "node:path";
 import { getStaticTOMLValue, parseTOML } from "toml-eslint-parser";
 import { z } from "zod";
 import { loadOrExit } from "../config/config-error.ts";
+import { lockDataFolder } from "../config/data-lock.ts";
 import { loadStackSettings, type StackSettings } from "../config/settings.ts";
-import { lockDataFolder } from "./data-lock.ts";
 
 /**
  * `npm run dev`: the worker under `wrangler dev`, reloaded on every change, on the same data folder and with the same
@@ -55,7 +55,7 @@ const settings = loadOrExit(() => loadStackSettings(process.argv.slice(2), proce
 if (!["127.0.0.1", "::1", "localhost"].includes(settings.host)) {
   refuse("npm run dev serves this machine only; npm start takes --host");
 }
-if (!lockDataFolder(settings.dataDir))
+if (!lockDataFolder(settings.dataDir, "stack"))
   refuse(`another station runs on the data folder ${settings.dataDir} (--data)`);
 
 const configFile = join(root, "wrangler.dev.json");

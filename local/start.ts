@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { ConfigError, loadOrExit } from "../config/config-error.ts";
+import { lockDataFolder } from "../config/data-lock.ts";
 import {
   localBucketPath,
   loadStackSettings,
@@ -8,7 +9,6 @@ import {
   type StackSettings,
   urlHost,
 } from "../config/settings.ts";
-import { lockDataFolder } from "./data-lock.ts";
 import { edgeStopMs, ingestStopMs, sameInterruptMs } from "./limits.ts";
 import { level, type LogLine, readableLog } from "./log.ts";
 import { portMistakes, portProblem, privatePort, publicPorts } from "./ports.ts";
@@ -74,7 +74,7 @@ const settings = loadOrExit(() => {
 });
 const problems = await portProblems(settings);
 if (problems.length > 0) refuse(problems);
-if (!lockDataFolder(settings.dataDir))
+if (!lockDataFolder(settings.dataDir, "stack"))
   refuse([`another station runs on the data folder ${settings.dataDir} (--data)`]);
 
 const storagePort = await privatePort(

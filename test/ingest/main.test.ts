@@ -13,6 +13,7 @@ const edge = new FakeEdge();
 let folder: string;
 let child: ChildProcess;
 let output = "";
+const others: ChildProcess[] = [];
 
 beforeEach(async () => {
   await edge.open();
@@ -20,7 +21,7 @@ beforeEach(async () => {
   output = "";
 });
 afterEach(async () => {
-  child.kill("SIGKILL");
+  for (const each of [child, ...others.splice(0)]) each.kill("SIGKILL");
   rmSync(folder, { recursive: true });
   await edge.close();
 });
@@ -82,4 +83,53 @@ test("every problem of the configuration is shown at once, and the process ends 
   expect(await exitCode()).toBe(2);
   expect(output).toContain("--ingest-prot is not a known flag");
   expect(output).toContain("--ingest-port must be a port");
+});
+
+/** The process started so far goes on beside the next one. */
+function keep(): ChildProcess {
+  const kept = child;
+  others.push(kept);
+  output = "";
+  return kept;
+}
+
+test("a second ingest on the same data folder ends with 2, naming the folder and the flag; the first goes on", async () => {
+  start("--ingest-port", "0");
+  const client = new Client(await listening());
+  client.send(`SOURCE /m HTTP/1.0\r\n${basic("source", "pw")}\r\n`);
+  await client.until(/200 OK/);
+  const first = keep();
+  start("--ingest-port", "0");
+  expect(await exitCode()).toBe(2);
+  expect(output).toContain(`another ingest runs on the data folder ${folder}`);
+  expect(output).toContain("--data");
+  expect(output).not.toContain("listening for sources");
+  expect(first.exitCode).toBeNull();
+  client.send(frames(40));
+  await eventually(() => edge.announcements.length > 0);
+}, 20_000);
+
+test.for(["SIGTERM", "SIGKILL"] as const)(
+  "an ingest that comes while an earlier one has the data folder begins when that one ends (%s)",
+  async (signal) => {
+    start("--ingest-port", "0");
+    await listening();
+    const first = keep();
+    start("--ingest-port", "0");
+    await eventually(() => output.includes("waiting for it to end"));
+    first.kill(signal);
+    await listening();
+    child.kill("SIGTERM");
+    expect(await exitCode()).toBe(0);
+  },
+);
+
+test("an ingest that waits for the data folder ends at once when it is asked to", async () => {
+  start("--ingest-port", "0");
+  await listening();
+  keep();
+  start("--ingest-port", "0");
+  await eventually(() => output.includes("waiting for it to end"));
+  child.kill("SIGTERM");
+  expect(await exitCode()).toBe(0);
 });
