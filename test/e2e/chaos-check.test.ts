@@ -1,6 +1,6 @@
 import { createServer } from "node:http";
 import { expect, it } from "vitest";
-import { IcyInterleaver } from "../../shared/icy.ts";
+import { encodeMetadataBlock, IcyInterleaver } from "../../shared/icy.ts";
 import { ChaosListener } from "../support/chaos/chaos-listener.ts";
 import { stampedFrame } from "../support/chaos/stamped-frame.ts";
 import { TitleBook } from "../support/chaos/title-book.ts";
@@ -31,26 +31,64 @@ it.each([
   },
 ])("a listener sees what is wrong: $what", async ({ sent, expected, icyOff }) => {
   const bytes = Buffer.concat(sent);
-  const server = createServer((_, response) => {
-    if (icyOff === undefined) return response.writeHead(200).end(bytes);
-    const body = new IcyInterleaver(100).push(bytes, []).subarray(icyOff);
-    return response.writeHead(200, { "icy-metaint": "100" }).end(body);
-  });
+  const reply =
+    icyOff === undefined
+      ? { body: bytes }
+      : { metaint: 100, body: new IcyInterleaver(100).push(bytes, []).subarray(icyOff) };
+  const listener = await heardOf({ ...reply, titles: new TitleBook() });
+  expect(listener).toMatchObject(expected);
+  if (icyOff !== undefined) expect(listener.damaged).toBeGreaterThan(0);
+});
+
+/** A title block falls due within eleven frames. */
+const metaint = 4_000;
+const block = (number: number) => encodeMetadataBlock({ text: TitleBook.text(1, number) });
+const frameBytes = frame(0).length;
+
+it.each([
+  { what: "one where the stream skips to it", from: 0, toldAt: 300, wrong: 0 },
+  { what: "one that comes a block too late", from: 0, toldAt: 312, wrong: 1 },
+  { what: "one that never comes", from: 0, toldAt: undefined, wrong: 1 },
+  { what: "none in the first block of a listener that joins", from: 1, toldAt: 300, wrong: 1 },
+])("a listener judges titles from the block on that could tell it: $what", async (form) => {
+  const titles = new TitleBook();
+  titles.began(1, 0);
+  titles.set(1, 0);
+  titles.set(1, 200);
+  // Frames 0 to 149, then 300 to 399 with the title that was set in between.
+  const numbers = [...Array(150).keys(), ...Array.from({ length: 100 }, (_, index) => 300 + index)];
+  const marks = [
+    { offset: form.from === 0 ? 0 : 150 * frameBytes, block: form.from === 0 ? block(0) : block(200) },
+    ...(form.toldAt === undefined
+      ? []
+      : [{ offset: numbers.indexOf(form.toldAt) * frameBytes, block: block(200) }]),
+  ];
+  const body = new IcyInterleaver(metaint).push(Buffer.concat(frames(...numbers)), marks);
+  expect((await heardOf({ metaint, body, titles })).titlesWrong).toBe(form.wrong);
+});
+
+/** A listener that has heard all of a reply. */
+async function heardOf(reply: {
+  readonly metaint?: number;
+  readonly body: Uint8Array;
+  readonly titles: TitleBook;
+}): Promise<ChaosListener> {
+  const { metaint: interval, body, titles } = reply;
+  const headers = interval === undefined ? {} : { "icy-metaint": String(interval) };
+  const server = createServer((_, response) => response.writeHead(200, headers).end(body));
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const address = server.address();
   const port = typeof address === "object" ? address?.port : undefined;
   const url = `http://127.0.0.1:${port}/`;
-  const listener = new ChaosListener({ url, icy: icyOff !== undefined, titles: new TitleBook() });
+  const listener = new ChaosListener({ url, icy: interval !== undefined, titles });
   try {
     await waitFor("the stream to end", () => listener.dropped > 0);
-    listener.close();
-    expect(listener).toMatchObject(expected);
-    if (icyOff !== undefined) expect(listener.damaged).toBeGreaterThan(0);
+    return listener;
   } finally {
     listener.close();
     server.close();
   }
-});
+}
 
 it("titles are held against the frames they belong to", () => {
   const book = new TitleBook();

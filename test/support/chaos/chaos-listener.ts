@@ -2,7 +2,7 @@ import * as http from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import { mp3 } from "../../../shared/codec/mp3/mp3.ts";
 import { type FoundTitle, IcyDeinterleaver } from "../../../shared/icy.ts";
-import { frameMs, primes, readFrame } from "./stamped-frame.ts";
+import { type FrameKind, frameMs, primes, readFrame } from "./stamped-frame.ts";
 import type { TitleBook } from "./title-book.ts";
 
 export interface ChaosListenerOptions {
@@ -10,6 +10,8 @@ export interface ChaosListenerOptions {
   readonly icy: boolean;
   readonly titles: TitleBook;
 }
+
+type SourceFrame = Extract<FrameKind, { readonly kind: "source" }>;
 
 /** A player starts this long after its first byte. */
 const playerStartMs = 500;
@@ -52,14 +54,18 @@ export class ChaosListener {
   readonly #highest = new Map<number, number>();
   /** Of one connection. */
   #icy: IcyDeinterleaver | null = null;
+  #metaint = 0;
   #pendingTitles: FoundTitle[] = [];
   #audioBytes = 0;
   #held: Buffer = Buffer.alloc(0);
   #heard = new Set<string>();
   #before: { readonly source: number; readonly number: number } | null = null;
   #primer: Buffer | null = null;
-  #title: string | null = null;
+  /** What the blocks so far have said. */
+  #title = "";
   #titleWasWrong = false;
+  /** Audio byte of the first metadata block that could speak of what is heard now. */
+  #toldAtByte = 0;
 
   constructor(options: ChaosListenerOptions) {
     this.#options = options;
@@ -123,13 +129,15 @@ export class ChaosListener {
   #begin(metaint: number): void {
     if (this.#options.icy && metaint === 0) this.#spoil("no icy-metaint");
     this.#icy = metaint > 0 ? new IcyDeinterleaver(metaint) : null;
+    this.#metaint = metaint;
     this.#pendingTitles = [];
     this.#audioBytes = 0;
     this.#held = Buffer.alloc(0);
     this.#heard = new Set();
     this.#before = null;
     this.#primer = null;
-    this.#title = null;
+    this.#title = "";
+    this.#titleWasWrong = false;
   }
 
   #take(chunk: Buffer): void {
@@ -174,10 +182,11 @@ export class ChaosListener {
 
   #push(part: Uint8Array): void {
     const bytes = Buffer.concat([this.#held, part]);
+    const from = this.#audioBytes - this.#held.length;
     let end = 0;
     for (const { offset, size } of mp3.indexFrames(bytes)) {
       end = offset + size;
-      this.#frame(bytes.subarray(offset, end));
+      this.#frame(bytes.subarray(offset, end), from + offset);
     }
     this.#held = bytes.subarray(end);
     if (this.#held.length > heldLimitBytes) {
@@ -186,7 +195,8 @@ export class ChaosListener {
     }
   }
 
-  #frame(bytes: Buffer): void {
+  /** `atByte`: the audio bytes of the connection before it. */
+  #frame(bytes: Buffer, atByte: number): void {
     const frame = readFrame(bytes);
     this.#dryAt += frameMs;
     switch (frame.kind) {
@@ -201,11 +211,11 @@ export class ChaosListener {
         this.#before = null;
         return;
       case "source":
-        this.#sourceFrame(frame.source, frame.number, frame.first);
+        this.#sourceFrame(frame, atByte);
     }
   }
 
-  #sourceFrame(source: number, number: number, first: boolean): void {
+  #sourceFrame({ source, number, first }: SourceFrame, atByte: number): void {
     this.sourceFrames++;
     const primer = this.#primer;
     this.#primer = null;
@@ -231,11 +241,23 @@ export class ChaosListener {
     }
     this.#heard.add(name);
     this.#highest.set(source, Math.max(highest ?? 0, number));
-    if (this.#title === null || this.#titleWasWrong) return;
+    if (this.#icy) this.#checkTitle({ source, number, follows, atByte });
+  }
+
+  #checkTitle(frame: {
+    readonly source: number;
+    readonly number: number;
+    readonly follows: boolean;
+    readonly atByte: number;
+  }): void {
+    const { source, number, follows, atByte } = frame;
+    // Where playback does not continue the title may be another one, and only the next block can say so.
+    if (!follows) this.#toldAtByte = Math.ceil(Math.max(atByte, 1) / this.#metaint) * this.#metaint;
+    if (atByte < this.#toldAtByte || this.#titleWasWrong) return;
     this.#titleWasWrong = this.#options.titles.isWrong(this.#title, source, number);
     if (!this.#titleWasWrong) return;
     this.titlesWrong++;
-    this.#note(`title ${JSON.stringify(this.#title)} at frame ${name}`);
+    this.#note(`title ${JSON.stringify(this.#title)} at frame ${source}:${number}`);
   }
 
   #place(): string {

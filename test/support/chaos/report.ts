@@ -68,6 +68,9 @@ export function reportOf(
       ? `${counts.longestRejoinMs} ms to rejoin`
       : "",
     counts.damaged > 0 ? `${counts.damaged} frames damaged` : "",
+    counts.repeated > 0 ? `${counts.repeated} frames repeated` : "",
+    counts.outOfOrder > 0 ? `${counts.outOfOrder} frames out of order` : "",
+    counts.titlesWrong > 0 ? `${counts.titlesWrong} titles wrong` : "",
     counts.archiveMissing > 0 ? `${counts.archiveMissing} acknowledged frames not in the archive` : "",
     counts.archiveRepeated > 0 ? `${counts.archiveRepeated} frames in the archive twice` : "",
     counts.archiveDamaged > 0 ? `${counts.archiveDamaged} frames in the archive damaged or misplaced` : "",
