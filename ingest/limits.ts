@@ -81,8 +81,20 @@ export const spoolBytes = 1024 * mebi;
 /** What a file counts at least: it takes a block of the disk, and its place in a queue takes memory. With this the spool has 262,144 files at most. */
 export const spoolFileBytes = 4 * kibi;
 
-/** How long a segment waits for the disk before its PUT is tried. A disk that hangs must not take a source off the air. */
+/** How long a segment waits for the disk before its PUT is tried; for as long anything asked of the disk may wait to begin, and to be answered before the disk is said to hang. A disk that hangs must not take a source off the air. */
 export const spoolWaitMs = 1_000;
+
+/** Operations of the spool on its disk at the same time: half of the 4 threads that libuv has for files, and for signing, TLS and name lookups as well. Those of a disk that hangs are gone until it answers. */
+export const spoolOperations = 2;
+/** Operations that wait for their turn: everything that a dozen mounts have in memory, when all is written at the end. */
+export const spoolWaiting = 4_096;
+/** Files of stored segments that could not be removed yet, by name; beyond them they stay until the next start. A mount that is stored from memory has some hundred. */
+export const spoolUnremoved = 4_096;
+
+/** At the start, how long the disk may take for the names of its files, and then for the sizes of some: a disk that was asleep is awake by then. What waits on one that hangs waits for the next start. */
+export const spoolScanMs = 10_000;
+/** Files whose sizes are asked for together: 100,000 take a third of the time that they take one by one. */
+export const spoolStatBatch = 64;
 
 /** After the disk failed: until it is asked again, and until its failing is logged again. */
 export const spoolRetryMs = 5_000;

@@ -123,6 +123,13 @@ export class PublishQueue {
     }
   }
 
+  /** The first of live becomes the last of the backlog: what comes after it need not wait. */
+  postpone(item: QueuedSegment): void {
+    if (this.#live[0] !== item) return;
+    this.#live.shift();
+    this.#backlog.push(item);
+  }
+
   /** Live waits for so long that it is of no use to listeners any more. */
   isLate(now: number): boolean {
     const { liveBacklogMs } = this.#window;

@@ -1,4 +1,6 @@
+import { Backoff } from "./backoff.ts";
 import type { PublishQueue, QueuedSegment } from "./publish-queue.ts";
+import { DiskBusyError } from "./spool-disk.ts";
 import type { SpooledSegment } from "./spool-file.ts";
 import type { SpoolEntry, SpoolShare } from "./spool.ts";
 
@@ -6,6 +8,8 @@ interface DiskLimits {
   readonly queueSegments: number;
   readonly queueBytes: number;
   readonly queueHeldBytes: number;
+  readonly retryFirstMs: number;
+  readonly retryMaxMs: number;
 }
 
 /** Which segments of a queue are on disk, which in memory alone, and whose bodies are in memory as well. */
@@ -18,12 +22,16 @@ export class QueueDisk {
   /** On disk, and their bodies in memory. */
   readonly #held = new Set<QueuedSegment>();
   #heldBytes = 0;
+  /** One that was refused before and is being written. */
+  #offered: QueuedSegment | null = null;
+  readonly #reading: Backoff;
   /** File operations under way. */
   readonly #pending = new Set<Promise<unknown>>();
 
   constructor(share: SpoolShare | null, limits: DiskLimits) {
     this.#share = share;
     this.#limits = limits;
+    this.#reading = new Backoff(limits);
   }
 
   /** More is in memory alone than may be. */
@@ -57,17 +65,43 @@ export class QueueDisk {
     return oldest === undefined || queue.length < 2 ? null : oldest;
   }
 
-  /** Reads the file of one that has its body nowhere else. Rejects when it cannot be read. */
-  read({ entry }: QueuedSegment): Promise<SpooledSegment> {
-    if (!entry || !this.#share) return Promise.reject(new Error("the segment has no file"));
-    return this.#share.read(entry);
+  /** Before this a segment cannot be had: its body is in its file alone, and the disk did not answer. */
+  readAtMs({ content }: QueuedSegment): number {
+    return content === null ? this.#reading.retryAtMs : Number.NEGATIVE_INFINITY;
+  }
+
+  /**
+   * Reads the file of one that has its body nowhere else. Null when the disk does not answer: `readAtMs` says when to
+   * ask again. Rejects when it cannot be read.
+   */
+  async read({ entry }: QueuedSegment): Promise<SpooledSegment | null> {
+    if (!entry || !this.#share) throw new Error("the segment has no file");
+    try {
+      const content = await this.#share.read(entry);
+      this.#reading.succeed();
+      return content;
+    } catch (error) {
+      if (!(error instanceof DiskBusyError)) throw error;
+      this.#reading.fail(performance.now());
+      return null;
+    }
   }
 
   /** The file could not be read. It stays when another process may be able to. */
-  async discard(item: QueuedSegment, error: unknown): Promise<void> {
+  discard(item: QueuedSegment, error: unknown): void {
     const { entry } = item;
     this.#forget(item);
-    if (entry) await this.#share?.discard(entry, error);
+    if (entry && this.#share) this.#track(this.#share.discard(entry, error));
+  }
+
+  /** Asks the disk once more for the oldest that it refused; one at a time, and the spool says whether it is asked. */
+  offerAgain(): void {
+    if (this.#offered) return;
+    for (const item of this.#unspooled) {
+      if (item.writing !== null) continue;
+      this.#offered = item;
+      return this.#write(item);
+    }
   }
 
   /** The segment needs no file any more: it is stored, or given up. */
@@ -94,7 +128,11 @@ export class QueueDisk {
     if (!this.#share || item.content === null) return;
     const writing = this.#share.write(item.content, item.at, insist).then((entry) => {
       item.writing = null;
-      if (entry) this.#written(item, entry);
+      if (this.#offered === item) this.#offered = null;
+      if (entry === null) return;
+      this.#written(item, entry);
+      // The disk takes files: now also those that it refused before.
+      this.offerAgain();
     });
     item.writing = writing;
     this.#track(writing);
@@ -111,12 +149,6 @@ export class QueueDisk {
     else {
       this.#held.add(item);
       this.#heldBytes += item.bytes;
-    }
-    // The disk takes files: now also those that it refused before, one at a time.
-    for (const other of this.#unspooled) {
-      if (other.writing !== null) continue;
-      this.#write(other);
-      break;
     }
   }
 

@@ -5,6 +5,7 @@ import type { Position, Segment, SegmentRef } from "../shared/segment.ts";
 import { type MountPath, sampleCount } from "../shared/units.ts";
 import { Backoff } from "./backoff.ts";
 import type { HoldResult } from "./edge-client.ts";
+import { spoolRetryMs } from "./limits.ts";
 import { type Log, reasonOf } from "./log.ts";
 import { PublishQueue, type QueuedSegment } from "./publish-queue.ts";
 import { defaultLimits, type PublisherLimits } from "./publisher-limits.ts";
@@ -165,14 +166,16 @@ export class SegmentPublisher {
         this.#liveDone = Promise.withResolvers();
       }
       if (this.#queue.length === 0) break;
+      this.#disk.offerAgain();
       const now = performance.now();
       // Live first; while it waits for the edge to answer again, storage need not be idle.
-      const first = [this.#queue.live[0], this.#queue.backlog[0]].filter((item) => item !== undefined);
+      const first = [this.#queue.live[0], this.#firstOfBacklog(now)].filter((item) => item !== undefined);
       const item = first.find((each) => this.#retryAtMs(each) <= now);
       if (item) await (item.stored ? this.#announce(item) : this.#put(item));
       else {
         const untilMs = Math.min(...first.map((each) => this.#retryAtMs(each)));
-        await sleep(Math.max(1, untilMs - now), undefined, { signal }).catch(() => undefined);
+        const waitMs = Math.min(Math.max(1, untilMs - now), spoolRetryMs);
+        await sleep(waitMs, undefined, { signal }).catch(() => undefined);
       }
     }
     // In the same turn as the last look at the queue: a segment pushed later starts a run of its own.
@@ -180,7 +183,16 @@ export class SegmentPublisher {
   }
 
   #retryAtMs(item: QueuedSegment): number {
-    return item.stored ? this.#edge.retryAtMs : this.#storage.retryAtMs;
+    if (item.stored) return this.#edge.retryAtMs;
+    return Math.max(this.#storage.retryAtMs, this.#disk.readAtMs(item));
+  }
+
+  /** While the disk does not answer, what is in memory need not wait for what is not. */
+  #firstOfBacklog(now: number): QueuedSegment | undefined {
+    const { backlog } = this.#queue;
+    const [first] = backlog;
+    if (!first || this.#disk.readAtMs(first) <= now) return first;
+    return backlog.find(({ content }) => content !== null) ?? first;
   }
 
   async #put(item: QueuedSegment): Promise<void> {
@@ -211,15 +223,20 @@ export class SegmentPublisher {
     if (this.#queue.backlog.length === 0) this.#options.log.info("everything that waited is stored");
   }
 
-  /** From the item's file; null when it cannot be read, and then the segment is lost. */
+  /**
+   * From the item's file. Null when it cannot be read, and then the segment is lost; or when the disk does not answer,
+   * and then it is tried later, behind what is live.
+   */
   async #read(item: QueuedSegment): Promise<SpooledSegment | null> {
     try {
-      return await this.#disk.read(item);
+      const content = await this.#disk.read(item);
+      if (content === null) this.#queue.postpone(item);
+      return content;
     } catch (error) {
       if (item.abort.signal.aborted) return null;
       this.#dropped++;
       this.#queue.remove(item);
-      await this.#disk.discard(item, error);
+      this.#disk.discard(item, error);
       return null;
     }
   }

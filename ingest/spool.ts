@@ -1,11 +1,10 @@
-import { mkdir, readdir, readFile, stat, unlink, writeFile } from "node:fs/promises";
-import { join } from "node:path";
 import { parseSegmentKey } from "../shared/object-format.ts";
 import { ProtocolError } from "../shared/protocol-error.ts";
 import type { Position } from "../shared/segment.ts";
 import type { MountPath } from "../shared/units.ts";
-import { spoolBytes, spoolFileBytes, spoolLogMs, spoolRetryMs } from "./limits.ts";
+import { spoolBytes, spoolFileBytes, spoolRetryMs, spoolWaitMs } from "./limits.ts";
 import { type Log, reasonOf } from "./log.ts";
+import { DiskBusyError, type Files, nodeFiles, SpoolDisk } from "./spool-disk.ts";
 import {
   decodeSpoolFile,
   encodeSpoolFile,
@@ -27,11 +26,13 @@ export interface SpoolOptions {
   readonly folder: string;
   readonly log: Log;
   readonly limits?: Partial<SpoolLimits>;
+  readonly files?: Files;
 }
 
 interface SpoolLimits {
   readonly spoolBytes: number;
   readonly spoolRetryMs: number;
+  readonly spoolWaitMs: number;
 }
 
 /** One mount's files. */
@@ -40,11 +41,11 @@ export interface SpoolShare {
   /** Counts what an earlier process left. */
   adopt(entries: readonly SpoolEntry[]): void;
   /**
-   * Writes a segment's file; never rejects. Null when the disk does not take it: it is asked again only after a while,
-   * unless `insist`. Room for the file may cost others theirs.
+   * Writes a segment's file; never rejects, and settles late when the disk hangs. Null when the disk does not take it:
+   * it is asked again only after a while, unless `insist`. Room for the file may cost others theirs.
    */
   write(segment: SpooledSegment, at: Position, insist?: boolean): Promise<SpoolEntry | null>;
-  /** Throws ProtocolError when the file is damaged, and what the file system throws. */
+  /** Throws ProtocolError when the file is damaged, DiskBusyError, and what the file system throws. */
   read(entry: SpoolEntry): Promise<SpooledSegment>;
   /** Takes a file that cannot be read out of the count, says so, and removes it when it is torn. Never rejects. */
   discard(entry: SpoolEntry, error: unknown): Promise<void>;
@@ -54,7 +55,7 @@ export interface SpoolShare {
 
 interface Share extends SpoolShare {
   bytes: number;
-  dropOldest: () => boolean;
+  readonly dropOldest: () => boolean;
   /** Files being written. */
   writing: number;
 }
@@ -65,25 +66,23 @@ interface Share extends SpoolShare {
  * they outlive the process, and a host that loses its power loses what its kernel had not written.
  */
 export class Spool {
-  readonly #folder: string;
+  readonly #disk: SpoolDisk;
   readonly #log: Log;
   readonly #limits: SpoolLimits;
-  readonly #shares = new Map<MountPath, Share>();
+  /** Of mounts that have files. */
+  readonly #shares = new Set<Share>();
   #bytes = 0;
   #dropped = 0;
-  #failing = false;
-  #retryAtMs = Number.NEGATIVE_INFINITY;
-  #loggedMs = Number.NEGATIVE_INFINITY;
 
-  constructor({ folder, log, limits }: SpoolOptions) {
-    this.#folder = folder;
+  constructor({ folder, log, limits, files = nodeFiles }: SpoolOptions) {
     this.#log = log;
-    this.#limits = { spoolBytes, spoolRetryMs, ...limits };
+    this.#limits = { spoolBytes, spoolRetryMs, spoolWaitMs, ...limits };
+    this.#disk = new SpoolDisk({ folder, files, log, limits: this.#limits });
   }
 
   /** For `/health`. `dropped`: segments lost since the start because the spool was full. */
   get state() {
-    const disk: "ok" | "failing" = this.#failing ? "failing" : "ok";
+    const disk: "ok" | "failing" = this.#disk.failing ? "failing" : "ok";
     return { disk, bytes: this.#bytes, limitBytes: this.#limits.spoolBytes, dropped: this.#dropped };
   }
 
@@ -92,11 +91,6 @@ export class Spool {
    * that has a file, removes that, and says whether there was one.
    */
   share(mount: MountPath, dropOldest: () => boolean): SpoolShare {
-    const known = this.#shares.get(mount);
-    if (known) {
-      known.dropOldest = dropOldest;
-      return known;
-    }
     const digest = mountDigest(mount);
     const share: Share = {
       bytes: 0,
@@ -108,27 +102,25 @@ export class Spool {
       },
       write: (segment, at, insist = false) =>
         this.#write(share, spoolFileName(digest, at), segment, at, insist),
-      read: async ({ name }) => decodeSpoolFile(await readFile(join(this.#folder, name))),
+      read: async ({ name }) => decodeSpoolFile(await this.#disk.read(name)),
       discard: (entry, error) => {
         this.#count(share, -entry.bytes);
         return this.#discard(entry.name, error);
       },
       remove: (entry) => {
         this.#count(share, -entry.bytes);
-        return this.#unlink(entry.name);
+        return this.#disk.remove(entry.name);
       },
     };
-    this.#shares.set(mount, share);
     return share;
   }
 
   /** What an earlier process left, by mount, in order of play. Before anything is written. Never rejects. */
   async scan(): Promise<ReadonlyMap<MountPath, readonly SpoolEntry[]>> {
     const byDigest = new Map<string, SpoolEntry[]>();
-    for (const name of (await this.#names()).toSorted()) {
+    for (const { name, size } of await this.#list()) {
       const parsed = parseSpoolFileName(name);
-      const size = parsed && (await this.#sizeOf(name));
-      if (!parsed || size === null) continue;
+      if (!parsed) continue;
       const { digest, ...at } = parsed;
       const entries = byDigest.get(digest) ?? [];
       byDigest.set(digest, entries);
@@ -145,20 +137,12 @@ export class Spool {
     return byMount;
   }
 
-  async #names(): Promise<readonly string[]> {
+  async #list(): Promise<readonly { readonly name: string; readonly size: number }[]> {
     try {
-      return await readdir(this.#folder);
+      return await this.#disk.list((name) => parseSpoolFileName(name) !== null);
     } catch (error) {
-      if (codeOf(error) !== "ENOENT") this.#fail(error);
+      this.#leave(error);
       return [];
-    }
-  }
-
-  async #sizeOf(name: string): Promise<number | null> {
-    try {
-      return (await stat(join(this.#folder, name))).size;
-    } catch {
-      return null;
     }
   }
 
@@ -166,9 +150,10 @@ export class Spool {
   async #mountOf(entries: SpoolEntry[]): Promise<MountPath | null> {
     for (let entry = entries[0]; entry; entry = entries[0]) {
       try {
-        const { key } = decodeSpoolFile(await readFile(join(this.#folder, entry.name)));
+        const { key } = decodeSpoolFile(await this.#disk.read(entry.name));
         return parseSegmentKey(key).mount;
       } catch (error) {
+        if (error instanceof DiskBusyError) return this.#leave(error);
         entries.shift();
         await this.#discard(entry.name, error);
       }
@@ -176,10 +161,16 @@ export class Spool {
     return null;
   }
 
+  #leave(error: unknown): null {
+    this.#log.warn({ reason: reasonOf(error) }, "what an earlier process left waits for the next start");
+    return null;
+  }
+
   /** A torn file is removed: nobody will ever read it. One of another version, or of a bad disk, stays. */
   async #discard(file: string, error: unknown): Promise<void> {
     this.#log.warn({ file, reason: reasonOf(error) }, "a file of the spool cannot be read");
-    if (error instanceof ProtocolError && !(error instanceof SpoolVersionError)) await this.#unlink(file);
+    if (error instanceof ProtocolError && !(error instanceof SpoolVersionError))
+      await this.#disk.remove(file);
   }
 
   async #write(
@@ -189,55 +180,30 @@ export class Spool {
     at: Position,
     insist: boolean,
   ): Promise<SpoolEntry | null> {
-    if (this.#failing && !insist && performance.now() < this.#retryAtMs) return null;
-    const file = encodeSpoolFile(segment);
-    const bytes = countedBytes(file.length);
-    this.#count(share, bytes);
-    share.writing++;
-    this.#makeRoom();
-    const path = join(this.#folder, name);
-    try {
-      await writeFile(path, file, { mode: 0o600 }).catch(async (error: unknown) => {
-        if (codeOf(error) !== "ENOENT") throw error;
-        await this.#makeFolder();
-        await writeFile(path, file, { mode: 0o600 });
-      });
-      if (this.#failing) this.#log.info({ bytes: this.#bytes }, "segments are kept on disk again");
-      this.#failing = false;
-      // Files written at the same time make room for each other only once they are there.
-      if (this.#bytes > this.#limits.spoolBytes) setImmediate(() => this.#makeRoom());
-      return { epoch: at.epoch, sequence: at.sequence, name, bytes };
-    } catch (error) {
+    let bytes = 0;
+    const encode = (): Buffer => {
+      const file = encodeSpoolFile(segment);
+      bytes = countedBytes(file.length);
+      this.#count(share, bytes);
+      share.writing++;
+      this.#makeRoom();
+      return file;
+    };
+    const taken = await this.#disk.write(name, encode, insist);
+    if (bytes > 0) share.writing--;
+    if (!taken) {
       this.#count(share, -bytes);
-      this.#fail(error);
-      // A disk that is full keeps the part that fitted.
-      await unlink(path).catch(() => undefined);
       return null;
-    } finally {
-      share.writing--;
     }
-  }
-
-  async #makeFolder(): Promise<void> {
-    await mkdir(this.#folder, { mode: 0o700 }).catch((error: unknown) => {
-      if (codeOf(error) !== "EEXIST") throw error;
-    });
-  }
-
-  #fail(error: unknown): void {
-    const now = performance.now();
-    this.#failing = true;
-    this.#retryAtMs = now + this.#limits.spoolRetryMs;
-    if (now - this.#loggedMs < spoolLogMs) return;
-    this.#loggedMs = now;
-    const fields = { folder: this.#folder, reason: reasonOf(error) };
-    this.#log.error(fields, "segments cannot be kept on disk, they wait in memory");
+    // Files written at the same time make room for each other only once they are there.
+    if (this.#bytes > this.#limits.spoolBytes) setImmediate(() => this.#makeRoom());
+    return { epoch: at.epoch, sequence: at.sequence, name, bytes };
   }
 
   #makeRoom(): void {
     const given = new Set<Share>();
     while (this.#bytes > this.#limits.spoolBytes) {
-      const largest = [...this.#shares.values()]
+      const largest = [...this.#shares]
         .filter((share) => !given.has(share))
         .reduce<Share | null>((most, share) => (most && most.bytes >= share.bytes ? most : share), null);
       if (largest === null) return;
@@ -251,18 +217,9 @@ export class Spool {
   #count(share: Share, bytes: number): void {
     share.bytes += bytes;
     this.#bytes += bytes;
-  }
-
-  async #unlink(name: string): Promise<void> {
-    try {
-      await unlink(join(this.#folder, name));
-    } catch (error) {
-      // It is put once more at the next start, and storage says that it has it.
-      if (codeOf(error) !== "ENOENT") this.#fail(error);
-    }
+    if (share.bytes > 0) this.#shares.add(share);
+    else this.#shares.delete(share);
   }
 }
 
 const countedBytes = (size: number): number => Math.max(size, spoolFileBytes);
-
-const codeOf = (error: unknown): unknown => (error instanceof Error && "code" in error ? error.code : null);

@@ -261,7 +261,7 @@ describe("a spool that is full", () => {
       large.push(segment(at, 1, 9_000), publication);
       await eventually(() => files().length >= 2 + Math.min(at + 1, 8));
     }
-    await eventually(() => spool.state.bytes <= 100_000);
+    await eventually(() => large.dropped > 10 && spool.state.bytes <= 100_000);
     expect(small.dropped).toBe(0);
     expect(large.dropped).toBe(spool.state.dropped);
     expect(large.queued.segments).toBe(20 - large.dropped);
@@ -269,7 +269,6 @@ describe("a spool that is full", () => {
     await Promise.all([large.finished(10_000), small.finished(10_000)]);
     const ofLarge = [...outside.objects.keys()].filter((each) => each.startsWith("v1/live"));
     expect(ofLarge).toEqual(range(large.dropped, 20).map((at) => key(at)));
-    expect(large.dropped).toBeGreaterThan(10);
     await large.stop();
     await small.stop();
     expect(files()).toEqual([]);
