@@ -33,7 +33,11 @@ async function openEdge(settings: StackSettings, storagePort: number): Promise<M
       scriptPath: "worker.js",
       compatibilityDate: config.compatibility_date,
       compatibilityFlags: config.compatibility_flags,
-      bindings: { INGEST_TOKEN: settings.ingest.ingestToken, STATION: JSON.stringify(settings.edge) },
+      bindings: {
+        INGEST_TOKEN: settings.ingest.ingestToken,
+        STATION: JSON.stringify(settings.edge),
+        REACHED_DIRECTLY: "1",
+      },
       durableObjects: Object.fromEntries(
         config.durable_objects.bindings.map(({ name, class_name }) => [
           name,

@@ -4,16 +4,18 @@ import { isSecret } from "./is-secret.ts";
 
 /**
  * Whose request it is: the address that Cloudflare saw, or, of a request that came through an ingest host, the one that
- * host saw and vouches for; as `addressGroup` counts it. Null when nobody can be believed, as on a worker that is reached directly.
+ * host saw and vouches for; as `addressGroup` counts it. Null when nobody can be believed: on a worker that is reached
+ * directly Cloudflare's headers are whatever the client writes (`request.cf` too: the local runtime reads it from one),
+ * and the runtime does not tell who connects.
  */
 export async function clientAddress(
   headers: Headers,
-  { INGEST_TOKEN: secret }: Pick<Env, "INGEST_TOKEN">,
+  { INGEST_TOKEN: secret, REACHED_DIRECTLY }: Pick<Env, "INGEST_TOKEN" | "REACHED_DIRECTLY">,
 ): Promise<string | null> {
   const token = headers.get(ingestHeader);
   // First: an ingest host comes through Cloudflare too, with an address of its own.
   if (token !== null && secret && (await isSecret(token, secret))) return address(headers.get(clientHeader));
-  return address(headers.get("CF-Connecting-IP"));
+  return REACHED_DIRECTLY ? null : address(headers.get("CF-Connecting-IP"));
 }
 
 const ingestHeader = "X-Skywave-Ingest";

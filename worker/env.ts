@@ -10,4 +10,6 @@ export interface Env {
   readonly INGEST_TOKEN?: string;
   /** JSON, `shared/edge-station.ts`. */
   readonly STATION?: string;
+  /** Anything, where listeners reach the worker without Cloudflare in front, as in the local stack: their headers are their own. */
+  readonly REACHED_DIRECTLY?: string;
 }

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { IcyDeinterleaver } from "../../shared/icy.ts";
 import { FrameList } from "../support/frame-check.ts";
-import { traceFrames } from "../support/frame-trace.ts";
+import { splicedRuns } from "../support/heard.ts";
 import { type Listening, listen } from "../support/listen.ts";
 import { openSocket, readHead } from "../support/raw-request.ts";
 import { startStation } from "../support/station.ts";
@@ -19,7 +19,9 @@ const fixture = join(import.meta.dirname, "..", "fixtures", "cbr128-joint44.mp3"
 describe("an isolate's view of a mount", () => {
   let stack: Stack;
   beforeAll(async () => {
-    stack = await startStation('[limits]\ngrace_seconds = 1\n[mounts."/few.mp3"]\nmax_listeners = 2\n');
+    stack = await startStation(
+      '[limits]\ngrace_seconds = 1\nmax_listeners_per_address = 3\n[mounts."/few.mp3"]\nmax_listeners = 2\n',
+    );
   });
   afterAll(() => stack.stop());
 
@@ -57,7 +59,7 @@ describe("an isolate's view of a mount", () => {
     late.close();
     today.destroy();
     const { audio, titles } = heard(late);
-    const [run] = traceFrames(audio, new FrameList(framesOf(fixture))).runs;
+    const [run] = splicedRuns(audio, new FrameList(framesOf(fixture))).runs;
     expect(run).toMatchObject({ first: 0, primers: 0 });
     expect(titles).toEqual([""]);
   });
@@ -104,6 +106,32 @@ describe("an isolate's view of a mount", () => {
       expect(await status(mount)).toBe(200);
       socket.destroy();
     }
+  });
+
+  it("believes nobody's word for an address: neither more listeners of one, nor less room for another", async () => {
+    const mount = "/addressed.mp3";
+    const { ingestPort, ingestUrl, edgeUrl, password } = stack;
+    const source = await streamMp3(ingestPort, mount, fixture, { password, loop: true });
+    await waitForStatus(stack, mount);
+    const opened: Listening[] = [];
+    const enter = async (url: string, headers: Record<string, string>) => {
+      const listening = await listen(url + mount, { headers });
+      opened.push(listening);
+      return listening.status;
+    };
+    const forged = (ip: string) => ({
+      "CF-Connecting-IP": ip,
+      "X-Skywave-Client": ip,
+      "X-Skywave-Ingest": "guess",
+      "MF-CF-Blob": JSON.stringify({ clientIp: ip, colo: "FRA" }),
+    });
+    // As many as one address may have, in the name of another: that one is 127.0.0.1 on the ingest port.
+    for (let count = 0; count < 3; count++) expect(await enter(edgeUrl, forged("127.0.0.1"))).toBe(200);
+    for (let count = 0; count < 3; count++)
+      expect(await enter(ingestUrl, forged(`203.0.113.${count}`))).toBe(200);
+    expect(await enter(ingestUrl, forged("203.0.113.9"))).toBe(403);
+    for (const each of opened) each.close();
+    source.destroy();
   });
 
   it("makes nothing for mounts that never had a source", async () => {

@@ -3,8 +3,10 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { AddressCount, clientAddress } from "../../worker/client-address.ts";
 
 const env = { INGEST_TOKEN: "token" };
-const of = (headers: Record<string, string>, from: { INGEST_TOKEN?: string } = env) =>
-  clientAddress(new Headers(headers), from);
+const of = (
+  headers: Record<string, string>,
+  from: { INGEST_TOKEN?: string; REACHED_DIRECTLY?: string } = env,
+) => clientAddress(new Headers(headers), from);
 
 /** The Workers runtime has it, Node has it elsewhere. */
 beforeAll(() => {
@@ -29,6 +31,14 @@ describe("a listener's address", () => {
     expect(await of({ ...forged, "X-Skywave-Ingest": "guess" })).toBe("198.51.100.1");
     expect(await of({ ...forged, "X-Skywave-Ingest": "" }, { INGEST_TOKEN: "" })).toBe("198.51.100.1");
     expect(await of({ "X-Skywave-Client": "203.0.113.9" })).toBeNull();
+  });
+
+  it("is nobody's word but an ingest host's where Cloudflare is not in front", async () => {
+    const direct = { ...env, REACHED_DIRECTLY: "1" };
+    const forged = { "CF-Connecting-IP": "203.0.113.9" };
+    expect(await of(forged, direct)).toBeNull();
+    const vouched = { ...forged, "X-Skywave-Ingest": "token", "X-Skywave-Client": "198.51.100.7" };
+    expect(await of(vouched, direct)).toBe("198.51.100.7");
   });
 
   it.each([
