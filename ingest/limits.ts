@@ -44,6 +44,10 @@ export const tellAgainMs = 60_000;
 /** Bytes without a confirmed frame after which a source is no source of this codec: a text, a picture or a video sent by mistake. It is 4 s at 128 kb/s. Tags do not count. */
 export const bytesWithoutFrame = 64 * kibi;
 
+/** Time from a source's first bytes to its first frame, before which few bytes hold a mount as well as many; and what a tag before that frame is allowed besides, by its bytes: the pace of 16 kb/s, the lowest bitrate in use. */
+export const firstFrameMs = 15_000;
+export const slowestTagBytesPerMs = 2;
+
 /** How far ahead of real time a source may be: more is listeners' memory, less starves a burst. */
 export const maxAheadMs = 10_000;
 
@@ -56,7 +60,7 @@ export const feedBytes = 2 * kibi;
 /** Longest time between two signs of life to the edge while no segment is announced: with short segments it is one of them. Under a mount's lease several fit, the shortest being 3 s. */
 export const renewMs = 2_000;
 
-/** A source's connection from which nothing came for so long is stuck: its login may take the mount over. The keep-alive of a dead line notices far later; a line that lives is silent for less. */
+/** A source's connection from which nothing came for so long, and for longer than is usual for it, is stuck: its login may take the mount over. The keep-alive of a dead line notices far later; a line that lives is silent for less, unless its source sends seconds at a time. */
 export const stuckMs = 2_000;
 
 /** What came is published early when a source stalls. One that is ahead of real time is given what it is ahead, up to this part of a segment: listeners have little more in hand when they joined late. */
@@ -93,7 +97,7 @@ export const spoolUnremoved = 4_096;
 
 /** At the start, how long the disk may take for the names of its files, and then for the sizes of some: a disk that was asleep is awake by then. What waits on one that hangs waits for the next start. */
 export const spoolScanMs = 10_000;
-/** Files whose sizes are asked for together: 100,000 take a third of the time that they take one by one. */
+/** Files whose sizes are asked for together: 100,000 take 0.7 s, and 1.9 s one by one. */
 export const spoolStatBatch = 64;
 
 /** After the disk failed: until it is asked again, and until its failing is logged again. */
