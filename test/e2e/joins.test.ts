@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { mp3 } from "../../shared/codec/mp3/mp3.ts";
 import { requireClient } from "../support/clients.ts";
 import { FrameList } from "../support/frame-check.ts";
-import { heardFrames } from "../support/heard-frames.ts";
+import { heardFrames } from "../support/heard.ts";
 import { listen } from "../support/listen.ts";
 import {
   complaintsOfPrograms,

@@ -8,7 +8,7 @@ import { fileIndexSchema, fileSegmentKey } from "../../shared/stored-file.ts";
 import { bucketOf } from "../support/bucket.ts";
 import { openMpg123Wasm } from "../support/decoders.ts";
 import { FrameList } from "../support/frame-check.ts";
-import { traceFrames } from "../support/frame-trace.ts";
+import { splicedRuns } from "../support/heard.ts";
 import { type IngestProcess, startIngest } from "../support/ingest-process.ts";
 import { listen } from "../support/listen.ts";
 import { logLines } from "../support/log-lines.ts";
@@ -84,10 +84,10 @@ describe("SIGHUP", () => {
       const newcomer = await listen(stack.edgeUrl + mount);
       const run = await waitFor(
         "a newcomer's first frame",
-        () => traceFrames(newcomer.bytes(), list).runs[0],
+        () => splicedRuns(newcomer.bytes(), list).runs[0],
       );
       newcomer.close();
-      return (traceFrames(listener.bytes(), list).runs.at(-1)?.last ?? 0) - run.first;
+      return (splicedRuns(listener.bytes(), list).runs.at(-1)?.last ?? 0) - run.first;
     };
     // With the burst of before it would be four seconds.
     await waitFor(
@@ -105,7 +105,7 @@ describe("SIGHUP", () => {
     const heard = listener.bytes().length;
     await waitFor("the listener to hear on", () => listener.bytes().length > heard + 40_000);
     expect(sending.socket.destroyed).toBe(false);
-    const { runs } = traceFrames(listener.bytes(), list);
+    const { runs } = splicedRuns(listener.bytes(), list);
     expect(runs, "heard without a gap").toHaveLength(1);
     await sending.stop();
     listener.close();
@@ -166,8 +166,8 @@ describe("SIGUSR2", () => {
     await again.stop();
     const last = lengthBefore + again.sent.length - 1;
     const { runs } = await waitFor(`the listener to hear frame ${last}\n${stack.log()}`, () => {
-      const trace = traceFrames(listener.bytes(), both);
-      return trace.runs.at(-1)?.last === last && trace;
+      const spliced = splicedRuns(listener.bytes(), both);
+      return spliced.runs.at(-1)?.last === last && spliced;
     });
     expect(runs[0]?.first, "the first source from its beginning").toBe(0);
     // Silence may stand in anywhere while the source is away or begins again, but no frame is missing or heard twice.

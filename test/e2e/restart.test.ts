@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { bucketOf } from "../support/bucket.ts";
 import { FrameList } from "../support/frame-check.ts";
-import { traceFrames } from "../support/frame-trace.ts";
+import { splicedRuns } from "../support/heard.ts";
 import { listen, type Listening } from "../support/listen.ts";
 import { logLines } from "../support/log-lines.ts";
 import { openMpg123Wasm } from "../support/decoders.ts";
@@ -140,8 +140,8 @@ describe("a part that is killed", () => {
     async function expectHeardOn(listener: Listening): Promise<void> {
       const last = lengthBefore + source.sent.length - 1;
       const { runs } = await waitFor(`the listener to hear frame ${last}\n${stack.log()}`, () => {
-        const trace = traceFrames(listener.bytes(), both);
-        return trace.runs.at(-1)?.last === last && trace;
+        const spliced = splicedRuns(listener.bytes(), both);
+        return spliced.runs.at(-1)?.last === last && spliced;
       });
       expect(runs).toHaveLength(2);
       expect(runs[1], "all of the second source, once").toMatchObject({ first: lengthBefore, last });
@@ -161,7 +161,7 @@ describe("a part that is killed", () => {
     await waitFor("five seconds of audio", () => secondsOf(source.sent) > 5);
     stack.kill("workerd");
     await cut.ended;
-    const heard = traceFrames(cut.bytes(), list);
+    const heard = splicedRuns(cut.bytes(), list);
     expect(heard.runs).toEqual([{ first: 0, last: expect.any(Number), primers: expect.any(Number) }]);
 
     const back = await reconnect(async () => {
@@ -171,7 +171,7 @@ describe("a part that is killed", () => {
       throw new Error(`the edge answered ${listener.status}`);
     });
     await waitFor("three more seconds of audio", () => {
-      const { runs } = traceFrames(back.bytes(), list);
+      const { runs } = splicedRuns(back.bytes(), list);
       const run = runs.at(-1);
       return run !== undefined && run.last - run.first > framesPer(3 + 3);
     });
@@ -185,8 +185,8 @@ describe("a part that is killed", () => {
     );
     expect((await bucket.audio(mount)).equals(sent), "stored is what was sent").toBe(true);
     const { runs } = await waitFor("the last frame", () => {
-      const trace = traceFrames(back.bytes(), list);
-      return trace.runs.at(-1)?.last === source.sent.length - 1 && trace;
+      const spliced = splicedRuns(back.bytes(), list);
+      return spliced.runs.at(-1)?.last === source.sent.length - 1 && spliced;
     });
     expect(runs, "heard without a gap").toHaveLength(1);
     const firstHeard = runs[0]?.first ?? 0;

@@ -7,7 +7,7 @@ import { parseSegmentKey } from "../../shared/object-format.ts";
 import { type Bucket, bucketOf } from "../support/bucket.ts";
 import { type Fault, type FaultProxy, openFaultProxy, type ProxiedRequest } from "../support/fault-proxy.ts";
 import { FrameList } from "../support/frame-check.ts";
-import { traceFrames } from "../support/frame-trace.ts";
+import { splicedRuns } from "../support/heard.ts";
 import { type IngestProcess, startIngest } from "../support/ingest-process.ts";
 import { listen, type Listening } from "../support/listen.ts";
 import { logLines, spellingsOf } from "../support/log-lines.ts";
@@ -97,8 +97,8 @@ async function expectComplete(mount: string, on: { source: Streaming; listener: 
   const heard = await waitFor(
     `the listener of ${mount} to hear the last of ${on.source.sent.length} frames\n${stack.log()}`,
     () => {
-      const trace = traceFrames(on.listener.bytes(), source);
-      return trace.runs.at(-1)?.last === on.source.sent.length - 1 && trace;
+      const spliced = splicedRuns(on.listener.bytes(), source);
+      return spliced.runs.at(-1)?.last === on.source.sent.length - 1 && spliced;
     },
     20_000,
   );
@@ -314,7 +314,7 @@ async function onSmallDisk(disk: string): Promise<Record<"before" | "after", (nu
     );
     expect((await objects.audio(mount)).equals(sent)).toBe(true);
     await waitFor("the listener to hear the last frame", () => {
-      const { runs } = traceFrames(listener.bytes(), source);
+      const { runs } = splicedRuns(listener.bytes(), source);
       return runs.length === 1 && runs[0]?.first === 0 && runs[0]?.last === streaming.sent.length - 1;
     });
     listener.close();

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { bucketOf } from "../support/bucket.ts";
 import { askForMount, type Encoder, type SourceLogin, takeMount } from "../support/encoder.ts";
 import { FrameList } from "../support/frame-check.ts";
-import { firstStepBack, heardFrames } from "../support/heard-frames.ts";
+import { firstStepBack, heardFrames } from "../support/heard.ts";
 import { type IngestProcess, startIngest } from "../support/ingest-process.ts";
 import { listen, type Listening } from "../support/listen.ts";
 import { type Stack, startStack } from "../support/stack.ts";
