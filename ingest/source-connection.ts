@@ -80,6 +80,8 @@ export async function serveSource(
 function refusalOf(reason: IntakeRefusal, now: Millis): Uint8Array {
   if (reason === "edge-unavailable")
     return errorReply(503, "the station cannot take a source right now, try again", now);
+  if (reason === "mount-arriving")
+    return errorReply(503, "this source is being let in on another connection, try again", now);
   if (reason === "mount-draining")
     return errorReply(503, "what the last source sent ahead of time is still on air, try again", now);
   return refusal(reason, now);

@@ -8,7 +8,7 @@ import type { SourceInfo } from "../shared/source/source-info.ts";
 import type { MountPath } from "../shared/units.ts";
 import { finish } from "./client-socket.ts";
 import type { ClaimResult } from "./edge-client.ts";
-import { handoverMs, heldAheadMs, stuckMs } from "./limits.ts";
+import { handoverMs, heldAheadMs } from "./limits.ts";
 import { type Log, reasonOf } from "./log.ts";
 import type { MountTable, Reservation } from "./mount-table.ts";
 import { SourceFeed } from "./source-feed.ts";
@@ -32,10 +32,16 @@ export interface IntakeOptions {
 }
 
 /**
- * Why a source cannot have its mount. "edge-unavailable" and "mount-draining" pass; the others are final for the client.
+ * Why a source cannot have its mount. "mount-in-use" and "too-many-sources" are final for the client, the others pass.
+ * "mount-arriving": the same login is being let in on another connection, which may have gone already.
  * "mount-draining": the source on air has run ahead and is held back, and may have gone already.
  */
-export type IntakeRefusal = "mount-in-use" | "mount-draining" | "too-many-sources" | "edge-unavailable";
+export type IntakeRefusal =
+  | "mount-in-use"
+  | "mount-arriving"
+  | "mount-draining"
+  | "too-many-sources"
+  | "edge-unavailable";
 
 /** A source that has logged in. */
 export interface Admission {
@@ -80,14 +86,15 @@ export class SourceIntake {
    */
   refusal({ mount, credential }: Pick<Admission, "mount" | "credential">): IntakeRefusal | null {
     const { mounts } = this.#options;
-    if (!mounts.isHeld(mount)) return null;
+    const entering = mounts.entering(mount);
+    if (entering !== null) return entering === credential ? "mount-arriving" : "mount-in-use";
     const session = mounts.session(mount);
-    // Another one is being let in at this moment.
-    if (session === null) return "mount-in-use";
-    if (session.aheadMs >= heldAheadMs) return "mount-draining";
+    if (session === null) return null;
     const takeover = this.#takeover(mount);
-    if (takeover !== "same-credentials") return takeover === "always" ? null : "mount-in-use";
-    return session.silentMs > stuckMs && session.credential === credential ? null : "mount-in-use";
+    if (takeover === "always") return null;
+    if (session.aheadMs >= heldAheadMs) return "mount-draining";
+    if (takeover === "never") return "mount-in-use";
+    return session.isStuck && session.credential === credential ? null : "mount-in-use";
   }
 
   async #admit(admission: Admission, socket: Socket): Promise<SourceSession | IntakeRefusal> {
@@ -103,10 +110,11 @@ export class SourceIntake {
     }
     const before = mounts.session(mount);
     const silentMs = before?.silentMs ?? 0;
-    // Freed and taken in one turn: of several that come for a stuck one's mount, one gets it.
-    before?.takeOver();
-    const reservation = mounts.reserve(mount);
+    // In the same turn as the look at it: of several that come for a stuck one's mount, one gets it.
+    const reservation = mounts.reserve(mount, credential);
     if (typeof reservation === "string") return reservation;
+    // The new epoch fences the one before it: what that one has sent is to be heard first.
+    before?.flush();
     const claimed = await this.#claim(reservation, admission, log);
     if (claimed === null || claimed.kind === "in-use") {
       reservation.free();
@@ -132,6 +140,8 @@ export class SourceIntake {
       onFenced: () => finish(socket),
       onTakenOver: () => socket.destroy(),
     });
+    // Granted: until now it went on, as it does when nobody answers the claim. Its last goes before the first of this one.
+    before?.takeOver();
     log.info({ epoch: claimed.epoch, name: info.name, userAgent: info.userAgent }, "source on air");
     return session;
   }
@@ -142,7 +152,6 @@ export class SourceIntake {
     log: Log,
   ): Promise<ClaimResult | null> {
     const { edge, ingestId, rules, limits } = this.#options;
-    // The new epoch fences the one before it: let that one's last segments be heard first.
     await publisher.drained(handoverMs);
     if (this.#stopping) return null;
     const graceMs = rules.get(mount)?.graceMs ?? limits.graceMs;

@@ -8,7 +8,16 @@ import { StallWatch } from "../shared/source/stall-watch.ts";
 import { sanitiseTitle } from "../shared/title.ts";
 import { type Epoch, type MountPath, millis } from "../shared/units.ts";
 import type { HoldResult } from "./edge-client.ts";
-import { bytesWithoutFrame, maxAheadMs, releaseAfterMs, renewMs, stallAheadSegments } from "./limits.ts";
+import {
+  bytesWithoutFrame,
+  firstFrameMs,
+  maxAheadMs,
+  releaseAfterMs,
+  renewMs,
+  slowestTagBytesPerMs,
+  stallAheadSegments,
+  stuckMs,
+} from "./limits.ts";
 import { type Log, reasonOf } from "./log.ts";
 import type { Reservation } from "./mount-table.ts";
 import type { Publication } from "./segment-publisher.ts";
@@ -42,7 +51,7 @@ export interface SourceSessionOptions {
   readonly log: Log;
   /** A newer epoch has the mount: the connection has to be closed. */
   readonly onFenced: () => void;
-  /** Another connection to this host takes the mount: this one must be gone at once. */
+  /** Another connection to this host has the mount: this one must be gone at once. */
   readonly onTakenOver: () => void;
 }
 
@@ -70,6 +79,8 @@ export class SourceSession {
   readonly #renewal: NodeJS.Timeout;
   readonly #startedMs = Date.now();
   #bytes = 0;
+  /** When the first bytes came; null before. */
+  #framelessMs: number | null = null;
   /** Bytes other than tags when the last frame had come. */
   #bytesAtFrame = 0;
   #formatKey = "";
@@ -111,15 +122,8 @@ export class SourceSession {
     this.#bytes += chunk.length;
     const frames = this.#parser.push(chunk);
     this.#takeFrames(frames);
-    const { counts } = this.#parser;
-    const silent = this.#bytes - counts.tagBytes - this.#bytesAtFrame;
-    if (silent > bytesWithoutFrame) {
-      this.#isAudio = false;
-      throw new NoAudioError(
-        `${silent} bytes without an audio frame (${this.#options.codec.contentType} was declared)`,
-      );
-    }
     const now = performance.now();
+    this.#expectAudio(now);
     const delayMs = this.#pacer.delayMs(now);
     this.#bytesWatch.arrived(now, delayMs);
     if (frames.length > 0) {
@@ -139,6 +143,16 @@ export class SourceSession {
     return this.#bytesWatch.silentMs(performance.now());
   }
 
+  /** Silent for longer than a line that lives, and than this source is between two times that it sends. */
+  get isStuck(): boolean {
+    return this.silentMs > stuckMs && performance.now() >= this.#bytesWatch.stalledAtMs;
+  }
+
+  /** Publishes what has come, however short. */
+  flush(): void {
+    if (!this.#ended) this.#publish(this.#segmenter.flush());
+  }
+
   /** The title from the next frame on. */
   setTitle(title: { readonly text: string; readonly url?: string }): void {
     const text = sanitiseTitle(title.text);
@@ -156,8 +170,9 @@ export class SourceSession {
     return this.#ended;
   }
 
-  /** Ends for another connection to this host, which finds the mount free. */
+  /** Ends for another connection to this host, which has the mount under a newer epoch. */
   takeOver(): void {
+    this.#fenced = true;
     void this.end("taken over by another connection");
     this.#options.onTakenOver();
   }
@@ -179,6 +194,23 @@ export class SourceSession {
       // The mount's lease runs out by itself.
       log.warn({ reason: reasonOf(error) }, "the mount could not be told that its source has gone");
     }
+  }
+
+  #expectAudio(now: number): void {
+    const { tagBytes, frames } = this.#parser.counts;
+    const silent = this.#bytes - tagBytes - this.#bytesAtFrame;
+    if (silent > bytesWithoutFrame) this.#refuse(`${silent} bytes without an audio frame`);
+    if (frames > 0 || this.#bytes === 0) return;
+    this.#framelessMs ??= now;
+    const framelessMs = now - this.#framelessMs;
+    if (framelessMs > firstFrameMs + tagBytes / slowestTagBytesPerMs) {
+      this.#refuse(`no audio frame in ${Math.round(framelessMs)} ms`);
+    }
+  }
+
+  #refuse(reason: string): never {
+    this.#isAudio = false;
+    throw new NoAudioError(`${reason} (${this.#options.codec.contentType} was declared)`);
   }
 
   #takeFrames(frames: readonly Frame[]): void {
