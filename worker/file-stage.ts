@@ -2,12 +2,13 @@ import type { StoredFile } from "../shared/edge-station.ts";
 import { FileLoop } from "../shared/file-loop.ts";
 import type { Title } from "../shared/mount-state.ts";
 import type { SegmentRef } from "../shared/segment.ts";
-import { fileIndexKey, fileIndexSchema, fileSegmentKey, fileSegments } from "../shared/stored-file.ts";
+import { fileSegmentKey } from "../shared/stored-file.ts";
 import { millis } from "../shared/units.ts";
-import type { Env } from "./env.ts";
+import { fileIndexes } from "./file-indexes.ts";
 import { fileIndexRetryMs, fileWindowMs } from "./limits.ts";
 import { type Host, loadSegment } from "./mount-feed.ts";
 import type { LoadedSegment } from "./segment-cache.ts";
+import { settledWithin } from "./settled-within.ts";
 import type { Stage } from "./stage.ts";
 
 /** A stored file in a loop, the same for all listeners. Off the air until its index has been read. */
@@ -55,13 +56,13 @@ class FileStage implements Stage {
 
   async refresh(host: Host): Promise<void> {
     if (this.#loop) return;
-    const segments = await storedSegments(this.#file, host.env);
+    const segments = await fileIndexes.segments(this.#file, host);
     if (segments) this.#loop = new FileLoop(segments);
     this.#isMissing = segments === null;
   }
 
   async wait(host: Host, ms: number): Promise<void> {
-    await this.refresh(host);
+    if (!this.#loop) await settledWithin(this.refresh(host), ms);
     const nextMs = this.#loop && this.window.length > 0 ? this.#windowUntilMs - Date.now() : fileIndexRetryMs;
     await scheduler.wait(Math.min(ms, Math.ceil(nextMs)));
   }
@@ -72,7 +73,6 @@ class FileStage implements Stage {
 }
 
 const stages = new Map<string, FileStage>();
-const indexes = new Map<string, readonly SegmentRef[]>();
 
 /** This isolate's stage of a file. */
 export function fileStageOf(file: StoredFile): Stage {
@@ -83,28 +83,6 @@ export function fileStageOf(file: StoredFile): Stage {
   const stage = new FileStage(file);
   stages.set(name, stage);
   return stage;
-}
-
-/** The segments of a stored file; null when storage does not have it, undefined when it cannot say. A file's content never changes. */
-export async function storedSegments(
-  file: StoredFile,
-  env: Pick<Env, "SEGMENTS">,
-): Promise<readonly SegmentRef[] | null | undefined> {
-  const known = indexes.get(file.id);
-  if (known) return known;
-  try {
-    const object = await env.SEGMENTS.get(fileIndexKey(file.id));
-    if (!object) {
-      console.warn("stored file is missing", file.title);
-      return null;
-    }
-    const segments = fileSegments(fileIndexSchema.parse(await object.json()));
-    indexes.set(file.id, segments);
-    return segments;
-  } catch (error) {
-    console.warn("stored file cannot be read", file.title, String(error));
-    return undefined;
-  }
 }
 
 export const loadStoredSegment = (

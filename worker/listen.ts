@@ -5,7 +5,7 @@ import { durationMs } from "../shared/segment.ts";
 import { clientAddress, listenersByAddress } from "./client-address.ts";
 import { isKnownMount } from "./directory.ts";
 import { fileNotFound, forbidden, unavailable } from "./icecast-errors.ts";
-import { storedSegments } from "./file-stage.ts";
+import { fileIndexes } from "./file-indexes.ts";
 import { firstSegmentWaitMs, maxBurstMs, maxFallbacks, mediaElementBurstBytes } from "./limits.ts";
 import { openListenerStream } from "./listener-stream.ts";
 import { clock, type Host, type MountFeed } from "./mount-feed.ts";
@@ -71,7 +71,7 @@ async function seated(
     return absent(programme);
   }
   const intro = place.returns ? null : programme.intro;
-  const segments = intro && (await storedSegments(intro, host.env));
+  const segments = intro && (await fileIndexes.segments(intro, host));
   if (request.signal.aborted) {
     place.leave();
     return absent(programme);
