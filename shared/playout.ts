@@ -165,11 +165,16 @@ export class Playout {
     this.#hold(audioMs, nowMs);
   }
 
-  /** A segment of the intro has been sent; 0 ms when it could not be had. */
+  /** A segment of the intro has been sent. */
   sentIntro(audioMs: number, bytes: number, nowMs: number): void {
     this.#introsSent++;
     this.#sentBytes += bytes;
-    if (audioMs > 0) this.#hold(audioMs, nowMs);
+    this.#hold(audioMs, nowMs);
+  }
+
+  /** The rest of the intro cannot be had. */
+  skipIntro(): void {
+    this.#introsSent = this.#wish.intro.length;
   }
 
   /** A segment could not be had: what follows it does not continue. */

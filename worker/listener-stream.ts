@@ -8,6 +8,7 @@ import { frameAt } from "../shared/playhead.ts";
 import { isThere, lowMs, type PlayDecision, Playout } from "../shared/playout.ts";
 import { durationMs, type SegmentRef, type TitleMark } from "../shared/segment.ts";
 import { loadStoredSegment } from "./file-stage.ts";
+import { segmentReadRetryMs, segmentReadTimeoutMs } from "./limits.ts";
 import { clock, type Host } from "./mount-feed.ts";
 import type { Programme } from "./programme.ts";
 import type { LoadedSegment } from "./segment-cache.ts";
@@ -91,6 +92,8 @@ const unsureSilenceMs = 500;
 /** Does what the playout decides. */
 class Listener {
   readonly #stages: readonly Stage[];
+  /** Name of the mount that was asked for. */
+  readonly #home: string;
   readonly #wish: ListenerWish;
   readonly #host: Host;
   readonly #playout: Playout;
@@ -101,8 +104,9 @@ class Listener {
   /** What was sent last: silence sounds like it. */
   #last: LoadedSegment | null = null;
 
-  constructor({ stages, rules, first }: Programme, wish: ListenerWish, host: Host) {
+  constructor({ stages, rules, first, home }: Programme, wish: ListenerWish, host: Host) {
     this.#stages = stages;
+    this.#home = home.name;
     this.#wish = wish;
     this.#host = host;
     const { behindMs, leastBytes, intro } = wish;
@@ -119,8 +123,7 @@ class Listener {
   async next(isOpen: () => boolean): Promise<Uint8Array | null> {
     while (isOpen()) {
       if (clock.now() - this.#joinedMs >= (this.#wish.maxMs ?? Number.POSITIVE_INFINITY)) return null;
-      const looking = this.#look();
-      if (looking) await looking;
+      const hasLooked = await this.#look();
       const decision = this.#playout.next(clock.now(), this.#stages);
       switch (decision.kind) {
         case "play": {
@@ -140,18 +143,22 @@ class Listener {
           break;
         case "end":
           // Nobody is sent away because a stage could not be asked.
-          if (this.#stages.every(({ isCertain }) => isCertain)) return null;
+          if (hasLooked && this.#stages.every(({ isCertain }) => isCertain)) return null;
           return this.#silence(unsureSilenceMs);
       }
     }
     return null;
   }
 
-  /** Once the stage that plays is gone, what the others have is asked for: nobody else may be listening there. */
-  #look(): Promise<unknown> | null {
+  /**
+   * Once the stage that plays is gone, what the others have is asked for: nobody else may be listening there. False when
+   * some had no answer by the time that what is in hand runs low: it is still on its way.
+   */
+  #look(): boolean | Promise<boolean> {
     const current = this.#stages[this.#playout.stage];
-    if (this.#stages.length === 1 || !current || isThere(current)) return null;
-    return Promise.all(this.#stages.map((stage) => stage.refresh(this.#host)));
+    if (this.#stages.length === 1 || !current || isThere(current)) return true;
+    const looking = Promise.all(this.#stages.map((stage) => stage.refresh(this.#host))).then(() => true);
+    return settledWithin(looking, this.#patienceMs()).then((hasLooked) => hasLooked === true);
   }
 
   /** For news of the stage that plays and of those that are better. */
@@ -165,9 +172,8 @@ class Listener {
     const { segment } = decision;
     const stage = this.#stages[decision.stage];
     const found = stage?.segment(segment, this.#host);
-    // For as long as there is something in hand; then silence, and the same again.
-    const patienceMs = Math.max(0, this.#playout.inHandMs(clock.now()) - lowMs);
-    const loaded = found instanceof Promise ? await settledWithin(found, patienceMs) : found;
+    // When nothing is in hand any more: silence, and the same again.
+    const loaded = found instanceof Promise ? await settledWithin(found, this.#patienceMs()) : found;
     if (stage && loaded === undefined) return this.#silence(unsureSilenceMs);
     if (!stage || !loaded) {
       this.#playout.missed(decision);
@@ -189,6 +195,19 @@ class Listener {
     return bytes;
   }
 
+  #skipIntro(): void {
+    this.#playout.skipIntro();
+    const title = this.#wish.intro?.file.title ?? "";
+    if (missedIntros.has(title) || missedIntros.size > 1_000) return;
+    missedIntros.add(title);
+    console.warn(`listeners of ${this.#home} begin without the intro ${JSON.stringify(title)}`);
+  }
+
+  /** For how long something may be waited for unheard. */
+  #patienceMs(): number {
+    return Math.max(0, this.#playout.inHandMs(clock.now()) - lowMs);
+  }
+
   #silence(ms: number): Uint8Array {
     const { bytes, audioMs } = silence(this.#last, ms);
     this.#playout.sentSilence(audioMs, clock.now());
@@ -197,9 +216,13 @@ class Listener {
 
   async #introduce(segment: SegmentRef): Promise<Uint8Array | null> {
     const { intro } = this.#wish;
-    const loaded = intro && (await loadStoredSegment(intro.file, segment, this.#host));
+    const found = intro && loadStoredSegment(intro.file, segment, this.#host);
+    const patienceMs = Math.min(this.#patienceMs(), segmentReadTimeoutMs);
+    const loaded = found instanceof Promise ? await settledWithin(found, patienceMs) : found;
     if (!loaded) {
-      this.#playout.sentIntro(0, 0, clock.now());
+      // Again while that is unheard; live is worth more than an intro.
+      if (this.#patienceMs() > segmentReadRetryMs) await scheduler.wait(segmentReadRetryMs);
+      else this.#skipIntro();
       return null;
     }
     this.#last = loaded;
@@ -250,12 +273,13 @@ class Listener {
     const known = `${stage.name} ${change}`;
     if (formatChanges.has(known) || formatChanges.size > 1_000) return;
     formatChanges.add(known);
-    console.warn(`listeners of ${this.#stages[0]?.name} hear the format change on ${stage.name}: ${change}`);
+    console.warn(`listeners of ${this.#home} hear the format change on ${stage.name}: ${change}`);
   }
 }
 
-/** Changes of format that this isolate has logged. */
+/** Changes of format that this isolate has logged, and intros that it could not have. */
 const formatChanges = new Set<string>();
+const missedIntros = new Set<string>();
 
 /** The title in force `atSample` samples into a segment of a stage's window. */
 function titleAt(
