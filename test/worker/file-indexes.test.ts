@@ -9,6 +9,8 @@ const index = {
   segments: [{ samples: 88_704, sampleRate: 44_100, channels: 2, bytes: 32_000 }],
 };
 
+const wait = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
 /** A bucket that has the index; what its next reads do instead. */
 function bucket(...faults: ("hangs" | "is slow" | "fails" | "missing")[]) {
   const counted = { reads: 0 };
@@ -16,7 +18,7 @@ function bucket(...faults: ("hangs" | "is slow" | "fails" | "missing")[]) {
     counted.reads++;
     const fault = faults.shift();
     if (fault === "hangs") await new Promise(() => undefined);
-    if (fault === "is slow") await scheduler.wait(1.5 * segmentReadTimeoutMs);
+    if (fault === "is slow") await wait(1.5 * segmentReadTimeoutMs);
     if (fault === "fails") throw new Error("storage is down");
     return fault === "missing" ? null : { json: () => Promise.resolve(index) };
   };
@@ -27,7 +29,7 @@ function bucket(...faults: ("hangs" | "is slow" | "fails" | "missing")[]) {
 describe("the index of a stored file", () => {
   beforeEach(() => {
     vi.useFakeTimers({ now: 1_000_000_000 });
-    vi.stubGlobal("scheduler", { wait: (ms: number) => new Promise((resolve) => setTimeout(resolve, ms)) });
+    vi.stubGlobal("scheduler", { wait });
     vi.spyOn(console, "warn").mockImplementation(() => undefined);
   });
   afterEach(() => {
