@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { createServer } from "node:net";
 import { expect, it } from "vitest";
 import { faultKinds } from "../support/chaos/faults.ts";
@@ -34,11 +35,15 @@ it.each([
 it("an edge whose runtime cannot come back is replaced without being looked at for long", async () => {
   const stack = await startStack();
   const intruder = createServer((socket) => socket.destroy());
-  const listening = () =>
-    new Promise<boolean>((resolve) => {
-      intruder.once("error", () => resolve(false));
-      intruder.listen(stack.edgePort, "127.0.0.1", () => resolve(true));
-    });
+  const listening = async (): Promise<boolean> => {
+    intruder.listen(stack.edgePort, "127.0.0.1");
+    try {
+      await once(intruder, "listening");
+      return true;
+    } catch {
+      return false;
+    }
+  };
   try {
     stack.kill("workerd");
     // Before the next runtime is there: it has nowhere to listen then.
