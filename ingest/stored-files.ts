@@ -28,30 +28,36 @@ interface CutFile {
   readonly segments: readonly Segment[];
 }
 
+interface Storing {
+  readonly codec: Codec;
+  readonly store: FileStore;
+  readonly signal: AbortSignal;
+}
+
+/** The id of a file that storage has; null when it must be stored first. Rejects as `storeFile` does. */
+export async function storedFileId(path: string, { codec, store, signal }: Storing): Promise<string | null> {
+  const { id } = await cutFile(path, codec);
+  return (await store.has(fileIndexKey(id), inTime(signal))) ? id : null;
+}
+
 /**
  * Reads a file, cuts it into segments and puts them into storage unless they are there; resolves to its id. Rejects
  * with StoredFileError, or with what the store said: then it may be tried again.
  */
-export async function storeFile(
-  path: string,
-  {
-    codec,
-    store,
-    signal,
-  }: { readonly codec: Codec; readonly store: FileStore; readonly signal: AbortSignal },
-): Promise<string> {
+export async function storeFile(path: string, { codec, store, signal }: Storing): Promise<string> {
   const { id, segments } = await cutFile(path, codec);
-  const inTime = () => AbortSignal.any([signal, AbortSignal.timeout(putTimeoutMs)]);
-  if (await store.has(fileIndexKey(id), inTime())) return id;
+  if (await store.has(fileIndexKey(id), inTime(signal))) return id;
   for (const segment of segments) {
     const { extension, contentType } = codec;
     const object = { body: segment.body, contentType, metadata: encodeSegmentMetadata(segment) };
-    await store.put(fileSegmentKey(id, segment.sequence, extension), object, inTime());
+    await store.put(fileSegmentKey(id, segment.sequence, extension), object, inTime(signal));
   }
   const body = new TextEncoder().encode(JSON.stringify(indexOf(segments)));
-  await store.put(fileIndexKey(id), { body, contentType: "application/json", metadata: {} }, inTime());
+  await store.put(fileIndexKey(id), { body, contentType: "application/json", metadata: {} }, inTime(signal));
   return id;
 }
+
+const inTime = (signal: AbortSignal) => AbortSignal.any([signal, AbortSignal.timeout(putTimeoutMs)]);
 
 /** Piece by piece, so that the sources on air are not kept waiting. */
 async function cutFile(path: string, codec: Codec): Promise<CutFile> {

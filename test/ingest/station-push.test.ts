@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -10,6 +10,7 @@ import { type EdgeStation, edgeStationSchema } from "../../shared/edge-station.t
 import { eventually } from "./running-ingest.ts";
 
 const music = join(import.meta.dirname, "..", "fixtures", "cbr128-joint44.mp3");
+const otherMusic = join(import.meta.dirname, "..", "fixtures", "vbr-v2.mp3");
 const rules = { fallbackOverride: "own", fallbackWhenFull: false } as const;
 const station = (name: string): EdgeStation =>
   edgeStationSchema.parse({ name, mounts: { "/a": rules, "/b": rules } });
@@ -20,12 +21,20 @@ let lines: string[];
 /** What the edge does with the next calls; "ok" when there is nothing more. */
 let answers: ("refused" | Error)[];
 let storageIsUp: boolean;
+/** Whether puts end, while storage is up. */
+let puts: Promise<void>;
 let push: StationPush;
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "skywave-push-"));
-  [told, lines, answers, storageIsUp] = [[], [], [], true];
-  const objects = new Set<string>();
-  push = new StationPush({
+  [told, lines, answers, storageIsUp, puts] = [[], [], [], true, Promise.resolve()];
+  objects.clear();
+  push = openPush();
+});
+
+const objects = new Set<string>();
+
+const openPush = () =>
+  new StationPush({
     edge: {
       station: async (value) => {
         const answer = answers.shift();
@@ -36,17 +45,20 @@ beforeEach(() => {
     },
     store: {
       put: async (key) => {
+        await puts;
         if (!storageIsUp) throw new Error("storage is down");
         objects.add(key);
         return "stored";
       },
-      has: async (key) => objects.has(key),
+      has: async (key) => {
+        if (!storageIsUp) throw new Error("storage is down");
+        return objects.has(key);
+      },
     },
     codec: mp3,
     log: openLog("info", { write: (line) => void lines.push(line) }),
     limits: { filesPatienceMs: 50 },
   });
-});
 afterEach(() => {
   push.stop();
   rmSync(folder, { recursive: true });
@@ -92,15 +104,74 @@ describe("the station's settings", () => {
     expect(edgeStationSchema.parse(told[0])).toEqual(told[0]);
   });
 
-  it("go without the files while storage is down, and once more with them", async () => {
+  it("wait for the files while storage is down and nobody knows what the edge plays", async () => {
     storageIsUp = false;
     push.tell({ edge: station("A"), files: [file("/a", "intro")] });
-    await eventually(() => told.length === 1);
-    expect(told[0]).toEqual(station("A"));
+    await eventually(() => logged("keeps the settings that it has").length > 0);
+    await eventually(() => logged("could not be stored").length > 0);
+    expect(told).toEqual([]);
     storageIsUp = true;
-    await eventually(() => told.length === 2);
-    expect(told[1]?.mounts["/a"]?.intro?.title).toBe("cbr128-joint44");
+    await eventually(() => told.length > 0);
+    expect(told[0]?.mounts["/a"]?.intro?.title).toBe("cbr128-joint44");
     expect(logged("could not be stored")).toHaveLength(1);
+  });
+
+  it("come with the files that the edge knows while storage is down", async () => {
+    push.tell({ edge: station("A"), files: [file("/a", "fallback")] });
+    await eventually(() => logged("knows the station's settings").length === 1);
+    storageIsUp = false;
+    push.tell({ edge: station("B"), files: [file("/a", "fallback"), file("/b", "intro", otherMusic)] });
+    await eventually(() => told.length === 2);
+    expect(told[1]?.name).toBe("B");
+    expect(told[1]?.mounts["/a"]).toEqual(told[0]?.mounts["/a"]);
+    expect(told[1]?.mounts["/b"]).toEqual(rules);
+    storageIsUp = true;
+    await eventually(() => told.length === 3);
+    expect(told[2]?.mounts["/a"]).toEqual(told[0]?.mounts["/a"]);
+    expect(told[2]?.mounts["/b"]?.intro?.title).toBe("vbr-v2");
+  });
+
+  it("keep a file as it was, and a mount's file before another one, until the new one is stored", async () => {
+    const path = join(folder, "jingle.mp3");
+    copyFileSync(music, path);
+    push.tell({ edge: station("A"), files: [file("/a", "intro", path), file("/b", "fallback", path)] });
+    await eventually(() => logged("knows the station's settings").length === 1);
+    const stored = Promise.withResolvers<void>();
+    puts = stored.promise;
+    copyFileSync(otherMusic, path);
+    const another = join(folder, "another.mp3");
+    writeFileSync(another, readFileSync(otherMusic).subarray(0, 100_000));
+    push.tell({ edge: station("B"), files: [file("/a", "intro", path), file("/b", "fallback", another)] });
+    await eventually(() => told.length === 2);
+    expect(told[1]?.mounts).toEqual(told[0]?.mounts);
+    stored.resolve();
+    await eventually(() => told.length === 3);
+    const before = told[0]?.mounts["/a"]?.intro;
+    const after = told[2]?.mounts;
+    expect(after?.["/a"]?.intro?.id).not.toBe(before?.id);
+    expect(after?.["/b"]?.fallback).toMatchObject({ kind: "file", file: { title: "another" } });
+  });
+
+  it("come with every file that is in storage already, whatever else has to be stored first", async () => {
+    push.tell({ edge: station("A"), files: [file("/b", "fallback")] });
+    await eventually(() => told.length === 1);
+    push.tell({ edge: station("B"), files: [] });
+    await eventually(() => told.length === 2);
+    puts = new Promise(() => undefined);
+    push.tell({ edge: station("C"), files: [file("/a", "intro", otherMusic), file("/a", "fallback")] });
+    await eventually(() => told.length === 3);
+    expect(told[2]?.mounts["/a"]).toMatchObject({ fallback: { kind: "file" } });
+  });
+
+  it("are told by the next process at once when storage has the files", async () => {
+    push.tell({ edge: station("A"), files: [file("/a", "intro")] });
+    await eventually(() => told.length === 1);
+    push.stop();
+    push = openPush();
+    puts = new Promise(() => undefined);
+    push.tell({ edge: station("A"), files: [file("/a", "intro")] });
+    await eventually(() => told.length === 2);
+    expect(told[1]).toEqual(told[0]);
   });
 
   it("go without a file that cannot be played, which is logged with its reason", async () => {
