@@ -173,23 +173,24 @@ function simulate(
   }
 }
 
-function scene(count = 1) {
+/** Mounts whose sources have been on the air for a while, heard by nobody yet. */
+function onAir(mounts = 1, forMs = 20_500) {
   const clock = { now: 1_000_000 };
-  const stages = Array.from({ length: count }, () => new SimulatedStage(() => clock.now));
-  return {
-    clock,
-    stages,
-    run: (ms: number, ...listeners: SimulatedListener[]) =>
-      simulate(clock.now + ms, clock, stages, listeners),
-  };
+  const stages = Array.from({ length: mounts }, () => new SimulatedStage(() => clock.now));
+  const [live, backup] = stages;
+  const run = (ms: number, ...listeners: SimulatedListener[]) =>
+    simulate(clock.now + ms, clock, stages, listeners);
+  const join = (rules?: StageRule[], first?: number) =>
+    new SimulatedListener(stages, clock.now, rules, first);
+  for (const stage of stages) stage.connect();
+  run(forMs);
+  return { clock, stages, live, backup, run, join };
 }
 
 describe("what a listener hears", () => {
   it("is the source's segments one after another, never silence", () => {
-    const { clock, stages, run } = scene();
-    stages[0]?.connect();
-    run(20_500);
-    const listener = new SimulatedListener(stages, clock.now);
+    const { run, join } = onAir();
+    const listener = join();
     run(60_000, listener);
     expect(listener.silenceMs).toBe(0);
     expect(listener.leastMs).toBeGreaterThan(1_900);
@@ -200,11 +201,8 @@ describe("what a listener hears", () => {
   });
 
   it("has no silence when a source is away for less than what is in hand allows", () => {
-    const { clock, stages, run } = scene();
-    const [live] = stages;
-    live?.connect();
-    run(20_500);
-    const listener = new SimulatedListener(stages, clock.now);
+    const { live, run, join } = onAir();
+    const listener = join();
     run(9_000, listener);
     live?.leave();
     run(1_000, listener);
@@ -215,11 +213,8 @@ describe("what a listener hears", () => {
   });
 
   it("is silence once that has run out, then the source again, then never silence again", () => {
-    const { clock, stages, run } = scene();
-    const [live] = stages;
-    live?.connect();
-    run(20_500);
-    const listener = new SimulatedListener(stages, clock.now);
+    const { live, run, join } = onAir();
+    const listener = join();
     run(9_000, listener);
     live?.leave();
     run(3_900, listener);
@@ -235,11 +230,8 @@ describe("what a listener hears", () => {
   });
 
   it("ends when the mount is off and there is nothing else, not before", () => {
-    const { clock, stages, run } = scene();
-    const [live] = stages;
-    live?.connect();
-    run(20_500);
-    const listener = new SimulatedListener(stages, clock.now);
+    const { live, run, join } = onAir();
+    const listener = join();
     run(5_000, listener);
     live?.leave();
     run(graceMs - 100, listener);
@@ -249,12 +241,8 @@ describe("what a listener hears", () => {
   });
 
   it("falls back after the grace, and comes back with the source's first segment", () => {
-    const { clock, stages, run } = scene(2);
-    const [live, backup] = stages;
-    live?.connect();
-    backup?.connect();
-    run(20_500);
-    const listener = new SimulatedListener(stages, clock.now);
+    const { live, run, join } = onAir(2);
+    const listener = join();
     run(5_000, listener);
     live?.leave();
     run(graceMs + 20_000, listener);
@@ -270,13 +258,9 @@ describe("what a listener hears", () => {
   });
 
   it("stays on the fallback where that is the rule, until it is gone", () => {
-    const { clock, stages, run } = scene(2);
-    const [live, backup] = stages;
-    live?.connect();
-    backup?.connect();
-    run(20_500);
+    const { live, backup, run, join } = onAir(2);
     const stay: StageRule = { returns: false, mustReturn: false };
-    const listener = new SimulatedListener(stages, clock.now, [stay, stay]);
+    const listener = join([stay, stay]);
     run(5_000, listener);
     live?.leave();
     run(graceMs + 5_000, listener);
@@ -289,13 +273,9 @@ describe("what a listener hears", () => {
   });
 
   it("is taken over from a fallback that was chosen only by a mount that comes back", () => {
-    const { clock, stages, run } = scene(2);
-    const [live, backup] = stages;
-    live?.connect();
-    backup?.connect();
-    run(20_500);
+    const { live, run, join } = onAir(2);
     const taker: StageRule = { returns: true, mustReturn: true };
-    const listener = new SimulatedListener(stages, clock.now, [taker, always], 1);
+    const listener = join([taker, always], 1);
     run(20_000, listener);
     expect(listener.playedStages).toEqual([1]);
     live?.leave();
@@ -306,16 +286,14 @@ describe("what a listener hears", () => {
   });
 
   it("skips to where live is for a socket that took nothing for longer than the window lasts", () => {
-    const { clock, stages, run } = scene();
-    stages[0]?.connect();
-    run(60_500);
-    const listener = new SimulatedListener(stages, clock.now);
+    const { live, run, join } = onAir(1, 60_500);
+    const listener = join();
     run(5_000, listener);
     const before = listener.heard.length;
     run(70_000);
     run(10_000, listener);
     const [skip, ...rest] = listener.heard.slice(before).map(({ decision }) => decision);
-    const newest = stages[0]?.window.at(-1)?.sequence ?? 0;
+    const newest = live?.window.at(-1)?.sequence ?? 0;
     // It joins anew, primed, near live; from there on everything follows.
     expect(skip).toMatchObject({ kind: "play", continues: false });
     if (skip?.kind !== "play") throw new Error("expected a segment");
@@ -325,10 +303,8 @@ describe("what a listener hears", () => {
 
   it("goes on in real time, whatever the clock is set to", () => {
     for (const jumpMs of [3_600_000, -3_600_000]) {
-      const { clock, stages, run } = scene();
-      stages[0]?.connect();
-      run(20_500);
-      const listener = new SimulatedListener(stages, clock.now);
+      const { clock, stages, run, join } = onAir();
+      const listener = join();
       run(5_000, listener);
       const before = listener.playout.inHandMs(clock.now);
       clock.now += jumpMs;
@@ -339,9 +315,7 @@ describe("what a listener hears", () => {
   });
 
   it("begins with the intro, in real time, and joins as far behind live as without one", () => {
-    const { clock, stages, run } = scene();
-    stages[0]?.connect();
-    run(20_500);
+    const { clock, stages } = onAir();
     const intro = Array.from({ length: 5 }, (_, number) => segment(1, number));
     const playout = new Playout([always], 0, { behindMs: 4_000, leastBytes: 0, intro }, clock.now);
     const heard: string[] = [];
@@ -378,10 +352,8 @@ describe("what a listener hears", () => {
         fc.array(act, { maxLength: 25 }),
         fc.array(rule, { minLength: 3, maxLength: 3 }),
         (acts, rules) => {
-          const { clock, stages, run } = scene(3);
-          for (const stage of stages) stage.connect();
-          run(10_000);
-          const listener = new SimulatedListener(stages, clock.now, rules);
+          const { stages, run, join } = onAir(3, 10_000);
+          const listener = join(rules);
           for (const { stage, what, forMs } of acts) {
             if (what !== "nothing") stages[stage]?.[what]();
             run(forMs, listener);
