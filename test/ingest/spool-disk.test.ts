@@ -235,7 +235,9 @@ describe("a disk that hangs", () => {
     outside.isAway = true;
     tested.push(segment(0), publication);
     await eventually(() => files().length === 1);
-    disk.hangs.add("read").add("write");
+    disk.hangs.add("read");
+    await eventually(() => tested.backlog === 1);
+    disk.hangs.add("write");
     tested.push(segment(1), publication);
     outside.isAway = false;
     await eventually(() => outside.announcedAt.includes(1));
@@ -244,6 +246,27 @@ describe("a disk that hangs", () => {
     await tested.finished(10_000);
     expect(outside.objects.size).toBe(2);
     expect(outside.announcedAt).toEqual([1]);
+    await tested.stop();
+  });
+
+  it("after an outage of storage: what is in memory is stored before what cannot be read", async () => {
+    const spool = openSpool();
+    const tested = publisher(spool, { queueHeldBytes: 0, liveBacklogMs: 30, liveResumeMs: 2_000 });
+    outside.isAway = true;
+    for (const at of range(0, 3)) tested.push(segment(at), publication);
+    await eventually(() => files().length === 3);
+    disk.hangs.add("read").add("write");
+    for (const at of range(3, 10)) tested.push(segment(at), publication);
+    await eventually(() => tested.backlog === 8 && spool.state.disk === "failing");
+    outside.isAway = false;
+    await eventually(() => outside.objects.size === 7);
+    expect([...outside.objects.keys()].toSorted()).toEqual(
+      range(3, 10).map((at) => segmentKey(mount, segment(at))),
+    );
+    expect(outside.announcedAt).toEqual([8, 9]);
+    disk.comesBack();
+    await tested.finished(10_000);
+    expect(outside.objects.size).toBe(10);
     await tested.stop();
   });
 
@@ -332,7 +355,7 @@ describe("a mount that has no files any more", () => {
     if (entry) await idle.remove(entry);
     const busy = share(mount);
     for (const at of range(0, 3)) await busy.write(spooled(segment(at)), segment(at));
-    await eventually(() => asked.length > 0);
+    await new Promise((resolve) => setTimeout(resolve, 10));
     expect(new Set(asked)).toEqual(new Set([mount]));
   });
 });
