@@ -50,7 +50,7 @@ export const recentListeners = 10_000;
 
 /** While listeners are there clocks are read every few seconds: a longer step is a clock that was set. */
 export const clockStepMs = 30_000;
-/** Between two readings of a mount's clock, and how long after the last question they go on. */
+/** Between two readings of an object's clock, and how many follow the last question. */
 export const clockBeatMs = 1_000;
 export const clockBeats = 15;
 

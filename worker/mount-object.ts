@@ -20,11 +20,10 @@ import type { MountStatus } from "../shared/mount-status.ts";
 import type { Granted, SeatReport, SeatRequest } from "../shared/seats.ts";
 import { comparePosition, durationMs, type Position } from "../shared/segment.ts";
 import { type MountPath, millis } from "../shared/units.ts";
+import { BeatingClock } from "./beating-clock.ts";
 import { directoryName } from "./directory.ts";
 import type { Env } from "./env.ts";
 import {
-  clockBeatMs,
-  clockBeats,
   longestLeaseMs,
   mountCallHoldMs,
   mountSeatsRecallMs,
@@ -33,7 +32,7 @@ import {
 } from "./limits.ts";
 import { SeatMemory } from "./seat-memory.ts";
 import { mountLimits } from "./station.ts";
-import { SteadyClock } from "./steady-clock.ts";
+import type { ClockReading } from "./steady-clock.ts";
 
 /** What a runtime says of itself with every question. */
 export interface MountQuestion {
@@ -50,9 +49,8 @@ export interface MountQuestion {
 
 /** One mount: the shell around the pure state of `shared/mount-state.ts`. It stores, wakes and publishes. */
 export class MountObject extends DurableObject<Env> {
-  /** Read every second while somebody asks: a lease must not end because the machine's clock was set. */
-  readonly #clock = new SteadyClock(() => this.#beatsLeft > 0);
-  #beatsLeft = 0;
+  /** Beats while somebody asks: a lease must not end because the machine's clock was set. */
+  readonly #clock: BeatingClock;
   #state: MountState;
   readonly #memory: SeatMemory;
   /** Those whose questions are held. */
@@ -64,10 +62,11 @@ export class MountObject extends DurableObject<Env> {
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
     this.#memory = new SeatMemory(ctx.storage, mountSeatsRecallMs);
-    const stored = ctx.storage.kv.get<MountState>(stateKey);
+    const { clock, ...stored }: StoredMount = ctx.storage.kv.get<StoredMount>(stateKey) ?? emptyMount;
+    // The times in the state are this clock's: one that began anew would be off by as much as the machine's was ever set.
+    this.#clock = new BeatingClock((work) => ctx.waitUntil(work), clock);
     // Of a state in another format the epoch is kept: it never falls.
-    this.#state =
-      stored?.format === 2 ? { ...stored, listeners: {} } : { ...emptyMount, epoch: stored?.epoch ?? 0 };
+    this.#state = stored.format === 2 ? { ...stored, listeners: {} } : { ...emptyMount, epoch: stored.epoch };
   }
 
   async claim(claim: Claim): Promise<MountReply> {
@@ -109,7 +108,7 @@ export class MountObject extends DurableObject<Env> {
   /** The mount as the asker should see it, as soon as there is something it does not have, or `waitMs` later. */
   async view(question: MountQuestion): Promise<MountView> {
     const { mount, seats, after } = question;
-    this.#beat();
+    this.#clock.beat();
     // Of a runtime without listeners nothing need be known, unless it had some.
     if (seats.held > 0 || this.#state.listeners[seats.runtime]) {
       this.#apply(mount, { kind: "report", ...seats });
@@ -126,21 +125,6 @@ export class MountObject extends DurableObject<Env> {
       this.#waiting.delete(woken.resolve);
     }
     return this.#view(question);
-  }
-
-  #beat(): void {
-    // Before it counts as watched: an hour without a question is an hour.
-    this.#clock.now();
-    const beating = this.#beatsLeft > 0;
-    this.#beatsLeft = clockBeats;
-    if (!beating) this.ctx.waitUntil(this.#beatOn());
-  }
-
-  async #beatOn(): Promise<void> {
-    for (; this.#beatsLeft > 0; this.#beatsLeft--) {
-      this.#clock.now();
-      await scheduler.wait(clockBeatMs);
-    }
   }
 
   #phase(): MountPhase {
@@ -181,7 +165,8 @@ export class MountObject extends DurableObject<Env> {
     if (reply.kind === "fenced" || reply.kind === "in-use") return reply;
     // Renewals and reports are only worth as much as they are fresh: storage is spared them.
     if (event.kind !== "renew" && event.kind !== "report") {
-      this.ctx.storage.kv.put(stateKey, { ...state, listeners: {} } satisfies MountState);
+      const { reading: clock } = this.#clock;
+      this.ctx.storage.kv.put(stateKey, { ...state, listeners: {}, clock } satisfies StoredMount);
       for (const wake of this.#waiting) wake();
       this.#waiting.clear();
     }
@@ -231,7 +216,7 @@ export class MountObject extends DurableObject<Env> {
     return {
       mount,
       source: holder.source,
-      streamStartMs: holder.sinceMs,
+      streamStartMs: millis(this.#clock.wallOf(holder.sinceMs)),
       listeners: listenerCount(state, now, mountLimits),
       listenerPeak: state.listenerPeak,
       onAir: true,
@@ -249,3 +234,8 @@ export class MountObject extends DurableObject<Env> {
 const positionOf = ({ epoch, sequence }: Position): Position => ({ epoch, sequence });
 
 const stateKey = "mount";
+
+interface StoredMount extends MountState {
+  /** When it was stored; absent from what an earlier release stored. */
+  readonly clock?: ClockReading;
+}

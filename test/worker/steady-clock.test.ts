@@ -23,6 +23,18 @@ describe("a steady clock", () => {
     expect(at(clock, 1_004_500)).toBe(1_004_000);
   });
 
+  it("goes on in another life from where it was stored, and tells its times as the machine's clock has them", () => {
+    const before = new SteadyClock(() => true);
+    at(before, 1_000_000);
+    expect(at(before, 4_600_000)).toBe(1_000_000);
+    const after = () => new SteadyClock(() => false, { wallMs: 4_600_000, offsetMs: -3_600_000 });
+    expect(before.reading).toEqual({ wallMs: 4_600_000, offsetMs: -3_600_000 });
+    expect(at(after(), 4_605_000)).toBe(1_005_000);
+    expect(after().wallOf(1_000_000)).toBe(4_600_000);
+    // Put back meanwhile: how much time has passed nobody knows, but it was not less than none.
+    expect(at(after(), 1_002_000)).toBe(1_000_000);
+  });
+
   it("believes a long step that nobody watched", () => {
     const clock = new SteadyClock(() => false);
     expect(at(clock, 1_000_000)).toBe(1_000_000);

@@ -1,0 +1,139 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { mountPath } from "../../shared/mount-path.ts";
+import type { MountStatus } from "../../shared/mount-status.ts";
+import { epoch, millis, sampleCount, sequence } from "../../shared/units.ts";
+import { longestLeaseMs } from "../../worker/limits.ts";
+import type { MountObject as Mount } from "../../worker/mount-object.ts";
+
+vi.mock("cloudflare:workers", () => ({
+  DurableObject: class {
+    readonly ctx: unknown;
+    readonly env: unknown;
+    constructor(ctx: unknown, env: unknown) {
+      this.ctx = ctx;
+      this.env = env;
+    }
+  },
+}));
+const { MountObject } = await import("../../worker/mount-object.ts");
+
+const hourMs = 3_600_000;
+const mount = mountPath("/live.mp3");
+const wait = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
+
+/** The directory, with what its next calls meet. */
+class FakeDirectory {
+  readonly faults: ("fails" | "hangs")[] = [];
+  readonly told: (MountStatus | null)[] = [];
+
+  remember(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  async update(_: string, status: MountStatus | null): Promise<void> {
+    const fault = this.faults.shift();
+    if (fault === "hangs") await new Promise(() => undefined);
+    if (fault === "fails") throw new Error("the directory has moved");
+    this.told.push(status);
+  }
+}
+
+/** A mount's object over its lives: what is stored outlives each. */
+function storedMount() {
+  const kept = new Map<string, unknown>();
+  const directory = new FakeDirectory();
+  const kv = {
+    get: (key: string) => structuredClone(kept.get(key)),
+    put: (key: string, value: unknown) => kept.set(key, structuredClone(value)),
+    delete: (key: string) => kept.delete(key),
+  };
+  const ctx = { storage: { kv }, waitUntil: () => undefined };
+  const env = { DIRECTORY: { getByName: () => directory } };
+  const live = () => new MountObject(ctx as never, env as never);
+  return { directory, live };
+}
+
+const source = { contentType: "audio/mpeg", ip: "127.0.0.1", protocol: "icecast" };
+const claim = (object: Mount, ingest: string, credential = "dj") =>
+  object.claim({
+    mount,
+    ingest,
+    source,
+    credential,
+    takeover: "never",
+    policy: { segmentMs: 2_000, graceMs: 15_000 },
+  });
+const announce = (object: Mount, number: number) =>
+  object.announce({
+    mount,
+    segment: {
+      epoch: epoch(1),
+      sequence: sequence(number),
+      startMs: millis(0),
+      firstSample: sampleCount(number * 88_200),
+      samples: sampleCount(88_200),
+      sampleRate: 44_100,
+      bytes: 32_000,
+      titles: [],
+    },
+  });
+const view = (object: Mount) => {
+  const seats = { runtime: "isolate", order: 1, held: 1, settled: 1 };
+  return object.view({ mount, seats, after: null, phase: "off", waitMs: 0 });
+};
+
+describe("a mount's object", () => {
+  beforeEach(() => {
+    vi.useFakeTimers({ now: 1_000 * hourMs });
+    vi.stubGlobal("scheduler", { wait });
+    vi.spyOn(console, "warn").mockImplementation(() => undefined);
+  });
+  afterEach(() => {
+    vi.unstubAllGlobals();
+    vi.restoreAllMocks();
+    vi.useRealTimers();
+  });
+
+  /** A broadcast with a listener during which the machine's clock is set, a second before the object's life ends. */
+  async function broadcast(jumpMs: number) {
+    const stored = storedMount();
+    const object = stored.live();
+    await claim(object, "host a");
+    announce(object, 0);
+    await view(object);
+    await vi.advanceTimersByTimeAsync(1_000);
+    vi.setSystemTime(Date.now() + jumpMs);
+    announce(object, 1);
+    await vi.advanceTimersByTimeAsync(1_000);
+    return stored;
+  }
+
+  it.each([hourMs, -hourMs])(
+    "keeps its source in its next life when the clock was set by %d ms",
+    async (jumpMs) => {
+      const { live } = await broadcast(jumpMs);
+      const next = live();
+      expect(await view(next)).toMatchObject({ phase: "live", edgeAgeMs: 1_000 });
+      expect(await claim(next, "host b")).toEqual({ kind: "in-use" });
+      // No longer than it would have had it in the life before.
+      await vi.advanceTimersByTimeAsync(6_000);
+      expect(await view(next)).toMatchObject({ phase: "waiting" });
+      expect(await claim(live(), "host b")).toMatchObject({ kind: "claimed", epoch: 2 });
+    },
+  );
+
+  it("has lost its source when it was gone for an hour, whatever the clock did before", async () => {
+    const { live } = await broadcast(hourMs);
+    await vi.advanceTimersByTimeAsync(hourMs);
+    expect(await view(live())).toMatchObject({ phase: "off" });
+  });
+
+  it("holds nobody off for an hour when the clock was put back between its lives", async () => {
+    const { live } = await broadcast(0);
+    vi.setSystemTime(Date.now() - hourMs);
+    const next = live();
+    expect(await claim(next, "host b")).toEqual({ kind: "in-use" });
+    await vi.advanceTimersByTimeAsync(longestLeaseMs);
+    expect(await claim(next, "host b")).toMatchObject({ kind: "claimed" });
+  });
+});
