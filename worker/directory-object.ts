@@ -11,7 +11,8 @@ import {
   seatsTaken,
   type SeatTable,
 } from "../shared/seats.ts";
-import { type MountPath, millis } from "../shared/units.ts";
+import { type Millis, type MountPath, millis } from "../shared/units.ts";
+import { BeatingClock } from "./beating-clock.ts";
 import type { Env } from "./env.ts";
 import { KnownMounts } from "./known-mounts.ts";
 import { stationSeatsRecallMs } from "./limits.ts";
@@ -36,6 +37,8 @@ export interface DirectoryListing {
  */
 export class DirectoryObject extends DurableObject<Env> {
   readonly #startedMs = Date.now();
+  /** Beats while mounts and runtimes speak: nothing expires because the machine's clock was set. */
+  readonly #clock = new BeatingClock((work) => this.ctx.waitUntil(work));
   readonly #known: KnownMounts;
   readonly #mounts = new Map<MountPath, { readonly status: MountStatus; readonly untilMs: number }>();
   #seats: SeatTable = noSeats;
@@ -74,7 +77,8 @@ export class DirectoryObject extends DurableObject<Env> {
       this.#mounts.delete(mount);
       return;
     }
-    this.#mounts.set(mount, { status, untilMs: Date.now() + validMs });
+    this.#clock.beat();
+    this.#mounts.set(mount, { status, untilMs: this.#clock.now() + validMs });
     if (this.#known.has(mount)) this.#hear(mount);
     else this.remember(mount);
   }
@@ -82,20 +86,22 @@ export class DirectoryObject extends DurableObject<Env> {
   /** As many of the station's seats as are free. */
   async requestSeats(request: SeatRequest): Promise<Granted> {
     await this.#memory.recalled();
-    const { table, granted } = requestSeats(this.#seats, request, millis(Date.now()), seatLimits);
+    this.#clock.beat();
+    const { table, granted } = requestSeats(this.#seats, request, this.#now(), seatLimits);
     this.#seats = table;
-    this.#memory.keep(seatsTaken(table, millis(Date.now()), seatLimits) > 0);
+    this.#memory.keep(this.#seatsTaken() > 0);
     return granted;
   }
 
   /** What a runtime holds of the station's seats, told at least every `reportTtlMs`. */
   reportSeats(report: SeatReport): void {
-    this.#seats = reportSeats(this.#seats, report, millis(Date.now()), seatLimits);
-    if (seatsTaken(this.#seats, millis(Date.now()), seatLimits) === 0) this.#memory.keep(false);
+    this.#clock.beat();
+    this.#seats = reportSeats(this.#seats, report, this.#now(), seatLimits);
+    if (this.#seatsTaken() === 0) this.#memory.keep(false);
   }
 
   list(): DirectoryListing {
-    const now = Date.now();
+    const now = this.#now();
     for (const [mount, { untilMs }] of this.#mounts) {
       if (untilMs < now) this.#mounts.delete(mount);
     }
@@ -106,6 +112,14 @@ export class DirectoryObject extends DurableObject<Env> {
       known: this.#known.list,
       station: this.ctx.storage.kv.get<StoredStation>(stationKey)?.station ?? null,
     };
+  }
+
+  #seatsTaken(): number {
+    return seatsTaken(this.#seats, this.#now(), seatLimits);
+  }
+
+  #now(): Millis {
+    return millis(this.#clock.now());
   }
 }
 

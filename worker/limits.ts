@@ -68,6 +68,9 @@ export const publishEveryMs = 500;
 /** ...and are repeated this often while nothing changes, so that an evicted directory fills again. */
 export const republishMs = 5_000;
 
+/** Past this a call of the directory is taken for lost and made again: well before what it was told the last time expires. */
+export const directoryCallTimeoutMs = 3_000;
+
 /** The longest time an ingest host may be silent before its mounts count as free: the bound of `leaseMs` in shared/mount-state.ts. */
 export const longestLeaseMs = 10_000;
 

@@ -24,6 +24,7 @@ import { BeatingClock } from "./beating-clock.ts";
 import { directoryName } from "./directory.ts";
 import type { Env } from "./env.ts";
 import {
+  directoryCallTimeoutMs,
   longestLeaseMs,
   mountCallHoldMs,
   mountSeatsRecallMs,
@@ -56,7 +57,8 @@ export class MountObject extends DurableObject<Env> {
   /** Those whose questions are held. */
   readonly #waiting = new Set<() => void>();
   #publishedMs = 0;
-  #published = "";
+  /** What the directory is known to know. */
+  #published: string | null = null;
   #publishing = false;
 
   constructor(ctx: DurableObjectState, env: Env) {
@@ -186,20 +188,27 @@ export class MountObject extends DurableObject<Env> {
   }
 
   async #publishLater(mount: MountPath, waitMs: number): Promise<void> {
-    try {
-      if (waitMs > 0) await scheduler.wait(waitMs);
-      const status = this.#status(mount);
-      this.#published = JSON.stringify(status);
-      this.#publishedMs = this.#clock.now();
-      const validMs = longestLeaseMs + republishMs;
-      await this.env.DIRECTORY.getByName(directoryName).update(mount, status, validMs);
-    } catch (error) {
-      // The directory is a convenience: the mount stays on air without it, and the next change tries again.
-      console.warn("directory update failed", String(error));
-      this.#publishing = false;
+    if (waitMs > 0) await scheduler.wait(waitMs);
+    const status = this.#status(mount);
+    this.#publishedMs = this.#clock.now();
+    const told = this.env.DIRECTORY.getByName(directoryName)
+      .update(mount, status, longestLeaseMs + republishMs)
+      .then(
+        () => null,
+        (error: unknown) => String(error),
+      );
+    const failure = await Promise.race([
+      told,
+      scheduler.wait(directoryCallTimeoutMs).then(() => "no answer"),
+    ]);
+    this.#publishing = false;
+    if (failure !== null) {
+      // The directory is a convenience: the mount stays on air without it, and its source's next word tries again.
+      this.#published = null;
+      console.warn("directory update failed", failure);
       return;
     }
-    this.#publishing = false;
+    this.#published = JSON.stringify(status);
     // What changed meanwhile is told as well.
     this.#publish(mount);
   }

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { mountPath } from "../../shared/mount-path.ts";
 import type { MountStatus } from "../../shared/mount-status.ts";
 import { epoch, millis, sampleCount, sequence } from "../../shared/units.ts";
-import { longestLeaseMs } from "../../worker/limits.ts";
+import { directoryCallTimeoutMs, longestLeaseMs, publishEveryMs } from "../../worker/limits.ts";
 import type { MountObject as Mount } from "../../worker/mount-object.ts";
 
 vi.mock("cloudflare:workers", () => ({
@@ -135,5 +135,20 @@ describe("a mount's object", () => {
     expect(await claim(next, "host b")).toEqual({ kind: "in-use" });
     await vi.advanceTimersByTimeAsync(longestLeaseMs);
     expect(await claim(next, "host b")).toMatchObject({ kind: "claimed" });
+  });
+
+  it.each([
+    ["fails" as const, publishEveryMs],
+    ["hangs" as const, directoryCallTimeoutMs],
+  ])("tells the directory again with its source's next word when a call %s", async (fault, afterMs) => {
+    const { live, directory } = storedMount();
+    const object = live();
+    directory.faults.push(fault);
+    await claim(object, "host a");
+    await vi.advanceTimersByTimeAsync(afterMs);
+    expect(directory.told).toEqual([]);
+    object.renew({ mount, epoch: epoch(1) });
+    await vi.advanceTimersByTimeAsync(publishEveryMs);
+    expect(directory.told).toMatchObject([{ mount, onAir: true }]);
   });
 });
