@@ -2,18 +2,20 @@ import { type Context, Hono } from "hono";
 import { cors } from "hono/cors";
 import { ingestApiPrefix } from "../shared/edge-api.ts";
 import { formatWarnings } from "../shared/format-warnings.ts";
+import { currentTitle } from "../shared/mount-state.ts";
 import { encodeMountPath, MountPathError, parseMountPath } from "../shared/mount-path.ts";
 import type { MountPath } from "../shared/units.ts";
-import { directoryListing, stationOf } from "./directory.ts";
+import { directoryListing, isKnownMount, stationOf } from "./directory.ts";
 import type { Env } from "./env.ts";
-import { badRequest, fileNotFound } from "./icecast-errors.ts";
+import { badRequest, fileNotFound, unavailable } from "./icecast-errors.ts";
 import { ingestApi } from "./ingest-api.ts";
 import { isSecret } from "./is-secret.ts";
 import { listen } from "./listen.ts";
-import { type Host, isolateCounts } from "./mount-feed.ts";
+import { feedOf, type Host, isolateCounts } from "./mount-feed.ts";
 import { page } from "./page-routes.ts";
-import { m3u, type Playlist, pls, vclt, xspf } from "./playlists.ts";
+import { m3u, type Playlist, type PlaylistEntry, pls, vclt, xspf } from "./playlists.ts";
 import { replyHeaders } from "./reply-headers.ts";
+import { listenersHere } from "./seat-desk.ts";
 import { statusJson } from "./status-json.ts";
 
 type App = { Bindings: Env };
@@ -93,13 +95,28 @@ app.onError((error) => {
 
 async function playlistOf(context: Context<App>, mount: MountPath, kind: string): Promise<Response> {
   const url = `${await publicOrigin(context)}${encodeMountPath(mount)}`;
-  const { mounts } =
-    kind === "m3u" || kind === "pls" ? { mounts: [] } : await directoryListing(hostOf(context));
-  const status = mounts.find((candidate) => candidate.mount === mount);
+  const host = hostOf(context);
   if (kind === "m3u") return playlistReply(m3u(url));
-  if (kind === "pls") return playlistReply(pls(url, (await stationOf(hostOf(context))).name));
-  if (!status) return fileNotFound();
-  return playlistReply(kind === "xspf" ? xspf(url, status) : vclt(url, status));
+  if (kind === "pls") return playlistReply(pls(url, (await stationOf(host)).name));
+  const { mounts } = await directoryListing(host);
+  const entry = mounts.find((candidate) => candidate.mount === mount) ?? (await ownWord(mount, host));
+  if (entry === "unknown") return unavailable();
+  if (!entry) return fileNotFound();
+  return playlistReply(kind === "xspf" ? xspf(url, entry) : vclt(url, entry));
+}
+
+/**
+ * Of a mount that the directory does not list: it may have been started anew a moment ago, or the mount waits for its
+ * source and has listeners. Those of this isolate are told of then.
+ */
+async function ownWord(mount: MountPath, host: Host): Promise<PlaylistEntry | "unknown" | null> {
+  if (!(await isKnownMount(mount, host))) return null;
+  const feed = feedOf(mount);
+  await feed.refresh(host);
+  if (feed.phase === "off" || !feed.source) return feed.isCertain ? null : "unknown";
+  const title = currentTitle(feed);
+  const listeners = listenersHere(mount);
+  return { source: feed.source, listeners, listenerPeak: listeners, ...(title && { title: title.text }) };
 }
 
 const playlistReply = ({ contentType, body }: Playlist): Response => reply(body, contentType);

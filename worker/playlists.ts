@@ -1,5 +1,8 @@
 import type { MountStatus } from "../shared/mount-status.ts";
 
+/** What a playlist tells of its mount. */
+export type PlaylistEntry = Pick<MountStatus, "source" | "title" | "listeners" | "listenerPeak">;
+
 /** The body of a playlist file with its Content-Type. */
 export interface Playlist {
   readonly contentType: string;
@@ -27,7 +30,7 @@ export const pls = (url: string, title: string): Playlist => ({
 });
 
 /** As Icecast 2.4.4: a line of the annotation is there when its value is. */
-export function xspf(url: string, { source, ...mount }: MountStatus): Playlist {
+export function xspf(url: string, { source, ...mount }: PlaylistEntry): Playlist {
   const lines = [
     ["Stream Title: ", source.name || "Unspecified name"],
     ["Stream Description: ", source.description || "Unspecified description"],
@@ -55,7 +58,7 @@ export function xspf(url: string, { source, ...mount }: MountStatus): Playlist {
 }
 
 /** VocalTec's playlist, as Icecast 2.4.4. */
-export const vclt = (url: string, { source, title }: MountStatus): Playlist => ({
+export const vclt = (url: string, { source, title }: PlaylistEntry): Playlist => ({
   contentType: "audio/x-vclt; charset=UTF-8",
   body: [
     `STREAMURL=${oneLine(url)}`,

@@ -8,7 +8,7 @@ import { FrameList } from "../support/frame-check.ts";
 import { type Heard, heardOf, outline, silentFrames } from "../support/heard.ts";
 import { type Listening, listen } from "../support/listen.ts";
 import { type Stack, startStack } from "../support/stack.ts";
-import { waitForStatus } from "../support/status.ts";
+import { statusOf, waitForStatus } from "../support/status.ts";
 import { framesOf, streamMp3, type Streaming } from "../support/stream-mp3.ts";
 import { waitFor } from "../support/wait.ts";
 
@@ -121,6 +121,15 @@ describe("a mount without its source", () => {
       await until(listening, "live", "silence");
       await sleep(3_000);
       const quiet = silentFrames(heard(listening));
+      // It is off the statistics by now, but there is something to listen to.
+      await waitFor("it to be off the air", async () => (await statusOf(stack, "/grace.mp3")) === undefined);
+      for (const kind of ["xspf", "vclt"]) {
+        const playlist = await fetch(`${stack.edgeUrl}/grace.mp3.${kind}`);
+        expect([playlist.status, await playlist.text()]).toEqual([
+          200,
+          expect.stringContaining("/grace.mp3"),
+        ]);
+      }
       await play("/grace.mp3");
       await until(listening, "live", "silence", "live");
       await sleep(3_000);
