@@ -5,6 +5,10 @@
  * stays gone unless the source sends what it kept back. A segment is heard only when it is whole: one that lasts longer
  * than what listeners have in hand comes too late for them. So segments are short until the schedule is restored: the
  * first is no shorter than the next, because who heard the break gets silence enough to wait for one more like it.
+ *
+ * A source in real time never restores it, and short segments cost a multiple of the usual ones for all listeners. What
+ * those who were there have in hand is the same for ever, so after a calm while segments are as long as that allows; after
+ * a long one they have their usual length whatever it allows: the few who are still there hear one more pause.
  */
 
 /** Shortest target, ms: each segment costs a PUT and an announcement. */
@@ -13,6 +17,10 @@ const shortestMs = 500;
 const deliveryMs = 600;
 /** With this much in hand beyond a whole segment there is no hurry, ms. */
 const roomyMs = 2_000;
+/** Without another hiccup for this long segments are as long as is safe, ms. */
+const calmMs = 10 * 60_000;
+/** ...and for this long as long as they usually are, ms: hardly anybody listens for hours. */
+const forgottenMs = 2 * 3_600_000;
 /** A gap that is no longer than this is how audio arrives, ms. */
 const jitterMs = 250;
 
@@ -21,6 +29,15 @@ export function segmentTargetMs(cushionMs: number, segmentMs: number): number {
   if (cushionMs >= segmentMs + roomyMs) return segmentMs;
   const targetMs = (cushionMs - deliveryMs) / 2;
   return Math.min(segmentMs, Math.max(shortestMs, targetMs));
+}
+
+/**
+ * The longest target, ms, that is in time for listeners who have `cushionMs` in hand when each segment begins: no more of it
+ * is left over than a line that jitters may take.
+ */
+export function longestTargetMs(cushionMs: number, segmentMs: number): number {
+  const targetMs = cushionMs - deliveryMs - jitterMs;
+  return Math.max(segmentTargetMs(cushionMs, segmentMs), Math.min(segmentMs, targetMs));
 }
 
 /** Since when listeners have had less in hand. */
@@ -59,13 +76,20 @@ export class SegmentTarget {
 
   /** A segment has been closed. */
   cut(nowMs: number): void {
-    if (this.#lagMs(nowMs) <= jitterMs) this.#lag = null;
+    if (this.#lagMs(nowMs) <= jitterMs || this.#calmMs(nowMs) >= forgottenMs) this.#lag = null;
   }
 
   /** Target of the open segment, ms. */
   ms(nowMs: number): number {
     if (!this.#lag) return this.#segmentMs;
-    return segmentTargetMs(this.#burstMs - this.#lagMs(nowMs), this.#segmentMs);
+    const cushionMs = this.#burstMs - this.#lagMs(nowMs);
+    const targetOf = this.#calmMs(nowMs) >= calmMs ? longestTargetMs : segmentTargetMs;
+    return targetOf(cushionMs, this.#segmentMs);
+  }
+
+  /** How long ago the last hiccup ended, ms. */
+  #calmMs(nowMs: number): number {
+    return this.#lag ? nowMs - this.#lag.sinceMs : 0;
   }
 
   /** How far behind its schedule the source is, ms: the gap less what it has sent faster than real time since. */

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it, test } from "vitest";
-import { SegmentTarget, segmentTargetMs } from "../../shared/segment-target.ts";
+import { longestTargetMs, SegmentTarget, segmentTargetMs } from "../../shared/segment-target.ts";
 
 test.each([
   // With a whole segment and two seconds in hand there is no hurry.
@@ -15,6 +15,18 @@ test.each([
   [2_400, 500, 500],
 ])("with %d ms in hand a segment of %d ms has a target of %d ms", (cushionMs, segmentMs, expected) => {
   expect(segmentTargetMs(cushionMs, segmentMs)).toBe(expected);
+});
+
+test.each([
+  [4_000, 2_000, 2_000],
+  [2_850, 2_000, 2_000],
+  [2_500, 2_000, 1_650],
+  [1_400, 2_000, 550],
+  [1_000, 2_000, 500],
+  [0, 2_000, 500],
+  [2_400, 500, 500],
+])("with %d ms in hand a segment of %d ms is %d ms long at most", (cushionMs, segmentMs, expected) => {
+  expect(longestTargetMs(cushionMs, segmentMs)).toBe(expected);
 });
 
 const target = () => new SegmentTarget({ segmentMs: 2_000, burstMs: 4_000 });
@@ -54,6 +66,32 @@ describe("the target of one source's segments", () => {
     after.resume(1_000, 16_000);
     after.cut(16_000);
     expect(after.ms(16_000)).toBe((4_000 - 2_000 - 600) / 2);
+  });
+
+  it("is longer after ten calm minutes, as far as is safe, and the station's after two calm hours", () => {
+    const after = target();
+    const minuteMs = 60_000;
+    after.resume(1_500, 0);
+    for (let minute = 1; minute <= 120; minute++) {
+      after.add(minuteMs);
+      const safe = minute < 10 ? (2_500 - 600) / 2 : 2_500 - 850;
+      if (minute < 120) expect(after.ms(minute * minuteMs), `${minute} min`).toBe(safe);
+      after.cut(minute * minuteMs);
+    }
+    expect(after.ms(120 * minuteMs)).toBe(2_000);
+    // Those who are there now have a whole burst.
+    after.resume(1_000, 121 * minuteMs);
+    expect(after.ms(121 * minuteMs)).toBe((4_000 - 1_000 - 600) / 2);
+  });
+
+  it("is short again for ten minutes after another hiccup", () => {
+    const after = target();
+    after.resume(1_000, 0);
+    after.add(600_000);
+    expect(after.ms(600_000)).toBe(2_000);
+    after.cut(600_000);
+    after.resume(500, 600_500);
+    expect(after.ms(600_500)).toBe((4_000 - 1_500 - 600) / 2);
   });
 
   it("counts what was sent ahead before the next hiccup", () => {
@@ -97,13 +135,14 @@ describe("the target of one source's segments", () => {
         let inHandMs = burstMs - gapMs;
         let openMs = 0;
         let deliveredAtMs = 0;
-        for (let now = frameMs; now < 30_000; now += frameMs) {
+        // Into the time when segments grow again.
+        for (let now = frameMs; now < 630_000; now += frameMs) {
           openMs += frameMs;
           after.add(frameMs);
           if (openMs < after.ms(now)) continue;
           after.cut(now);
           inHandMs -= now + deliveryMs - deliveredAtMs;
-          expect(inHandMs).toBeGreaterThanOrEqual(0);
+          if (inHandMs < 0) throw new Error(`a listener ran dry after ${Math.round(now)} ms`);
           deliveredAtMs = now + deliveryMs;
           inHandMs += openMs;
           openMs = 0;
