@@ -5,6 +5,7 @@ import {
   claimReplySchema,
   edgeErrorSchema,
   type Hold,
+  type Renewal,
   ingestApiPrefix,
   type StationCall,
 } from "../shared/edge-api.ts";
@@ -49,8 +50,8 @@ export class EdgeClient {
     return this.#hold("announce", announcement, signal);
   }
 
-  renew(hold: Hold): Promise<HoldResult> {
-    return this.#hold("renew", hold);
+  renew(renewal: Renewal): Promise<HoldResult> {
+    return this.#hold("renew", renewal);
   }
 
   release(hold: Hold): Promise<HoldResult> {

@@ -1,5 +1,5 @@
 import type { Codec, Frame, FrameParser } from "../shared/codec/codec.ts";
-import type { Hold } from "../shared/edge-api.ts";
+import type { Hold, Renewal } from "../shared/edge-api.ts";
 import { durationMs, type Segment } from "../shared/segment.ts";
 import { SegmentTarget } from "../shared/segment-target.ts";
 import { Segmenter } from "../shared/segmenter.ts";
@@ -29,7 +29,7 @@ export class NoAudioError extends Error {
 
 /** How a session keeps and gives up its mount. Both reject when the edge gave no usable answer. */
 export interface MountHolder {
-  renew(hold: Hold): Promise<HoldResult>;
+  renew(renewal: Renewal): Promise<HoldResult>;
   /** Safe to repeat; a mount that has a newer epoch answers "fenced". */
   release(hold: Hold): Promise<HoldResult>;
 }
@@ -88,6 +88,8 @@ export class SourceSession {
   #isAudio = true;
   /** Last word of this session that the edge has heard. */
   #heardMs = performance.now();
+  /** Of what is no audio, what the edge has heard of, and when it was told last. */
+  readonly #garbage = { toldBytes: 0, toldMs: Number.NEGATIVE_INFINITY };
   #fenced = false;
   #ended: Promise<void> | null = null;
 
@@ -268,10 +270,15 @@ export class SourceSession {
   }
 
   async #renew(silentMs: number): Promise<void> {
-    if (performance.now() - this.#heardMs < silentMs) return;
-    this.#heardMs = performance.now();
+    const now = performance.now();
+    const { garbageBytes } = this.#parser.counts;
+    const hasMore = garbageBytes > this.#garbage.toldBytes && now - this.#garbage.toldMs >= renewMs;
+    if (now - this.#heardMs < silentMs && !hasMore) return;
+    this.#heardMs = now;
+    this.#garbage.toldMs = now;
     try {
-      const result = await this.#options.holder.renew({ mount: this.mount, epoch: this.epoch });
+      const result = await this.#options.holder.renew({ mount: this.mount, epoch: this.epoch, garbageBytes });
+      if (result === "ok") this.#garbage.toldBytes = garbageBytes;
       if (result === "fenced") this.#onFenced();
     } catch (error) {
       this.#options.log.debug(

@@ -79,8 +79,13 @@ export const claimSchema = z.object({
 /** `gapMs`: for how long listeners who were there have had nothing new; null when nobody can be waiting. */
 export const claimReplySchema = z.object({ epoch: epochSchema, gapMs: z.number().nonnegative().nullable() });
 export const announceSchema = z.object({ mount, segment: segmentRefSchema });
-/** Renew: the source is connected though no segment came. Release: the source has gone. */
+/** The source has gone. */
 export const holdSchema = z.object({ mount, epoch: epochSchema });
+/** The source is connected though no segment came, or has sent more of what is no audio. */
+export const renewSchema = holdSchema.extend({
+  /** Bytes since it connected that were neither frames nor tags; an ingest host of an earlier release does not say. */
+  garbageBytes: natural.optional(),
+});
 /** The station's settings for its listeners, as its station file has them: they replace those that the edge was deployed with. */
 export const stationCallSchema = z.object({ station: edgeStationSchema });
 export const edgeErrorSchema = z.object({ error: z.string(), message: z.string() });
@@ -100,6 +105,9 @@ export interface Announcement {
 export interface Hold {
   readonly mount: MountPath;
   readonly epoch: Epoch;
+}
+export interface Renewal extends Hold {
+  readonly garbageBytes?: number | undefined;
 }
 export interface StationCall {
   readonly station: EdgeStation;

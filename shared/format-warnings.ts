@@ -28,13 +28,20 @@ export interface FormatWarning {
   readonly text: string;
 }
 
-/** What an operator should know of the formats of what is on air: changes a moment ago, and those that a fallback will bring. */
+/**
+ * What an operator should know of what is on air: bytes that are no audio, changes of format a moment ago, and those that a
+ * fallback will bring.
+ */
 export function formatWarnings(
   mounts: readonly MountStatus[],
   rules: EdgeStation["mounts"],
 ): FormatWarning[] {
   return mounts.flatMap(({ mount, ...status }) => {
     const warnings: FormatWarning[] = [];
+    if (status.garbageBytes !== undefined && status.garbageBytes > 0) {
+      const text = `has a source that sent ${status.garbageBytes} bytes which are no audio since it connected; they were left out: check its encoder and its line`;
+      warnings.push({ mount, text });
+    }
     if (status.formatChange !== undefined) {
       warnings.push({ mount, text: `changed its format from ${status.formatChange}: some players stumble` });
     }

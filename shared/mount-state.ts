@@ -51,6 +51,8 @@ interface MountHolder {
   readonly seenMs: Millis;
   /** It said goodbye, at `seenMs`. */
   readonly released: boolean;
+  /** What it has sent that is neither audio nor tags; absent before any of it was told. */
+  readonly garbageBytes?: number;
   /** Whose connection it is: equal for the same credentials, and nothing else is known of it. */
   readonly credential: string;
   readonly policy: MountPolicy;
@@ -89,7 +91,7 @@ export interface MountLimits {
 export type MountEvent =
   | ClaimEvent
   | { readonly kind: "announce"; readonly segment: SegmentRef }
-  | { readonly kind: "renew"; readonly epoch: Epoch }
+  | { readonly kind: "renew"; readonly epoch: Epoch; readonly garbageBytes?: number | undefined }
   | { readonly kind: "release"; readonly epoch: Epoch }
   | ({ readonly kind: "report" } & SeatReport);
 
@@ -148,7 +150,7 @@ export function reduceMount(state: MountState, event: MountEvent, now: Millis, l
       return { state: append(held.state, event.segment, now, limits), reply: held.reply };
     }
     case "renew":
-      return hold(state, event.epoch, now, false);
+      return withGarbage(hold(state, event.epoch, now, false), event.garbageBytes);
     case "release":
       return hold(state, event.epoch, now, true);
   }
@@ -251,6 +253,12 @@ function hold(state: MountState, epoch: Epoch, now: Millis, released: boolean): 
     state: { ...state, holder: { ...holder, seenMs: now, released: released || holder.released } },
     reply: { kind: "ok" },
   };
+}
+
+function withGarbage({ state, reply }: Reduced, garbageBytes: number | undefined): Reduced {
+  const { holder } = state;
+  if (!holder || reply.kind !== "ok" || garbageBytes === undefined) return { state, reply };
+  return { state: { ...state, holder: { ...holder, garbageBytes } }, reply };
 }
 
 function append(state: MountState, segment: SegmentRef, now: Millis, limits: MountLimits): MountState {

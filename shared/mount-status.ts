@@ -19,6 +19,8 @@ export interface MountStatus {
   readonly channels?: 1 | 2;
   /** Its format changed within the last minute, for people: "44100 Hz stereo to 48000 Hz mono". */
   readonly formatChange?: string;
+  /** Bytes that its source has sent since it connected and that are neither audio nor tags. */
+  readonly garbageBytes?: number;
   /** Kilobits per second as measured, whatever the source declared. */
   readonly bitrateKbps?: number;
 }

@@ -8,6 +8,8 @@ import {
   claimSchema,
   type Hold,
   holdSchema,
+  type Renewal,
+  renewSchema,
   stationCallSchema,
 } from "../shared/edge-api.ts";
 import type { MountReply } from "../shared/mount-state.ts";
@@ -45,7 +47,7 @@ ingestApi.post("/announce", (context) =>
   call(context.req.raw, announceSchema, context.env, (mount, body) => mount.announce(body as Announcement)),
 );
 ingestApi.post("/renew", (context) =>
-  call(context.req.raw, holdSchema, context.env, (mount, body) => mount.renew(body as Hold)),
+  call(context.req.raw, renewSchema, context.env, (mount, body) => mount.renew(body as Renewal)),
 );
 ingestApi.post("/release", (context) =>
   call(context.req.raw, holdSchema, context.env, (mount, body) => mount.release(body as Hold)),

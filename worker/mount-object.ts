@@ -1,5 +1,5 @@
 import { DurableObject } from "cloudflare:workers";
-import type { Announcement, Claim, Hold } from "../shared/edge-api.ts";
+import type { Announcement, Claim, Hold, Renewal } from "../shared/edge-api.ts";
 import { formatChange } from "../shared/format-warnings.ts";
 import {
   currentTitle,
@@ -83,8 +83,8 @@ export class MountObject extends DurableObject<Env> {
     return this.#apply(mount, { kind: "announce", segment });
   }
 
-  renew({ mount, epoch }: Hold): MountReply {
-    return this.#apply(mount, { kind: "renew", epoch });
+  renew({ mount, ...renewal }: Renewal): MountReply {
+    return this.#apply(mount, { kind: "renew", ...renewal });
   }
 
   release({ mount, epoch }: Hold): MountReply {
@@ -230,6 +230,7 @@ export class MountObject extends DurableObject<Env> {
       listenerPeak: state.listenerPeak,
       onAir: true,
       ...(title && { title: title.text }),
+      ...(holder.garbageBytes !== undefined && { garbageBytes: holder.garbageBytes }),
       ...(changed !== undefined && { formatChange: changed }),
       ...(newest && {
         sampleRate: newest.sampleRate,

@@ -134,6 +134,21 @@ describe("an isolate's view of a mount", () => {
     source.destroy();
   });
 
+  it("warns of what a source sends that is no audio", async () => {
+    const socket = await claim(stack, "/dirty.mp3");
+    const frames = framesOf(fixture).map(({ bytes }) => bytes);
+    socket.write(
+      Buffer.concat([...frames.slice(0, 100), Buffer.alloc(3_000, "x"), ...frames.slice(100, 200)]),
+    );
+    await waitFor("a warning for the status page", async () => {
+      const { warnings } = (await (await fetch(`${stack.edgeUrl}/api/v1/warnings`)).json()) as {
+        warnings: { mount: string; text: string }[];
+      };
+      return warnings.some(({ mount, text }) => mount === "/dirty.mp3" && text.includes("sent 3000 bytes"));
+    });
+    socket.destroy();
+  });
+
   it("makes nothing for mounts that never had a source", async () => {
     const objects = () =>
       readdirSync(join(stack.dataDir, "edge", "v3"), { recursive: true }).filter((name) =>

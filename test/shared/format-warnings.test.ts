@@ -38,6 +38,14 @@ describe("warnings of formats", () => {
     expect(formatChange([segment(44_100), segment(44_100, 1)])).toBeUndefined();
   });
 
+  it("come after one of what is no audio at all", () => {
+    const clean = status("/clean.mp3", 44_100, 2);
+    const dirty = { ...status("/dirty.mp3", 44_100, 2), garbageBytes: 1_234 };
+    expect(formatWarnings([clean, { ...clean, garbageBytes: 0 }, dirty], {})).toEqual([
+      { mount: "/dirty.mp3", text: expect.stringMatching(/ 1234 bytes which are no audio /) },
+    ]);
+  });
+
   it("name a fallback on air with another format, and no other", () => {
     const rules = {
       "/live.mp3": {

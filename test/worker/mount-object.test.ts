@@ -137,6 +137,20 @@ describe("a mount's object", () => {
     expect(await claim(next, "host b")).toMatchObject({ kind: "claimed" });
   });
 
+  it("tells how much of what its source sent is no audio, of the one that has it now", async () => {
+    const { live, directory } = storedMount();
+    const object = live();
+    await claim(object, "host a");
+    object.renew({ mount, epoch: epoch(1), garbageBytes: 700 });
+    object.renew({ mount, epoch: epoch(1) });
+    await vi.advanceTimersByTimeAsync(publishEveryMs);
+    expect(directory.told.at(-1)).toMatchObject({ garbageBytes: 700 });
+    await claim(object, "host a");
+    expect(object.renew({ mount, epoch: epoch(1), garbageBytes: 900 }).kind).toBe("fenced");
+    await vi.advanceTimersByTimeAsync(publishEveryMs);
+    expect(directory.told.at(-1)).not.toHaveProperty("garbageBytes");
+  });
+
   it.each([
     ["fails" as const, publishEveryMs],
     ["hangs" as const, directoryCallTimeoutMs],
