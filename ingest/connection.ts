@@ -8,6 +8,7 @@ import { type AdminOptions, answerMetadata, readForm } from "./admin.ts";
 import { finish, lateReason, peerAddress, readUntil } from "./client-socket.ts";
 import type { Health } from "./health.ts";
 import { headLimits } from "./limits.ts";
+import { LoginLog } from "./login-log.ts";
 import { LoginThrottle } from "./login-throttle.ts";
 import { type PassOnOptions, passOn } from "./pass-on.ts";
 import { serveShoutcast } from "./shoutcast-connection.ts";
@@ -16,7 +17,7 @@ import { splitTarget } from "./target.ts";
 
 export interface ConnectionOptions
   extends AdminOptions,
-    Omit<SourceConnectionOptions, "refuse">,
+    Omit<SourceConnectionOptions, "refuse" | "loginLog">,
     Omit<PassOnOptions, "log"> {
   readonly health: Health;
   readonly headerTimeoutMs: number;
@@ -29,9 +30,11 @@ const edgeMethods = new Set(["GET", "HEAD", "POST", "OPTIONS", "DELETE"]);
 export class Connections {
   readonly #options: ConnectionOptions;
   readonly #throttle = new LoginThrottle();
+  readonly #loginLog: LoginLog;
 
   constructor(options: ConnectionOptions) {
     this.#options = options;
+    this.#loginLog = new LoginLog(options.log);
   }
 
   /** A connection of the main port. */
@@ -44,6 +47,7 @@ export class Connections {
     await this.#guard(socket, closedUnheard, () =>
       serveShoutcast(socket, {
         ...this.#options,
+        loginLog: this.#loginLog,
         refuse: this.#refuse,
         serveHttp: (client, start) => this.#serveHttp(client, start, secure),
       }),
@@ -86,7 +90,11 @@ export class Connections {
   async #dispatch(socket: Socket, head: RequestHead, rest: Uint8Array, secure: boolean): Promise<void> {
     const now = millis(Date.now());
     if (head.method === "SOURCE" || head.method === "PUT") {
-      return serveSource(socket, head, rest, { ...this.#options, refuse: this.#refuse });
+      return serveSource(socket, head, rest, {
+        ...this.#options,
+        loginLog: this.#loginLog,
+        refuse: this.#refuse,
+      });
     }
     // libshout's probe for TLS. Without `Allow` it goes on as with Icecast.
     if (head.method === "OPTIONS" && head.target === "*") return finish(socket, emptyReply);
@@ -114,7 +122,10 @@ export class Connections {
     const request = parseMetadataRequest(path, query, form);
     const reply = await answerMetadata(head, request, this.#options, now);
     if (reply.wrongLogin) {
-      this.#options.log.warn({ client: peerAddress(socket) }, "title refused: wrong user or password");
+      const client = peerAddress(socket);
+      this.#loginLog.wrongPassword(client, path, () =>
+        this.#options.log.warn({ client }, "title refused: wrong user or password"),
+      );
       return this.#refuse(socket, reply.bytes, "wrong-password");
     }
     finish(socket, reply.bytes);

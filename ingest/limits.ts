@@ -144,6 +144,10 @@ export const throttleForgetMs = 30_000;
 /** Addresses remembered; the oldest goes first. */
 export const throttleAddresses = 4_096;
 
+/** Between two log lines that count wrong passwords, and how many of them get a line of their own meanwhile: enough for every mistyped one, few enough for those who guess. */
+export const loginLogMs = 10_000;
+export const loginLogLines = 10;
+
 /** Asking the edge whether it is well, and how long its answer is believed. Well below the 2 s after which whoever asks us for our health takes us for hung (local/limits.ts): an edge that hangs must not look like it. */
 export const healthProbeMs = 1_000;
 export const healthCacheMs = 1_000;

@@ -43,7 +43,9 @@ export async function serveShoutcast(socket: Socket, options: ShoutcastConnectio
   if (login.kind === "probe") return finish(socket);
   if (login.kind === "http") return options.serveHttp(socket, parser.rest);
   if (login.kind === "refused") {
-    log.warn({ reason: login.reason }, "source refused");
+    const tell = () => log.warn({ reason: login.reason }, "source refused");
+    if (login.why) options.loginLog.wrongPassword(ip, undefined, tell);
+    else tell();
     return refuse(socket, nothing, login.why);
   }
   const { mount, headers } = login;

@@ -17,6 +17,7 @@ import { type Millis, type MountPath, millis } from "../shared/units.ts";
 import { finish, peerAddress } from "./client-socket.ts";
 import type { CredentialCheck } from "./credentials.ts";
 import type { Log } from "./log.ts";
+import type { LoginLog } from "./login-log.ts";
 import type { IntakeRefusal, SourceIntake } from "./source-intake.ts";
 
 export interface SourceConnectionOptions {
@@ -24,6 +25,7 @@ export interface SourceConnectionOptions {
   readonly intake: SourceIntake;
   readonly codec: Codec;
   readonly log: Log;
+  readonly loginLog: LoginLog;
   /** Sends a refusal, held back when its address is refused often, most of all for wrong passwords. */
   readonly refuse: (socket: Socket, reply: Uint8Array, why?: "wrong-password") => void;
 }
@@ -46,7 +48,9 @@ export async function serveSource(
   // Not a failed login: libshout asks for the 401 before it shows a password.
   if (shown === null) return finish(socket, unauthorized(now));
   if (!credentials.isSource(named, shown)) {
-    log.warn({}, "source refused: wrong user or password");
+    options.loginLog.wrongPassword(ip, named ?? undefined, () =>
+      log.warn({}, "source refused: wrong user or password"),
+    );
     return refuse(socket, unauthorized(now), "wrong-password");
   }
   if (mount instanceof MountPathError) {
