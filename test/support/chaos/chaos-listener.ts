@@ -42,7 +42,9 @@ export class ChaosListener {
   /** Frames that came after later ones of their source. */
   outOfOrder = 0;
   titlesWrong = 0;
+  /** What was wrong, and what was left out. */
   readonly notes: string[] = [];
+  readonly skips: string[] = [];
   readonly #options: ChaosListenerOptions;
   #left = false;
   #request: http.ClientRequest | null = null;
@@ -234,7 +236,7 @@ export class ChaosListener {
       this.#note(`frame ${name} again`);
     } else if (highest !== undefined && number > highest + 1) {
       this.lost += number - highest - 1;
-      this.#note(`frames ${source}:${highest + 1} to ${number - 1} left out`);
+      this.#note(`frames ${source}:${highest + 1} to ${number - 1} left out`, this.skips);
     } else if (highest !== undefined && number < highest && before && !follows) {
       this.outOfOrder++;
       this.#note(`frame ${name} after ${highest}`);
@@ -269,7 +271,7 @@ export class ChaosListener {
     this.#note(what);
   }
 
-  #note(what: string): void {
-    if (this.notes.length < 40) this.notes.push(what);
+  #note(what: string, notes = this.notes): void {
+    if (notes.length < 40) notes.push(what);
   }
 }

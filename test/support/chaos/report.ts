@@ -76,10 +76,11 @@ export function reportOf(
     counts.archiveDamaged > 0 ? `${counts.archiveDamaged} frames in the archive damaged or misplaced` : "",
     silent > 0 ? `${silent} listeners heard nothing` : "",
   ].filter((problem) => problem !== "");
-  const notes = channels.flatMap((channel, index) => [
-    ...channel.listeners.flatMap((listener) => listener.notes.slice(0, 4)),
-    ...(archives[index]?.notes.slice(0, 4) ?? []),
-  ]);
+  const notes = [
+    ...listeners.flatMap((listener) => listener.notes.slice(0, 4)),
+    ...archives.flatMap((archive) => archive.notes.slice(0, 4)),
+    ...listeners.flatMap((listener) => listener.skips.slice(0, 4)),
+  ];
   const times =
     "each" in fault.strike || fault.counted === "per-mount"
       ? sum(channels.map((channel) => channel.faults))
