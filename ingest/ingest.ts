@@ -107,6 +107,11 @@ export class Ingest {
     return this.#servers.connections;
   }
 
+  /** The disk has not answered for so long that it may never. */
+  get diskHangs(): boolean {
+    return this.#spool.hangs;
+  }
+
   /**
    * Goes on with what an earlier process left in the spool, and begins to take connections. The data folder is this
    * process's alone. Throws ConfigError when a port cannot be used.

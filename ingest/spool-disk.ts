@@ -66,6 +66,11 @@ export class SpoolDisk {
     this.#options = options;
   }
 
+  /** An operation has not come back for so long that it may never. */
+  get hangs(): boolean {
+    return this.#stuck > 0;
+  }
+
   /** It refused what it was given last, or something hangs. */
   get failing(): boolean {
     return this.#failed || this.#stuck > 0;

@@ -86,6 +86,11 @@ export class Spool {
     return { disk, bytes: this.#bytes, limitBytes: this.#limits.spoolBytes, dropped: this.#dropped };
   }
 
+  /** A file operation may never come back. */
+  get hangs(): boolean {
+    return this.#disk.hangs;
+  }
+
   /**
    * A mount's part of the spool. `dropOldest` is called when the spool is full: it gives up the mount's oldest segment
    * that has a file, removes that, and says whether there was one.

@@ -50,6 +50,8 @@ export const recentListeners = 10_000;
 
 /** While listeners are there clocks are read every few seconds: a longer step is a clock that was set. */
 export const clockStepMs = 30_000;
+/** Between two readings of an isolate's clock while a question stands: so much sound too late costs a clock that is set. */
+export const clockReadMs = 250;
 /** Between two readings of an object's clock, and how many follow the last question. */
 export const clockBeatMs = 1_000;
 export const clockBeats = 15;

@@ -4,7 +4,13 @@ import { comparePosition, type SegmentRef } from "../shared/segment.ts";
 import type { SourceInfo } from "../shared/source/source-info.ts";
 import type { MountPath } from "../shared/units.ts";
 import type { Env } from "./env.ts";
-import { absentMountMs, mountCallHoldMs, mountCallRetryMs, mountCallTimeoutMs } from "./limits.ts";
+import {
+  absentMountMs,
+  clockReadMs,
+  mountCallHoldMs,
+  mountCallRetryMs,
+  mountCallTimeoutMs,
+} from "./limits.ts";
 import { listenersHere, seatReport } from "./seat-desk.ts";
 import { type LoadedSegment, SegmentCache } from "./segment-cache.ts";
 import type { Stage } from "./stage.ts";
@@ -120,7 +126,16 @@ export class MountFeed implements Stage {
     });
     this.#question = { done, sinceMs, isHeld: waitMs > 0 };
     host.keepAlive(done);
+    host.keepAlive(this.#readClock(done));
     await done;
+  }
+
+  /** What passes between two readings is lost when the clock is set between them: it is read often, by one for all. */
+  async #readClock(question: Promise<void>): Promise<void> {
+    while (this.#question?.done === question) {
+      clock.now();
+      await scheduler.wait(clockReadMs);
+    }
   }
 
   async #askOnce(host: Host, waitMs: number): Promise<void> {
