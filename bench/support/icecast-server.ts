@@ -1,0 +1,71 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { freePorts } from "../../test/support/free-port.ts";
+import { rawRequest } from "../../test/support/raw-request.ts";
+import { waitFor } from "../../test/support/wait.ts";
+
+/** Debian's Icecast, running with its defaults but for how many may come. */
+export interface IcecastServer {
+  readonly port: number;
+  readonly pid: number;
+  readonly password: string;
+  stop(): Promise<void>;
+}
+
+const program = "/usr/bin/icecast2";
+const share = "/usr/share/icecast2";
+const password = "bench";
+
+/** Null where Icecast is not installed. */
+export async function startIcecast(): Promise<IcecastServer | null> {
+  if (!existsSync(program)) return null;
+  const port = await freePorts();
+  const folder = mkdtempSync(join(tmpdir(), "skywave-icecast-"));
+  // It refuses to run as root and becomes its own user, who writes the log.
+  chmodSync(folder, 0o777);
+  const file = join(folder, "icecast.xml");
+  writeFileSync(file, configuration(port, folder));
+  const child = spawn(program, ["-c", file], { stdio: "ignore" });
+  const exited = new Promise<void>((resolve) => child.once("exit", () => resolve()));
+  const stop = async (): Promise<void> => {
+    child.kill("SIGTERM");
+    await exited;
+    rmSync(folder, { recursive: true, force: true });
+  };
+  try {
+    await waitFor("Icecast to answer", () => answers(port, child), 15_000);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return { port, pid: child.pid ?? 0, password, stop };
+}
+
+async function answers(port: number, child: ChildProcess): Promise<boolean> {
+  if (child.exitCode !== null) throw new Error(`Icecast ended with ${child.exitCode}`);
+  const reply = await rawRequest(port, "GET /status-json.xsl HTTP/1.0\r\n\r\n").catch(() => Buffer.alloc(0));
+  return reply.toString("latin1").startsWith("HTTP/1.0 200");
+}
+
+const configuration = (port: number, folder: string): string => `<icecast>
+  <limits>
+    <clients>20000</clients><sources>2000</sources><queue-size>524288</queue-size>
+    <client-timeout>30</client-timeout><header-timeout>15</header-timeout><source-timeout>10</source-timeout>
+    <burst-on-connect>1</burst-on-connect><burst-size>65535</burst-size>
+  </limits>
+  <authentication>
+    <source-password>${password}</source-password><relay-password>${password}</relay-password>
+    <admin-user>admin</admin-user><admin-password>${password}</admin-password>
+  </authentication>
+  <hostname>localhost</hostname>
+  <listen-socket><port>${port}</port><bind-address>127.0.0.1</bind-address></listen-socket>
+  <fileserve>0</fileserve>
+  <paths>
+    <basedir>${share}</basedir><logdir>${folder}</logdir><webroot>${share}/web</webroot><adminroot>${share}/admin</adminroot>
+  </paths>
+  <logging><accesslog>access.log</accesslog><errorlog>error.log</errorlog><loglevel>1</loglevel></logging>
+  <security><chroot>0</chroot><changeowner><user>icecast2</user><group>icecast</group></changeowner></security>
+</icecast>
+`;
