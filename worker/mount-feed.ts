@@ -11,6 +11,7 @@ import {
   mountCallRetryMs,
   mountCallTimeoutMs,
 } from "./limits.ts";
+import { mountOf } from "./mount-relay.ts";
 import { listenersHere, seatReport } from "./seat-desk.ts";
 import { type LoadedSegment, SegmentCache } from "./segment-cache.ts";
 import type { Stage } from "./stage.ts";
@@ -141,7 +142,7 @@ export class MountFeed implements Stage {
   async #askOnce(host: Host, waitMs: number): Promise<void> {
     const newest = this.window.at(-1) ?? null;
     try {
-      const view = await host.env.MOUNT.getByName(this.mount).view({
+      const view = await mountOf(host, this.mount).view({
         mount: this.mount,
         seats: seatReport(this.mount, host),
         after: newest && { epoch: newest.epoch, sequence: newest.sequence },
