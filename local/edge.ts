@@ -37,6 +37,8 @@ async function openEdge(settings: StackSettings, storagePort: number): Promise<M
         INGEST_TOKEN: settings.ingest.ingestToken,
         STATION: JSON.stringify(settings.edge),
         REACHED_DIRECTLY: "1",
+        // One isolate has nobody to share with: only for trying it out.
+        ...(process.env["SKYWAVE_SEGMENT_CACHE"] ? { SEGMENT_CACHE: "1" } : {}),
       },
       durableObjects: Object.fromEntries(
         config.durable_objects.bindings.map(({ name, class_name }) => [

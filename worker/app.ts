@@ -129,6 +129,7 @@ const json = (value: unknown): Response => reply(JSON.stringify(value), "applica
 const hostOf = (context: Context<App>): Host => ({
   env: context.env,
   keepAlive: (work) => context.executionCtx.waitUntil(work),
+  hostname: new URL(context.req.url).hostname,
 });
 
 /**

@@ -3,6 +3,7 @@ import type { DirectoryListing } from "./directory-object.ts";
 import { type EdgeStation, edgeStationSchema } from "../shared/edge-station.ts";
 import type { Env } from "./env.ts";
 import { directoryAgeMs, mountCallTimeoutMs, stationAgeMs, unknownMountMs } from "./limits.ts";
+import { isolateAsked } from "./isolate-counts.ts";
 import { maxKnownMounts } from "./known-mounts.ts";
 import type { Host } from "./mount-feed.ts";
 import { msSince } from "./ms-since.ts";
@@ -83,6 +84,7 @@ async function read(host: Host, maxAgeMs: number): Promise<DirectoryListing> {
 }
 
 async function ask(env: Env): Promise<DirectoryListing> {
+  isolateAsked.directoryCalls++;
   try {
     const value = await env.DIRECTORY.getByName(directoryName).list();
     listing = { value, atMs: Date.now() };

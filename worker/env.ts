@@ -12,4 +12,6 @@ export interface Env {
   readonly STATION?: string;
   /** Anything, where listeners reach the worker without Cloudflare in front, as in the local stack: their headers are their own. */
   readonly REACHED_DIRECTLY?: string;
+  /** Anything, where the isolates of a data centre share segments through its cache. */
+  readonly SEGMENT_CACHE?: string;
 }

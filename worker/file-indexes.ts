@@ -1,6 +1,7 @@
 import type { StoredFile } from "../shared/edge-station.ts";
 import type { SegmentRef } from "../shared/segment.ts";
 import { fileIndexKey, fileIndexSchema, fileSegments } from "../shared/stored-file.ts";
+import { isolateAsked } from "./isolate-counts.ts";
 import { fileIndexRetryMs, segmentReadTimeoutMs } from "./limits.ts";
 import type { Host } from "./mount-feed.ts";
 import { msSince } from "./ms-since.ts";
@@ -52,6 +53,7 @@ export class FileIndexes {
 }
 
 async function readIndex({ id, title }: StoredFile, { env }: Host): Promise<FileSegments> {
+  isolateAsked.bucketReads++;
   try {
     const object = await env.SEGMENTS.get(fileIndexKey(id));
     if (object) return fileSegments(fileIndexSchema.parse(await object.json()));

@@ -13,6 +13,12 @@ export const segmentReadTimeoutMs = 2_000;
 export const segmentReadAttempts = 3;
 export const segmentReadRetryMs = 250;
 
+/** How long the data centre's cache may take, 5 ms as a rule; then it is left alone for a while, and the bucket is read. */
+export const cacheReadTimeoutMs = 150;
+export const cacheRestMs = 10_000;
+/** How long it may keep a segment, s: of a mount it is asked for within a minute, of a file in a loop once a round. */
+export const cacheSeconds = 3_600;
+
 /** Segment bytes kept per isolate: 512 segments of 2 s at 128 kb/s, a quarter of an isolate's 128 MB. */
 export const segmentCacheBytes = 16 * 1024 * 1024;
 

@@ -12,6 +12,7 @@ import {
   mountCallTimeoutMs,
 } from "./limits.ts";
 import { mountOf } from "./mount-relay.ts";
+import { isolateAsked } from "./isolate-counts.ts";
 import { listenersHere, seatReport } from "./seat-desk.ts";
 import { type LoadedSegment, SegmentCache } from "./segment-cache.ts";
 import type { Stage } from "./stage.ts";
@@ -23,6 +24,8 @@ export interface Host {
   readonly env: Env;
   /** `ctx.waitUntil`: lets shared work outlive the listener that began it, up to the platform's 30 s. */
   readonly keepAlive: (work: Promise<unknown>) => void;
+  /** As the listener named the worker. */
+  readonly hostname: string;
 }
 
 /**
@@ -141,6 +144,7 @@ export class MountFeed implements Stage {
 
   async #askOnce(host: Host, waitMs: number): Promise<void> {
     const newest = this.window.at(-1) ?? null;
+    isolateAsked.mountCalls++;
     try {
       const view = await mountOf(host, this.mount).view({
         mount: this.mount,
@@ -195,7 +199,7 @@ export function loadSegment(
   ref: SegmentRef,
   host: Host,
 ): LoadedSegment | Promise<LoadedSegment | null> {
-  return cache.peek(key) ?? cache.load(key, ref, host.env.SEGMENTS, host.keepAlive);
+  return cache.peek(key) ?? cache.load(key, ref, host);
 }
 
 /** This isolate's time. Whoever listens reads it at every wait. */
@@ -221,7 +225,8 @@ export function forgetAbsence(mount: MountPath): void {
   feeds.get(mount)?.forget();
 }
 
-/** Bucket reads and listeners of this isolate, for /health. */
-export function isolateCounts(): { readonly bucketReads: number; readonly listeners: number } {
-  return { bucketReads: cache.reads, listeners: listenersHere() };
-}
+/** Listeners of this isolate and what was asked for them, for /health. */
+export const isolateCounts = (): typeof isolateAsked & { readonly listeners: number } => ({
+  ...isolateAsked,
+  listeners: listenersHere(),
+});

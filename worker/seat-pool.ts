@@ -1,5 +1,6 @@
 import type { SeatHolder } from "../shared/seat-holder.ts";
 import type { Granted, SeatReport, SeatRequest } from "../shared/seats.ts";
+import { isolateAsked } from "./isolate-counts.ts";
 import { seatBatchMs, seatCallTimeoutMs, seatClaimMs, seatWaitMs } from "./limits.ts";
 import type { Host } from "./mount-feed.ts";
 import { msSince } from "./ms-since.ts";
@@ -121,6 +122,7 @@ export class SeatPool {
     const tickets = [...this.#waiting];
     const request = this.#holder.request(tickets.length, this.#max ?? tickets.length);
     let granted: Granted;
+    isolateAsked.seatCalls++;
     try {
       granted = this.#holder.answer(request.order, await this.#objectOf(host).requestSeats(request));
     } catch (error) {
@@ -165,6 +167,7 @@ export class SeatPool {
     await scheduler.wait(pauseMs);
     // Whoever leaves from now on is told of by another.
     this.#tellingSinceMs = null;
+    isolateAsked.seatCalls++;
     await this.#objectOf(host)
       .reportSeats(this.report())
       // The next one tells it too, and of a runtime that never speaks again nothing is kept.

@@ -4,12 +4,15 @@ import { encodeMetadataBlock } from "../shared/icy.ts";
 import { decodeSegmentMetadata } from "../shared/object-format.ts";
 import { ProtocolError } from "../shared/protocol-error.ts";
 import type { SegmentRef } from "../shared/segment.ts";
+import { DataCentreCache, type StoredObject } from "./data-centre-cache.ts";
+import { isolateAsked } from "./isolate-counts.ts";
 import {
   segmentCacheBytes,
   segmentReadAttempts,
   segmentReadRetryMs,
   segmentReadTimeoutMs,
 } from "./limits.ts";
+import type { Host } from "./mount-feed.ts";
 import { msSince } from "./ms-since.ts";
 import { settledWithin } from "./settled-within.ts";
 
@@ -57,17 +60,10 @@ interface TitleBlock {
   readonly block: Uint8Array;
 }
 
-/** What the cache needs of the bucket. */
-interface SegmentBucket {
-  get(key: string): Promise<{
-    readonly customMetadata?: Record<string, string>;
-    arrayBuffer(): Promise<ArrayBuffer>;
-  } | null>;
-}
-
 /**
- * Segments of all mounts in this isolate: each is read from the bucket once, whoever wants it, and kept as bytes (a
- * stream or promise of another request may not be shared for long). Least recently used go first.
+ * Segments of all mounts in this isolate: each is read once, whoever wants it, from the data centre's cache or else from
+ * the bucket, and kept as bytes (a stream or promise of another request may not be shared for long). Least recently used
+ * go first.
  */
 export class SegmentCache {
   readonly #loaded = new Map<string, LoadedSegment>();
@@ -75,9 +71,13 @@ export class SegmentCache {
     string,
     { readonly done: Promise<LoadedSegment | null>; readonly sinceMs: number }
   >();
+  readonly #dataCentre = new DataCentreCache();
   #bytes = 0;
-  /** Reads begun, for tests and statistics. */
-  reads = 0;
+
+  /** Of all segments kept: at most `segmentCacheBytes`. */
+  get bytes(): number {
+    return this.#bytes;
+  }
 
   /** At once, or undefined when it has to be read. */
   peek(key: string): LoadedSegment | undefined {
@@ -86,14 +86,9 @@ export class SegmentCache {
 
   /**
    * The segment; null when storage does not have it or keeps failing. A read that another listener began is waited for,
-   * but not for long: it dies with its request. `keepAlive` lets a read outlive the listener that began it.
+   * but not for long: it may die with its request, though `host` lets it outlive the listener that began it.
    */
-  async load(
-    key: string,
-    ref: SegmentRef,
-    bucket: SegmentBucket,
-    keepAlive: (work: Promise<void>) => void,
-  ): Promise<LoadedSegment | null> {
+  async load(key: string, ref: SegmentRef, host: Host): Promise<LoadedSegment | null> {
     for (;;) {
       const known = this.#touch(key);
       if (known) return known;
@@ -103,20 +98,20 @@ export class SegmentCache {
       const outcome = await settledWithin(reading.done, leftMs);
       if (outcome !== undefined) return outcome;
     }
-    const done = this.#readRepeatedly(key, ref, bucket);
+    const done = this.#readRepeatedly(key, ref, host);
     const reading = { done, sinceMs: Date.now() };
     this.#reading.set(key, reading);
     const settled = done.then(() => {
       if (this.#reading.get(key) === reading) this.#reading.delete(key);
     });
-    keepAlive(settled);
+    host.keepAlive(settled);
     return done;
   }
 
-  async #readRepeatedly(key: string, ref: SegmentRef, bucket: SegmentBucket): Promise<LoadedSegment | null> {
+  async #readRepeatedly(key: string, ref: SegmentRef, host: Host): Promise<LoadedSegment | null> {
     for (let failures = 0; failures < segmentReadAttempts; ) {
       try {
-        return await this.#read(key, ref, bucket);
+        return await this.#read(key, ref, host);
       } catch (error) {
         failures++;
         console.warn("segment read failed", key, String(error));
@@ -126,13 +121,13 @@ export class SegmentCache {
     return null;
   }
 
-  async #read(key: string, ref: SegmentRef, bucket: SegmentBucket): Promise<LoadedSegment | null> {
-    this.reads++;
-    const object = await bucket.get(key);
+  async #read(key: string, ref: SegmentRef, host: Host): Promise<LoadedSegment | null> {
+    const cached = await this.#dataCentre.read(key, ref, host);
+    const object = cached ?? (await readBucket(key, host));
     if (!object) return null;
-    const body = new Uint8Array(await object.arrayBuffer());
-    const segment = new LoadedSegment(ref, body, reservoirOf(object.customMetadata));
+    const segment = new LoadedSegment(ref, object.body, reservoirOf(object.metadata));
     this.#keep(key, segment);
+    if (!cached) this.#dataCentre.write(key, object, host);
     return segment;
   }
 
@@ -146,7 +141,7 @@ export class SegmentCache {
   }
 
   #keep(key: string, segment: LoadedSegment): void {
-    if (this.#loaded.has(key)) return;
+    if (this.#loaded.has(key) || segment.body.length > segmentCacheBytes) return;
     this.#loaded.set(key, segment);
     this.#bytes += segment.body.length;
     for (const [oldest, { body }] of this.#loaded) {
@@ -157,10 +152,17 @@ export class SegmentCache {
   }
 }
 
+async function readBucket(key: string, { env }: Host): Promise<StoredObject | null> {
+  isolateAsked.bucketReads++;
+  const object = await env.SEGMENTS.get(key);
+  if (!object) return null;
+  return { body: new Uint8Array(await object.arrayBuffer()), metadata: object.customMetadata ?? {} };
+}
+
 /** Without a readable reservoir a join costs a damaged frame, which is no reason to play nothing. */
-function reservoirOf(metadata: Record<string, string> | undefined): Uint8Array {
+function reservoirOf(metadata: StoredObject["metadata"]): Uint8Array {
   try {
-    return decodeSegmentMetadata(metadata ?? {}).reservoir;
+    return decodeSegmentMetadata(metadata).reservoir;
   } catch (error) {
     if (error instanceof ProtocolError) return new Uint8Array(0);
     throw error;

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { epoch, millis, sampleCount, sequence } from "../../shared/units.ts";
 import { segmentReadTimeoutMs } from "../../worker/limits.ts";
+import type { Host } from "../../worker/mount-feed.ts";
 import { SegmentCache } from "../../worker/segment-cache.ts";
 
 const ref = {
@@ -22,7 +23,8 @@ const object = {
 function hangingOnce() {
   let reads = 0;
   const get = () => (reads++ === 0 ? new Promise<never>(() => undefined) : Promise.resolve(object));
-  return { bucket: { get } as unknown as Parameters<SegmentCache["load"]>[2], reads: () => reads };
+  const host = { env: { SEGMENTS: { get } }, keepAlive: () => undefined } as unknown as Host;
+  return { host, reads: () => reads };
 }
 
 describe("a segment that another listener is reading", () => {
@@ -39,9 +41,9 @@ describe("a segment that another listener is reading", () => {
     ["a read takes", 0, segmentReadTimeoutMs],
     ["nothing, as the clock was put back by an hour", -3_600_000, 0],
   ])("is waited for as long as %s, then read anew", async (_, jumpMs, withinMs) => {
-    const { bucket, reads } = hangingOnce();
+    const { host, reads } = hangingOnce();
     const cache = new SegmentCache();
-    const load = () => cache.load("key", ref, bucket, () => undefined);
+    const load = () => cache.load("key", ref, host);
     void load();
     vi.setSystemTime(Date.now() + jumpMs);
     const second = load();
