@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -18,6 +18,18 @@ const program = "/usr/bin/icecast2";
 const share = "/usr/share/icecast2";
 const password = "bench";
 
+const running = new Set<ChildProcess>();
+process.once("exit", () => {
+  for (const child of running) child.kill("SIGKILL");
+});
+
+/** As Debian names it, like `2.4.4`; null where it is not installed. */
+export function icecastVersion(): string | null {
+  if (!existsSync(program)) return null;
+  const { stdout } = spawnSync(program, ["-v"], { encoding: "utf8" });
+  return /\d+(\.\d+)+/.exec(stdout)?.[0] ?? "unknown";
+}
+
 /** Null where Icecast is not installed. */
 export async function startIcecast(): Promise<IcecastServer | null> {
   if (!existsSync(program)) return null;
@@ -28,7 +40,13 @@ export async function startIcecast(): Promise<IcecastServer | null> {
   const file = join(folder, "icecast.xml");
   writeFileSync(file, configuration(port, folder));
   const child = spawn(program, ["-c", file], { stdio: "ignore" });
-  const exited = new Promise<void>((resolve) => child.once("exit", () => resolve()));
+  running.add(child);
+  const exited = new Promise<void>((resolve) => {
+    child.once("exit", () => {
+      running.delete(child);
+      resolve();
+    });
+  });
   const stop = async (): Promise<void> => {
     child.kill("SIGTERM");
     await exited;

@@ -1,7 +1,8 @@
 import { connect, type Socket } from "node:net";
+import { performance } from "node:perf_hooks";
 import { Histogram } from "./histogram.ts";
 import { ModelPlayer } from "./model-player.ts";
-import type { LoadOrder, LoadReport } from "./load.ts";
+import type { LoadOrder, LoadPart } from "./load.ts";
 import { StreamCounter } from "./stream-counter.ts";
 
 // Listeners of a benchmark, in a process of their own. Told what to do by its parent, see load.ts.
@@ -34,7 +35,11 @@ class Listener {
 
   #read(length: number): boolean {
     const now = performance.now();
-    this.#counter.push(buffer.subarray(0, length));
+    try {
+      this.#counter.push(buffer.subarray(0, length));
+    } catch {
+      this.failed = true;
+    }
     if (this.#counter.status !== null && this.#counter.status !== 200) this.failed = true;
     const { bodyBytes } = this.#counter;
     if (this.failed || bodyBytes === 0) return true;
@@ -50,6 +55,7 @@ class Listener {
 const listeners: Listener[] = [];
 let gaps = new Histogram();
 let received = 0;
+let reported = performance.eventLoopUtilization();
 
 async function open(order: LoadOrder): Promise<void> {
   const startedMs = performance.now();
@@ -63,40 +69,40 @@ async function open(order: LoadOrder): Promise<void> {
   }
 }
 
-function report(): LoadReport {
+function report(): LoadPart {
   const now = performance.now();
   const firstByte = new Histogram();
-  for (const { firstByteMs } of listeners) if (firstByteMs !== null) firstByte.add(firstByteMs);
-  for (const { player, firstByteMs } of listeners) if (firstByteMs !== null) player.look(now);
-  const players = listeners.map(({ player }) => player);
-  return {
+  const players: ModelPlayer[] = [];
+  for (const { firstByteMs, player } of listeners) {
+    if (firstByteMs === null) continue;
+    firstByte.add(firstByteMs);
+    player.look(now);
+    players.push(player);
+  }
+  const { user, system } = process.cpuUsage();
+  const utilization = performance.eventLoopUtilization();
+  const part = {
     opened: listeners.length,
-    served: listeners.filter(({ firstByteMs }) => firstByteMs !== null).length,
+    served: players.length,
     lost: listeners.filter(({ failed }) => failed).length,
     receivedBytes: received,
-    firstByteMs: summary(firstByte),
-    gapMs: summary(gaps),
+    firstByte: firstByte.encode(),
+    gap: gaps.encode(),
     ranDry: players.filter(({ timesDry }) => timesDry > 0).length,
     dryMs: Math.max(0, ...players.map(({ dryMs }) => dryMs)),
     leastInHandMs: Math.min(Number.MAX_VALUE, ...players.map(({ leastInHandMs }) => leastInHandMs)),
-    cpuSeconds: process.cpuUsage().user / 1e6 + process.cpuUsage().system / 1e6,
+    cpuSeconds: (user + system) / 1e6,
+    busyShare: performance.eventLoopUtilization(utilization, reported).utilization,
   };
+  gaps = new Histogram();
+  received = 0;
+  reported = utilization;
+  return part;
 }
 
-const summary = (values: Histogram) => ({
-  p50: values.at(0.5),
-  p95: values.at(0.95),
-  p99: values.at(0.99),
-  p999: values.at(0.999),
-  most: values.most,
-});
-
 process.on("message", (message: { readonly open: LoadOrder } | "report" | "close") => {
-  if (message === "report") {
-    process.send?.(report());
-    gaps = new Histogram();
-    received = 0;
-  } else if (message === "close") process.exit(0);
+  if (message === "report") process.send?.(report());
+  else if (message === "close") process.exit(0);
   else void open(message.open).then(() => process.send?.("opened"));
 });
 process.on("disconnect", () => process.exit(0));

@@ -1,5 +1,6 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { join } from "node:path";
+import { Histogram, type HistogramCounts, type Quantiles } from "./histogram.ts";
 
 /** What listeners to open. */
 export interface LoadOrder {
@@ -29,57 +30,93 @@ export interface LoadReport {
   readonly firstByteMs: Quantiles;
   /** Between two reads of one listener, since the last report. */
   readonly gapMs: Quantiles;
+  /** Players that have run dry. */
   readonly ranDry: number;
   /** The longest of one listener in all. */
   readonly dryMs: number;
   readonly leastInHandMs: number;
-  /** Of the load process itself. */
+  /** Of the load processes, in all their life. */
   readonly cpuSeconds: number;
+  /** The largest part of its time that one of the load processes was busy, since the last report: at 1 it is the bottleneck. */
+  readonly busyShare: number;
 }
 
-export interface Quantiles {
-  readonly p50: number;
-  readonly p95: number;
-  readonly p99: number;
-  readonly p999: number;
-  readonly most: number;
+/** What one load process tells of itself. */
+export interface LoadPart extends Omit<LoadReport, "firstByteMs" | "gapMs"> {
+  readonly firstByte: HistogramCounts;
+  readonly gap: HistogramCounts;
 }
 
-/** Listeners in a process of their own, so that what they cost is not counted. */
+/** Listeners in processes of their own, so that what they cost is not counted. */
 export class Load {
-  readonly #child: ChildProcess;
+  readonly #children: readonly ChildProcess[];
 
-  constructor() {
-    this.#child = fork(join(import.meta.dirname, "load-process.ts"), { stdio: "inherit" });
+  /** One process reads about 100 MB/s, or opens 2,000 connections a second. */
+  constructor(processes = 1) {
+    const script = join(import.meta.dirname, "load-process.ts");
+    this.#children = Array.from({ length: processes }, () => fork(script, { stdio: "inherit" }));
   }
 
   /** Resolves when all have been opened, served or not. */
   async open(order: LoadOrder): Promise<void> {
-    const opened = this.#next();
-    this.#child.send({ open: order });
-    await opened;
+    const share = (index: number): number => Math.floor((index * order.count) / this.#children.length);
+    await Promise.all(
+      this.#children.map((child, index) =>
+        ask(child, { open: { ...order, count: share(index + 1) - share(index) } }),
+      ),
+    );
   }
 
   async report(): Promise<LoadReport> {
-    const report = this.#next();
-    this.#child.send("report");
-    return (await report) as LoadReport;
+    const parts = await Promise.all(this.#children.map((child) => ask(child, "report")));
+    return mergeParts(parts as LoadPart[]);
   }
 
+  /** Drops all connections at once. */
   async close(): Promise<void> {
-    const closed = new Promise((resolve) => this.#child.once("exit", resolve));
-    this.#child.send("close");
-    await closed;
+    await Promise.all(
+      this.#children.map((child) => {
+        const closed = new Promise((resolve) => child.once("exit", resolve));
+        child.send("close");
+        return closed;
+      }),
+    );
   }
+}
 
-  #next(): Promise<unknown> {
-    return new Promise((resolve, reject) => {
-      const ended = () => reject(new Error("the load process has ended"));
-      this.#child.once("message", (message) => {
-        this.#child.off("exit", ended);
-        resolve(message);
-      });
-      this.#child.once("exit", ended);
-    });
+/** One report of all parts. */
+export function mergeParts(parts: readonly LoadPart[]): LoadReport {
+  const firstByte = new Histogram();
+  const gap = new Histogram();
+  for (const part of parts) {
+    firstByte.merge(part.firstByte);
+    gap.merge(part.gap);
   }
+  const sum = (of: (part: LoadPart) => number): number => parts.reduce((total, part) => total + of(part), 0);
+  return {
+    opened: sum(({ opened }) => opened),
+    served: sum(({ served }) => served),
+    lost: sum(({ lost }) => lost),
+    receivedBytes: sum(({ receivedBytes }) => receivedBytes),
+    firstByteMs: firstByte.quantiles,
+    gapMs: gap.quantiles,
+    ranDry: sum(({ ranDry }) => ranDry),
+    dryMs: Math.max(...parts.map(({ dryMs }) => dryMs)),
+    leastInHandMs: Math.min(...parts.map(({ leastInHandMs }) => leastInHandMs)),
+    cpuSeconds: sum(({ cpuSeconds }) => cpuSeconds),
+    busyShare: Math.max(...parts.map(({ busyShare }) => busyShare)),
+  };
+}
+
+/** Sends a message and resolves with the next one that comes back; rejects when the process ends. */
+function ask(child: ChildProcess, message: { readonly open: LoadOrder } | "report"): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    const ended = () => reject(new Error("a load process has ended"));
+    child.once("message", (answer) => {
+      child.off("exit", ended);
+      resolve(answer);
+    });
+    child.once("exit", ended);
+    child.send(message);
+  });
 }

@@ -1,0 +1,184 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { Load, type LoadReport } from "./support/load.ts";
+import { type Findings, type Figure, medianOf, type Row, shareBudget } from "./support/row.ts";
+import { bytesPerSecond, openIcecast, openSkywave, residentOf, type Side, usagesOf } from "./support/side.ts";
+import { cpuMicroseconds } from "./support/usage.ts";
+
+/** One server under load for a while. */
+export interface EdgeRound {
+  /** Microseconds of CPU per listener-second of each process that serves. */
+  readonly serving: ReadonlyMap<string, number>;
+  /** ...and of those that it runs besides. */
+  readonly besides: ReadonlyMap<string, number>;
+  /** Memory of all processes that serve, less that before the first listener came, KB (1,000 bytes) per listener. */
+  readonly memoryKb: number;
+  readonly load: LoadReport;
+  /** Of one core. */
+  readonly loadCpuShare: number;
+}
+
+export interface EdgeResult {
+  readonly listeners: number;
+  readonly segmentSeconds: number;
+  readonly skywave: readonly EdgeRound[];
+  /** Empty where Icecast is not installed or not asked for. */
+  readonly icecast: readonly EdgeRound[];
+}
+
+/** Listeners arrive over this long, ms. */
+const arrivalMs = 4_000;
+/** Until bursts have gone out and what was opened for them is used again, ms. */
+const settleMs = 8_000;
+const measuredMs = 20_000;
+/** A round of few listeners is longer: /proc counts in hundredths of a second. */
+const measuredFewMs = 40_000;
+const few = 200;
+/** What a server gets to see that its listeners have gone, ms. */
+const leavingMs = 3_000;
+/** Playing time until a mount has more than a burst to send, ms. */
+const warmUpMs = 10_000;
+
+/** CPU and memory per listener, in turns: both servers run, one at a time is listened to. */
+export async function measureEdge(rounds: number, say: (line: string) => void): Promise<EdgeResult[]> {
+  const results: EdgeResult[] = [];
+  const icecast = await openIcecast();
+  try {
+    const compare = async (segmentSeconds: number, counts: readonly number[]): Promise<void> => {
+      const skywave = await openSkywave({ segmentSeconds });
+      try {
+        await sleep(warmUpMs);
+        for (const listeners of counts) {
+          say(`edge: ${listeners} listeners, ${segmentSeconds} s segments`);
+          const sides = segmentSeconds === 2 && icecast ? [skywave, icecast] : [skywave];
+          const found = await alternate(sides, listeners, rounds, say);
+          results.push({
+            listeners,
+            segmentSeconds,
+            skywave: found.get("Skywave") ?? [],
+            icecast: found.get("Icecast") ?? [],
+          });
+        }
+      } finally {
+        await skywave.stop();
+      }
+    };
+    // The few first: memory that many have left behind would hide theirs.
+    await compare(2, [100, 1_000]);
+    await compare(4, [1_000]);
+    await compare(1, [1_000]);
+  } finally {
+    await icecast?.stop();
+  }
+  return results;
+}
+
+async function alternate(
+  sides: readonly Side[],
+  listeners: number,
+  rounds: number,
+  say: (line: string) => void,
+): Promise<Map<string, EdgeRound[]>> {
+  const found = new Map<string, EdgeRound[]>();
+  const emptyKib = new Map(sides.map(({ name, serving }) => [name, residentOf(usagesOf(serving))]));
+  for (let round = 0; round < rounds; round++) {
+    for (const side of sides) {
+      const measured = await measureRound(side, listeners, emptyKib.get(side.name) ?? 0);
+      found.set(side.name, [...(found.get(side.name) ?? []), measured]);
+      const { served, lost, ranDry, busyShare } = measured.load;
+      say(
+        `  ${side.name} ${round + 1}: ${total(measured.serving).toFixed(1)} µs, ${measured.memoryKb.toFixed(0)} KB, served ${served}, lost ${lost}, ran dry ${ranDry}, load process ${percent(measured.loadCpuShare)} of a core, busy ${percent(busyShare)}`,
+      );
+    }
+  }
+  return found;
+}
+
+async function measureRound(side: Side, listeners: number, emptyKib: number): Promise<EdgeRound> {
+  const load = new Load();
+  try {
+    const { port, path } = side;
+    await load.open({
+      port,
+      path,
+      count: listeners,
+      withinMs: arrivalMs,
+      icy: true,
+      bytesPerSecond,
+      playerDelayMs: 500,
+    });
+    await sleep(settleMs);
+    const { cpuSeconds } = await load.report();
+    const [serving, besides] = [usagesOf(side.serving), usagesOf(side.besides)];
+    const ms = listeners <= few ? measuredFewMs : measuredMs;
+    await sleep(ms);
+    const [servingAfter, besidesAfter] = [usagesOf(side.serving), usagesOf(side.besides)];
+    const report = await load.report();
+    const costs = (before: typeof serving, after: typeof serving): Map<string, number> =>
+      new Map(
+        [...before].map(([name, usage]) => [
+          name,
+          cpuMicroseconds(usage, after.get(name) ?? usage, listeners),
+        ]),
+      );
+    return {
+      serving: costs(serving, servingAfter),
+      besides: costs(besides, besidesAfter),
+      memoryKb: ((residentOf(servingAfter) - emptyKib) * 1.024) / listeners,
+      load: report,
+      loadCpuShare: (report.cpuSeconds - cpuSeconds) / (ms / 1000),
+    };
+  } finally {
+    await load.close();
+    await sleep(leavingMs);
+  }
+}
+
+/** What is to be told of the measurements. */
+export function edgeFindings(results: readonly EdgeResult[]): Findings {
+  const rounds = results.flatMap(({ skywave, icecast }) => [...skywave, ...icecast]);
+  const missing = rounds.reduce((sum, { load }) => sum + load.opened - load.served + load.lost, 0);
+  const dry = rounds.reduce((sum, { load }) => sum + load.ranDry, 0);
+  const most = Math.max(...rounds.map(({ loadCpuShare }) => loadCpuShare));
+  return {
+    rows: results.flatMap(rowsOf),
+    notes: [
+      `Edge: 128 kb/s, titles asked for, default bursts; medians of ${Math.max(0, ...results.map(({ skywave }) => skywave.length))} rounds in turns (least–most); Icecast's process takes the source in as well, which at Skywave the ingest does.`,
+      `Edge: the load process used at most ${percent(most)} of a core; ${missing} listeners were not served or were cut off, ${dry} model players ran dry.`,
+    ],
+  };
+}
+
+function rowsOf({ listeners, segmentSeconds, skywave, icecast }: EdgeResult): Row[] {
+  const of = `${listeners.toLocaleString("en-US")} listeners, ${segmentSeconds} s segments`;
+  const both = (value: (round: EdgeRound) => number): { skywave: Figure | null; icecast: Figure | null } => ({
+    skywave: medianOf(skywave.map(value)),
+    icecast: medianOf(icecast.map(value)),
+  });
+  const serving = both((round) => total(round.serving));
+  const isTheBudget = listeners === 1_000 && segmentSeconds === 2;
+  return [
+    {
+      what: `edge: CPU µs per listener-second, ${of}`,
+      ...serving,
+      digits: 1,
+      ...(isTheBudget && { budget: shareBudget(0.8, serving) }),
+    },
+    ...[...(skywave[0]?.serving.keys() ?? [])].map((name) => ({
+      what: `edge: … of it ${name}`,
+      skywave: medianOf(skywave.map((round) => round.serving.get(name) ?? 0)),
+      icecast: null,
+      digits: 1,
+    })),
+    {
+      what: "edge: … with ingest and supervisor",
+      ...both((round) => total(round.serving) + total(round.besides)),
+      digits: 1,
+    },
+    { what: `edge: memory per listener, KB, ${of}`, ...both(({ memoryKb }) => memoryKb) },
+  ];
+}
+
+const total = (parts: ReadonlyMap<string, number>): number =>
+  [...parts.values()].reduce((sum, part) => sum + part, 0);
+
+const percent = (share: number): string => `${Math.round(share * 100)} %`;
