@@ -7,7 +7,7 @@ export default defineConfig({
       {
         test: {
           name: "unit",
-          include: ["test/{shared,config,ingest,worker,local}/**/*.test.ts"],
+          include: ["test/{shared,config,ingest,worker,local}/**/*.test.ts", "bench/test/*.test.ts"],
           testTimeout: 30_000,
         },
       },

@@ -54,8 +54,8 @@ if (icecastVersion() === null)
   say("Icecast is not installed (Debian: apt install icecast2): nothing to compare with");
 const startedMs = performance.now();
 const findings: Findings[] = [];
-for (const { name, run } of sections) {
-  if (only.length === 0 || only.includes(name)) findings.push(await run());
+for (const section of sections) {
+  if (only.length === 0 || only.includes(section.name)) findings.push(await section.run());
 }
 const rows = findings.flatMap((each) => each.rows);
 const notes = findings.flatMap((each) => each.notes);

@@ -50,10 +50,11 @@ async function twice(side: Side, say: (line: string) => void): Promise<StormSide
   }
 }
 
-async function storm({ port, path, counts }: Side): Promise<StormResult> {
+async function storm(side: Side): Promise<StormResult> {
+  const { port, path } = side;
   const load = new Load(2);
   try {
-    const before = await counts();
+    const before = await side.counts();
     // Both processes are up when they have answered.
     await load.report();
     const startedMs = performance.now();
@@ -76,7 +77,7 @@ async function storm({ port, path, counts }: Side): Promise<StormResult> {
     const { served, firstByteMs } = report;
     await sleep(stayMs);
     report = await load.report();
-    const after = await counts();
+    const after = await side.counts();
     const grown = Object.entries(after).map(([name, value]) => [name, value - (before[name] ?? 0)]);
     return {
       load: { ...report, served, firstByteMs, busyShare },

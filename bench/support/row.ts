@@ -41,9 +41,10 @@ export function medianOf(values: readonly number[]): Figure | null {
   return { value: (lower + upper) / 2, ...(sorted.length > 1 && { range: [least, most] }) };
 }
 
-/** Skywave's figure as a multiple of Icecast's; null without either. */
+/** Skywave's figure as a multiple of Icecast's; null where there is none. */
 export function ratioOf({ skywave, icecast }: Pick<Row, "skywave" | "icecast">): number | null {
-  return skywave && icecast && icecast.value !== 0 ? skywave.value / icecast.value : null;
+  const ratio = (skywave?.value ?? Number.NaN) / (icecast?.value ?? Number.NaN);
+  return Number.isFinite(ratio) ? ratio : null;
 }
 
 /** The budget "at most `share` of what Icecast needs". */

@@ -32,7 +32,7 @@ export const bytesPerSecond = 16_000;
 const fixture = join(import.meta.dirname, "..", "..", "test", "fixtures", "cbr128-joint44.mp3");
 
 /** 128 kb/s in real time, over and over. */
-export const loopedFile: PutOnAir = ({ port, password }) =>
+const loopedFile: PutOnAir = ({ port, password }) =>
   streamMp3(port, mount, fixture, { password, loop: true });
 
 /** A stack of its own, which has served no listener. Its default burst is 4 s. */
