@@ -89,14 +89,18 @@ export class IcyInterleaver {
   }
 
   /**
-   * The audio with its blocks, in a buffer of its own. `titles` in order of `offset`. A block that falls due at the
+   * The audio with its blocks, in a buffer from `take` (of exactly the size asked for). `titles` in order of `offset`. A block that falls due at the
    * very end waits for the next byte of audio, whose title it announces.
    */
-  push(audio: Uint8Array, titles: readonly TitleAt[]): Uint8Array {
+  push(
+    audio: Uint8Array,
+    titles: readonly TitleAt[],
+    take: (size: number) => Uint8Array = newBuffer,
+  ): Uint8Array {
     const blocks = this.#blocksFor(audio.length, titles);
     let size = audio.length;
     for (const block of blocks) size += block.length;
-    const out = new Uint8Array(size);
+    const out = take(size);
     let read = 0;
     let write = 0;
     let next = this.#left;
@@ -133,6 +137,8 @@ export class IcyInterleaver {
     return this.#title;
   }
 }
+
+const newBuffer = (size: number): Uint8Array => new Uint8Array(size);
 
 const noTitle = encodeMetadataBlock({ text: "" });
 

@@ -9,6 +9,7 @@ import { fileIndexRetryMs, fileWindowMs } from "./limits.ts";
 import { type Host, loadSegment } from "./mount-feed.ts";
 import type { LoadedSegment } from "./segment-cache.ts";
 import { settledWithin } from "./settled-within.ts";
+import { sleepers } from "./sleepers.ts";
 import type { Stage } from "./stage.ts";
 
 /** A stored file in a loop, the same for all listeners. Off the air until its index has been read. */
@@ -64,7 +65,7 @@ class FileStage implements Stage {
   async wait(host: Host, ms: number): Promise<void> {
     if (!this.#loop) await settledWithin(this.refresh(host), ms);
     const nextMs = this.#loop && this.window.length > 0 ? this.#windowUntilMs - Date.now() : fileIndexRetryMs;
-    await scheduler.wait(Math.min(ms, Math.ceil(nextMs)));
+    await sleepers.sleep(host, Math.min(ms, Math.ceil(nextMs)));
   }
 
   segment(ref: SegmentRef, host: Host): LoadedSegment | Promise<LoadedSegment | null> {

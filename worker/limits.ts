@@ -56,8 +56,6 @@ export const recentListeners = 10_000;
 
 /** While listeners are there clocks are read every few seconds: a longer step is a clock that was set. */
 export const clockStepMs = 30_000;
-/** Between two readings of an isolate's clock while a question stands: so much sound too late costs a clock that is set. */
-export const clockReadMs = 250;
 /** Between two readings of an object's clock, and how many follow the last question. */
 export const clockBeatMs = 1_000;
 export const clockBeats = 15;
@@ -109,3 +107,18 @@ export const stationSeatsRecallMs = stationSeatsEveryMs + 1_000;
 
 /** How long a listener may take nothing before it is let go: a phone that changes networks is back within seconds. */
 export const stuckListenerMs = 60_000;
+
+/** How late a listener may be woken: less than the quarter of a second that is in hand when silence is due. */
+export const watchMs = 100;
+/** Requests that keep watch at a time: two, for one may end at any moment and its watch with it. */
+export const watchmen = 2;
+/** A watch that has not looked for so many rounds is over. */
+export const watchRounds = 10;
+
+/** Listeners woken at a time. */
+export const sleepersPerRound = 64;
+
+/** Buffers for listeners are multiples of this, bytes. */
+export const pooledBufferBytes = 4_096;
+/** Buffers kept for the next segment, bytes: a round's at 320 kb/s. */
+export const pooledBuffersBytes = 8 * 1024 * 1024;

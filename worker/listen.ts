@@ -8,11 +8,13 @@ import { fileNotFound, forbidden, unavailable } from "./icecast-errors.ts";
 import { fileIndexes } from "./file-indexes.ts";
 import { firstSegmentWaitMs, maxBurstMs, maxFallbacks, mediaElementBurstBytes } from "./limits.ts";
 import { openListenerStream } from "./listener-stream.ts";
-import { clock, type Host, type MountFeed } from "./mount-feed.ts";
+import { clock } from "./isolate-clock.ts";
+import type { Host, MountFeed } from "./mount-feed.ts";
 import { type Programme, programmeOf } from "./programme.ts";
 import { RecentListeners } from "./recent-listeners.ts";
 import { replyHeaders } from "./reply-headers.ts";
 import { takeSeat } from "./seat-desk.ts";
+import { settledWithin } from "./settled-within.ts";
 
 /**
  * `GET` and `HEAD` of a mount. Never a 206: a live stream has no ranges (Icecast 2.4.4 ignores them too; a 206 makes
@@ -158,7 +160,8 @@ const absent = ({ stages, first }: Programme): Response =>
 async function firstSegment(feed: MountFeed, host: Host): Promise<void> {
   const deadline = clock.now() + firstSegmentWaitMs;
   while (feed.window.length === 0 && feed.phase === "live" && clock.now() < deadline)
-    await feed.wait(host, deadline - clock.now());
+    // Also a timer of its own: without one the runtime takes a request that waits for others for dead.
+    await settledWithin(feed.wait(host, deadline - clock.now()), deadline - clock.now());
 }
 
 function burstMs(url: URL, station: EdgeStation): number {

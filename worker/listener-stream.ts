@@ -9,12 +9,15 @@ import { isThere, lowMs, type PlayDecision, Playout } from "../shared/playout.ts
 import { durationMs, type SegmentRef, type TitleMark } from "../shared/segment.ts";
 import { loadStoredSegment } from "./file-stage.ts";
 import { segmentReadRetryMs, segmentReadTimeoutMs } from "./limits.ts";
-import { clock, type Host } from "./mount-feed.ts";
+import { BufferPool } from "./buffer-pool.ts";
+import { clock } from "./isolate-clock.ts";
+import type { Host } from "./mount-feed.ts";
 import type { Programme } from "./programme.ts";
 import type { LoadedSegment } from "./segment-cache.ts";
 import { settledWithin } from "./settled-within.ts";
 import { StuckWatch } from "./stuck-listener.ts";
 import { silence } from "./silence.ts";
+import { sleepers } from "./sleepers.ts";
 import type { Stage } from "./stage.ts";
 
 export interface ListenerWish {
@@ -53,6 +56,7 @@ export function openListenerStream(
     if (!open) return;
     open = false;
     watch.stop();
+    sleepers.leave(host);
     onLeave();
   };
   signal.addEventListener("abort", leave);
@@ -103,6 +107,8 @@ class Listener {
   readonly #joinedMs = clock.now();
   /** What was sent last: silence sounds like it. */
   #last: LoadedSegment | null = null;
+  /** What was handed over last, to be filled again. */
+  #buffer: Uint8Array | null = null;
 
   constructor({ stages, rules, first, home }: Programme, wish: ListenerWish, host: Host) {
     this.#stages = stages;
@@ -121,6 +127,9 @@ class Listener {
 
   /** The next buffer; null when there is nothing left to play or the listener has gone (`isOpen`). */
   async next(isOpen: () => boolean): Promise<Uint8Array | null> {
+    // Whoever asks for the next has read the last one: the runtime copies a chunk when it takes it from the stream.
+    if (this.#buffer) buffers.give(this.#buffer);
+    this.#buffer = null;
     while (isOpen()) {
       if (clock.now() - this.#joinedMs >= (this.#wish.maxMs ?? Number.POSITIVE_INFINITY)) return null;
       const hasLooked = await this.#look();
@@ -255,13 +264,15 @@ class Listener {
     const rest = from === 0 ? loaded.body : loaded.body.subarray(from);
     const before = first?.length ?? 0;
     const audio = first && before > 0 ? concatenate([first, rest]) : rest;
-    if (!this.#icy) return audio === rest ? rest.slice() : audio;
+    // All listeners without titles are sent the same bytes: the runtime copies what it takes from a stream.
+    if (!this.#icy) return audio;
     const titles = loaded.ref.titles.length === 0 ? [] : loaded.titles;
     return this.#icy.push(
       audio,
       titles
         .filter(({ offset }) => offset >= from)
         .map(({ offset, block }) => ({ offset: offset - from + before, block })),
+      (size) => (this.#buffer = buffers.take(size)),
     );
   }
 
@@ -276,6 +287,9 @@ class Listener {
     console.warn(`listeners of ${this.#home} hear the format change on ${stage.name}: ${change}`);
   }
 }
+
+/** This isolate's. */
+const buffers = new BufferPool();
 
 /** Changes of format that this isolate has logged, and intros that it could not have. */
 const formatChanges = new Set<string>();

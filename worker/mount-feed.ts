@@ -1,22 +1,17 @@
 import type { MountPhase, MountView, Title } from "../shared/mount-state.ts";
+import { clock } from "./isolate-clock.ts";
 import { segmentKey } from "../shared/object-format.ts";
 import { comparePosition, type SegmentRef } from "../shared/segment.ts";
 import type { SourceInfo } from "../shared/source/source-info.ts";
 import type { MountPath } from "../shared/units.ts";
 import type { Env } from "./env.ts";
-import {
-  absentMountMs,
-  clockReadMs,
-  mountCallHoldMs,
-  mountCallRetryMs,
-  mountCallTimeoutMs,
-} from "./limits.ts";
+import { absentMountMs, mountCallHoldMs, mountCallRetryMs, mountCallTimeoutMs } from "./limits.ts";
 import { mountOf } from "./mount-relay.ts";
 import { isolateAsked } from "./isolate-counts.ts";
 import { listenersHere, seatReport } from "./seat-desk.ts";
 import { type LoadedSegment, SegmentCache } from "./segment-cache.ts";
 import type { Stage } from "./stage.ts";
-import { SteadyClock } from "./steady-clock.ts";
+import { Bell, sleepers } from "./sleepers.ts";
 import { settledWithin } from "./settled-within.ts";
 
 /** What one listener's request lends to the feed while the feed works on its behalf. */
@@ -45,6 +40,7 @@ export class MountFeed implements Stage {
   titleBefore: Title | null = null;
   /** How long listeners stay with a source that brings nothing, ms. */
   patienceMs = 0;
+  readonly #news = new Bell();
   readonly #keys = new WeakMap<SegmentRef, string>();
   #epoch = 0;
   #edgeAtMs = 0;
@@ -106,11 +102,12 @@ export class MountFeed implements Stage {
   }
 
   /** Returns when the window may have grown or the phase changed, or after `ms`; sometimes for nothing. */
-  async wait(host: Host, ms: number): Promise<void> {
+  wait(host: Host, ms: number): Promise<void> {
     const question = this.#question;
-    const leftMs = question ? question.sinceMs + mountCallTimeoutMs - clock.now() : 0;
-    if (question && leftMs > 0) await settledWithin(question.done, Math.min(leftMs, ms));
-    else await settledWithin(this.#ask(host, mountCallHoldMs), ms);
+    const stands = question !== null && question.sinceMs + mountCallTimeoutMs > clock.now();
+    const sleeping = sleepers.sleep(host, ms, this.#news);
+    if (!stands) void this.#ask(host, mountCallHoldMs);
+    return sleeping;
   }
 
   /** The segment's bytes, shared; null when storage does not have them. */
@@ -129,17 +126,8 @@ export class MountFeed implements Stage {
       if (this.#question?.done === done) this.#question = null;
     });
     this.#question = { done, sinceMs, isHeld: waitMs > 0 };
-    host.keepAlive(done);
-    host.keepAlive(this.#readClock(done));
+    host.keepAlive(done.then(() => this.#news.ring()));
     await done;
-  }
-
-  /** What passes between two readings is lost when the clock is set between them: it is read often, by one for all. */
-  async #readClock(question: Promise<void>): Promise<void> {
-    while (this.#question?.done === question) {
-      clock.now();
-      await scheduler.wait(clockReadMs);
-    }
   }
 
   async #askOnce(host: Host, waitMs: number): Promise<void> {
@@ -201,9 +189,6 @@ export function loadSegment(
 ): LoadedSegment | Promise<LoadedSegment | null> {
   return cache.peek(key) ?? cache.load(key, ref, host);
 }
-
-/** This isolate's time. Whoever listens reads it at every wait. */
-export const clock = new SteadyClock(() => listenersHere() > 0);
 
 const feeds = new Map<MountPath, MountFeed>();
 const cache = new SegmentCache();

@@ -1,3 +1,4 @@
+import { sleepers } from "./sleepers.ts";
 import type { Stage } from "./stage.ts";
 
 /** Nothing to hear, for ever: the last resort of a mount that must never hang up. */
@@ -11,6 +12,6 @@ export const silenceStage: Stage = {
   patienceMs: Number.POSITIVE_INFINITY,
   titleBefore: null,
   refresh: () => Promise.resolve(),
-  wait: (_, ms) => scheduler.wait(ms),
+  wait: (host, ms) => sleepers.sleep(host, ms),
   segment: () => Promise.resolve(null),
 };
