@@ -13,6 +13,8 @@ export interface EdgeRound {
   /** Memory of all processes that serve, less that before the first listener came, KB (1,000 bytes) per listener. */
   readonly memoryKb: number;
   readonly load: LoadReport;
+  /** Bytes that came as a multiple of those of the audio: below 1 where a server leaves some out. */
+  readonly receivedShare: number;
   /** Of one core. */
   readonly loadCpuShare: number;
 }
@@ -86,7 +88,7 @@ async function alternate(
       found.set(side.name, [...(found.get(side.name) ?? []), measured]);
       const { served, lost, ranDry, busyShare } = measured.load;
       say(
-        `  ${side.name} ${round + 1}: ${total(measured.serving).toFixed(1)} µs, ${measured.memoryKb.toFixed(0)} KB, served ${served}, lost ${lost}, ran dry ${ranDry}, load process ${percent(measured.loadCpuShare)} of a core, busy ${percent(busyShare)}`,
+        `  ${side.name} ${round + 1}: ${total(measured.serving).toFixed(1)} µs, ${measured.memoryKb.toFixed(0)} KB, served ${served}, lost ${lost}, ran dry ${ranDry}, got ${percent(measured.receivedShare)} of the audio, load process ${percent(measured.loadCpuShare)} of a core, busy ${percent(busyShare)}`,
       );
     }
   }
@@ -125,6 +127,7 @@ async function measureRound(side: Side, listeners: number, emptyKib: number): Pr
       besides: costs(besides, besidesAfter),
       memoryKb: ((residentOf(servingAfter) - emptyKib) * 1.024) / listeners,
       load: report,
+      receivedShare: report.receivedBytes / (listeners * bytesPerSecond * (ms / 1000)),
       loadCpuShare: (report.cpuSeconds - cpuSeconds) / (ms / 1000),
     };
   } finally {
@@ -139,11 +142,12 @@ export function edgeFindings(results: readonly EdgeResult[]): Findings {
   const missing = rounds.reduce((sum, { load }) => sum + load.opened - load.served + load.lost, 0);
   const dry = rounds.reduce((sum, { load }) => sum + load.ranDry, 0);
   const most = Math.max(...rounds.map(({ loadCpuShare }) => loadCpuShare));
+  const got = rounds.map(({ receivedShare }) => receivedShare);
   return {
     rows: results.flatMap(rowsOf),
     notes: [
-      `Edge: 128 kb/s, titles asked for, default bursts; medians of ${Math.max(0, ...results.map(({ skywave }) => skywave.length))} rounds in turns (least–most); Icecast's process takes the source in as well, which at Skywave the ingest does.`,
-      `Edge: the load process used at most ${percent(most)} of a core; ${missing} listeners were not served or were cut off, ${dry} model players ran dry.`,
+      `Edge: 128 kb/s, titles asked for, default bursts; medians of ${Math.max(0, ...results.map(({ skywave }) => skywave.length))} rounds in turns (least–most); Icecast's process takes the source in as well, which at Skywave the ingest does. Memory is what is resident; the kernel's socket buffers are not in it. At 100 listeners it is mostly what a server needs for the first of them.`,
+      `Edge: the load process used at most ${percent(most)} of a core; ${missing} listeners were not served or were cut off, ${dry} model players ran dry; what came was ${percent(Math.min(...got))} to ${percent(Math.max(...got))} of the audio's bytes (a round of 20 s holds 9 to 11 segments of 2 s).`,
     ],
   };
 }

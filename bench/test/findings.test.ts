@@ -41,6 +41,7 @@ test("the edge's CPU is that of all processes that serve, and held against Iceca
     besides: new Map([["ingest", 5]]),
     memoryKb: 100,
     load: load({}),
+    receivedShare: 1,
     loadCpuShare: 0.1,
   });
   const result = (icecast: readonly EdgeRound[]) => ({
