@@ -2,8 +2,9 @@ import { comparePosition, durationMs, type Position, type SegmentRef, type Title
 import {
   type Granted,
   noSeats,
+  reportAllSeats,
   requestSeats,
-  reportSeats,
+  runtimesSeated,
   type SeatReport,
   type SeatRequest,
   seatsTaken,
@@ -20,7 +21,7 @@ import { type Epoch, type Millis, type MountPath, epoch as epochOf, millis } fro
  *   announce  a segment is in storage
  *   renew     the source is connected though no segment came
  *   release   the source has gone
- *   report    how many listeners one runtime (isolate) has: `seats.ts`
+ *   report    how many listeners runtimes (isolates) have: `seats.ts`
  *
  * Fencing: every event but claim and report names its epoch; one older than the state's is refused, and so is its sender
  * from then on. Invariants: the epoch never falls; the window is in order of play without duplicates; at most one source.
@@ -93,7 +94,7 @@ export type MountEvent =
   | { readonly kind: "announce"; readonly segment: SegmentRef }
   | { readonly kind: "renew"; readonly epoch: Epoch; readonly garbageBytes?: number | undefined }
   | { readonly kind: "release"; readonly epoch: Epoch }
-  | ({ readonly kind: "report" } & SeatReport);
+  | { readonly kind: "report"; readonly reports: readonly SeatReport[] };
 
 export interface ClaimEvent {
   readonly kind: "claim";
@@ -138,7 +139,7 @@ export function reduceMount(state: MountState, event: MountEvent, now: Millis, l
       return {
         state: withListeners(
           state,
-          reportSeats(state.listeners, event, now, seatLimits(limits)),
+          reportAllSeats(state.listeners, event.reports, now, seatLimits(limits)),
           now,
           limits,
         ),
@@ -199,6 +200,10 @@ export function seatListeners(
 /** Listeners of all runtimes that reported lately, or of all but one. */
 export const listenerCount = (state: MountState, now: Millis, limits: MountLimits, but?: string): number =>
   seatsTaken(state.listeners, now, seatLimits(limits), but);
+
+/** Runtimes that have listeners. */
+export const listeningRuntimes = (state: MountState, now: Millis, limits: MountLimits): number =>
+  runtimesSeated(state.listeners, now, seatLimits(limits));
 
 /** The title in force at the live edge. */
 export function currentTitle(state: Pick<MountState, "window" | "titleBefore">): Title | null {
@@ -322,4 +327,6 @@ export interface MountView {
   readonly silentMs: number;
   /** How long listeners stay with a source that brings nothing, ms. */
   readonly patienceMs: number;
+  /** Relays of each region that further questions should go through, `relay.ts`; 0: none. */
+  readonly relays: number;
 }

@@ -73,21 +73,36 @@ export function requestSeats(
 }
 
 /** The same table when the report is not newer than what is known. */
-export function reportSeats(
+export const reportSeats = (
   table: SeatTable,
-  { runtime, order, held, settled }: SeatReport,
+  report: SeatReport,
+  now: Millis,
+  limits: SeatLimits,
+): SeatTable => reportAllSeats(table, [report], now, limits);
+
+/** Reports of many runtimes, in any order: not more work than one. The same table when none is newer than what is known. */
+export function reportAllSeats(
+  table: SeatTable,
+  reports: readonly SeatReport[],
   now: Millis,
   limits: SeatLimits,
 ): SeatTable {
-  const known = table[runtime];
-  if (known && order <= known.order) return table;
+  const fresh = reports.filter(({ runtime, order }) => order > (table[runtime]?.order ?? -1));
+  if (fresh.length === 0) return table;
+  const speaking = new Set(fresh.map(({ runtime }) => runtime));
   // Those that hold nothing are kept as well, for the number of their newest call.
   const next: Record<string, RuntimeSeats> = {};
+  let runtimes = 0;
   for (const [name, seats] of Object.entries(table)) {
-    if (name !== runtime && now - seats.seenMs <= limits.ttlMs) next[name] = seats;
+    if (!speaking.has(name) && now - seats.seenMs > limits.ttlMs) continue;
+    next[name] = seats;
+    runtimes++;
   }
-  if (Object.keys(next).length < limits.runtimes) {
+  for (const { runtime, order, held, settled } of fresh) {
+    const known = next[runtime];
+    if (known ? order <= known.order : runtimes >= limits.runtimes) continue;
     const unsettled = known && known.grantOrder > settled;
+    if (!known) runtimes++;
     next[runtime] = {
       order,
       held,
@@ -98,6 +113,10 @@ export function reportSeats(
   }
   return next;
 }
+
+/** Runtimes that have listeners and were heard of lately. */
+export const runtimesSeated = (table: SeatTable, now: Millis, { ttlMs }: SeatLimits): number =>
+  Object.values(table).filter(({ held, seenMs }) => held > 0 && now - seenMs <= ttlMs).length;
 
 /** Seats that are not free: of all runtimes that were heard of lately, or of all but one. */
 export function seatsTaken(table: SeatTable, now: Millis, { ttlMs }: SeatLimits, but?: string): number {

@@ -12,6 +12,7 @@ import { ingestApi } from "./ingest-api.ts";
 import { isSecret } from "./is-secret.ts";
 import { listen } from "./listen.ts";
 import { feedOf, type Host, isolateCounts } from "./mount-feed.ts";
+import { noteRegion } from "./mount-relay.ts";
 import { page } from "./page-routes.ts";
 import { m3u, type Playlist, type PlaylistEntry, pls, vclt, xspf } from "./playlists.ts";
 import { replyHeaders } from "./reply-headers.ts";
@@ -79,6 +80,7 @@ app.on(["GET", "HEAD"], "/*", async (context) => {
   try {
     if (playlist?.[1]) return await playlistOf(context, parseMountPath(playlist[1]), playlist[2] ?? "");
     const host = hostOf(context);
+    noteRegion(context.req.raw);
     return await listen(context.req.raw, parseMountPath(pathname), await stationOf(host), host);
   } catch (error) {
     if (error instanceof MountPathError) return fileNotFound();

@@ -1,10 +1,12 @@
 import type { DirectoryObject } from "./directory-object.ts";
 import type { MountObject } from "./mount-object.ts";
+import type { RelayObject } from "./mount-relay-object.ts";
 
 /** Bindings and variables of the edge worker: `wrangler.toml`, and the local stack's copies of them. */
 export interface Env {
   readonly SEGMENTS: R2Bucket;
   readonly MOUNT: DurableObjectNamespace<MountObject>;
+  readonly RELAY: DurableObjectNamespace<RelayObject>;
   readonly DIRECTORY: DurableObjectNamespace<DirectoryObject>;
   /** Shared secret of the station's ingest hosts. Without it no source can go on air. */
   readonly INGEST_TOKEN?: string;

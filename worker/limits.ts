@@ -122,3 +122,27 @@ export const sleepersPerRound = 64;
 export const pooledBufferBytes = 4_096;
 /** Buffers kept for the next segment, bytes: a round's at 320 kb/s. */
 export const pooledBuffersBytes = 8 * 1024 * 1024;
+/**
+ * Relays take over when a mount would be asked more than half as often as one object can answer (documented: about 1,000
+ * requests a second, 500 to 750 where they carry data), for all ask at the same moments. One relay then has half of that,
+ * and 64 in each region are a hundred million listeners.
+ */
+export const relayLimits = { mountCalls: 500, relayCalls: 250, relays: 64, shrinkMs: 60_000 };
+
+/** How often a mount counts those who ask it. */
+export const relayPlanMs = 1_000;
+
+/** How long a relay holds a question, and its own at the mount: so soon it is noticed that one of them hangs. */
+export const relayHoldMs = 2_500;
+
+/** An answer may be late by this much: half the way around the world and back, and a busy object. */
+export const relaySlackMs = 700;
+
+/** Before a relay asks again when its question failed. */
+export const relayRetryMs = 250;
+
+/** A relay that nobody asked for this long asks no more: listeners ask at least every `relayHoldMs`. */
+export const relayIdleMs = 10_000;
+
+/** For how long a relay that failed is not asked again: as much again at most, so that not all return together. */
+export const relayAvoidMs = 15_000;

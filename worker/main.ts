@@ -2,5 +2,6 @@ import { app } from "./app.ts";
 
 export { DirectoryObject } from "./directory-object.ts";
 export { MountObject } from "./mount-object.ts";
+export { RelayObject } from "./mount-relay-object.ts";
 
 export default { fetch: app.fetch };

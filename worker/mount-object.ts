@@ -5,12 +5,12 @@ import {
   currentTitle,
   emptyMount,
   listenerCount,
+  listeningRuntimes,
   type MountEvent,
   type MountPhase,
   type MountReply,
   type MountState,
   type MountView,
-  patienceMs,
   phaseEndsAt,
   phaseOf,
   reduceMount,
@@ -18,8 +18,10 @@ import {
 } from "../shared/mount-state.ts";
 import type { MountStatus } from "../shared/mount-status.ts";
 import type { Granted, SeatReport, SeatRequest } from "../shared/seats.ts";
-import { comparePosition, durationMs, type Position } from "../shared/segment.ts";
-import { type MountPath, millis } from "../shared/units.ts";
+import { factsOf, hasNews, viewOf } from "../shared/mount-view.ts";
+import { askingRate, planRelays, type RelayPlan } from "../shared/relay.ts";
+import { durationMs, type Position } from "../shared/segment.ts";
+import { type Millis, type MountPath, millis } from "../shared/units.ts";
 import { BeatingClock } from "./beating-clock.ts";
 import { directoryName } from "./directory.ts";
 import type { Env } from "./env.ts";
@@ -29,6 +31,8 @@ import {
   mountCallHoldMs,
   mountSeatsRecallMs,
   publishEveryMs,
+  relayLimits,
+  relayPlanMs,
   republishMs,
 } from "./limits.ts";
 import { SeatMemory } from "./seat-memory.ts";
@@ -48,6 +52,12 @@ export interface MountQuestion {
   readonly waitMs: number;
 }
 
+/** What a relay asks: for itself, and with what those who ask it say of themselves. */
+export interface RelayQuestion extends Omit<MountQuestion, "seats"> {
+  /** One of each runtime at most. */
+  readonly reports: readonly SeatReport[];
+}
+
 /** One mount: the shell around the pure state of `shared/mount-state.ts`. It stores, wakes and publishes. */
 export class MountObject extends DurableObject<Env> {
   /** Beats while somebody asks: a lease must not end because the machine's clock was set. */
@@ -60,10 +70,13 @@ export class MountObject extends DurableObject<Env> {
   /** What the directory is known to know. */
   #published: string | null = null;
   #publishing = false;
+  #plan: RelayPlan;
+  #plannedMs = 0;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
     this.#memory = new SeatMemory(ctx.storage, mountSeatsRecallMs);
+    this.#plan = { relays: ctx.storage.kv.get<number>(relaysKey) ?? 0, fewerSinceMs: null };
     const { clock, ...stored }: StoredMount = ctx.storage.kv.get<StoredMount>(stateKey) ?? emptyMount;
     // The times in the state are this clock's: one that began anew would be off by as much as the machine's was ever set.
     this.#clock = new BeatingClock((work) => ctx.waitUntil(work), clock);
@@ -103,20 +116,26 @@ export class MountObject extends DurableObject<Env> {
 
   /** A runtime's listeners, told outside of a question: some have left. */
   reportSeats(mount: MountPath, report: SeatReport): void {
-    this.#apply(mount, { kind: "report", ...report });
+    this.#apply(mount, { kind: "report", reports: [report] });
     if (listenerCount(this.#state, millis(this.#clock.now()), mountLimits) === 0) this.#memory.keep(false);
   }
 
   /** The mount as the asker should see it, as soon as there is something it does not have, or `waitMs` later. */
-  async view(question: MountQuestion): Promise<MountView> {
-    const { mount, seats, after } = question;
+  view({ seats, ...question }: MountQuestion): Promise<MountView> {
+    return this.viewThroughRelay({ ...question, reports: [seats] });
+  }
+
+  /** The same for a relay. */
+  async viewThroughRelay(question: RelayQuestion): Promise<MountView> {
+    const { mount, after } = question;
     this.#clock.beat();
     // Of a runtime without listeners nothing need be known, unless it had some.
-    if (seats.held > 0 || this.#state.listeners[seats.runtime]) {
-      this.#apply(mount, { kind: "report", ...seats });
-    }
+    const reports = question.reports.filter(
+      ({ held, runtime }) => held > 0 || this.#state.listeners[runtime] !== undefined,
+    );
+    if (reports.length > 0) this.#apply(mount, { kind: "report", reports });
     const deadline = this.#clock.now() + Math.min(question.waitMs, mountCallHoldMs);
-    while (this.#phase() === question.phase && !this.#hasNewer(after)) {
+    while (!hasNews({ phase: this.#phase(), window: this.#state.window }, question)) {
       // The end of a lease or of the grace wakes nobody by itself.
       const now = this.#clock.now();
       const leftMs = Math.min(deadline, phaseEndsAt(this.#state, millis(now)) ?? deadline) - now;
@@ -126,38 +145,25 @@ export class MountObject extends DurableObject<Env> {
       await Promise.race([woken.promise, scheduler.wait(leftMs)]);
       this.#waiting.delete(woken.resolve);
     }
-    return this.#view(question);
+    const now = millis(this.#clock.now());
+    return viewOf(mount, factsOf(this.#state, now, this.#plannedRelays(now)), after, now);
   }
 
   #phase(): MountPhase {
     return phaseOf(this.#state, millis(this.#clock.now()));
   }
 
-  /** What a mount that is off has left is not for listeners. */
-  #hasNewer(after: Position | null): boolean {
-    const newest = this.#state.window.at(-1);
-    if (this.#phase() === "off") return false;
-    return newest !== undefined && (after === null || comparePosition(newest, after) > 0);
-  }
-
-  #view({ mount, after }: MountQuestion): MountView {
-    const now = millis(this.#clock.now());
-    const state = this.#state;
-    const first = after ? state.window.findIndex((segment) => comparePosition(segment, after) > 0) : 0;
-    const from = first < 0 ? state.window.length : first;
-    return {
-      mount,
-      phase: phaseOf(state, now),
-      epoch: state.epoch,
-      source: state.holder?.source ?? null,
-      segments: state.window.slice(from),
-      continues: from > 0,
-      oldest: state.window[0] ? positionOf(state.window[0]) : null,
-      titleBefore: currentTitle({ window: state.window.slice(0, from), titleBefore: state.titleBefore }),
-      edgeAgeMs: now - state.edgeMs,
-      silentMs: now - Math.max(state.edgeMs, state.holder?.sinceMs ?? 0),
-      patienceMs: state.holder ? patienceMs(state.holder.policy) : 0,
-    };
+  /** Counted once a second, for thousands ask. */
+  #plannedRelays(now: Millis): number {
+    if (now - this.#plannedMs < relayPlanMs) return this.#plan.relays;
+    this.#plannedMs = now;
+    const { relays } = this.#plan;
+    const segmentMs = this.#state.holder?.policy.segmentMs ?? mountCallHoldMs;
+    const runtimes = listeningRuntimes(this.#state, now, mountLimits);
+    this.#plan = planRelays(this.#plan, askingRate(runtimes, segmentMs, mountCallHoldMs), now, relayLimits);
+    // An object that was started anew knows of no listeners yet, and must not call all of them to itself.
+    if (this.#plan.relays !== relays) this.ctx.storage.kv.put(relaysKey, this.#plan.relays);
+    return this.#plan.relays;
   }
 
   #apply(mount: MountPath, event: MountEvent): MountReply {
@@ -178,10 +184,10 @@ export class MountObject extends DurableObject<Env> {
 
   /** Tells the directory, when it does not know already: at once, then at most every `publishEveryMs`. */
   #publish(mount: MountPath): void {
+    if (this.#publishing) return;
     const now = this.#clock.now();
-    const status = this.#status(mount);
-    const text = JSON.stringify(status);
-    if (this.#publishing || (text === this.#published && now - this.#publishedMs < republishMs)) return;
+    const text = JSON.stringify(this.#status(mount));
+    if (text === this.#published && now - this.#publishedMs < republishMs) return;
     this.#publishing = true;
     const waitMs = Math.max(0, this.#publishedMs + publishEveryMs - now);
     this.ctx.waitUntil(this.#publishLater(mount, waitMs));
@@ -241,9 +247,8 @@ export class MountObject extends DurableObject<Env> {
   }
 }
 
-const positionOf = ({ epoch, sequence }: Position): Position => ({ epoch, sequence });
-
 const stateKey = "mount";
+const relaysKey = "relays";
 
 interface StoredMount extends MountState {
   /** When it was stored; absent from what an earlier release stored. */

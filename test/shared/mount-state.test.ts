@@ -58,10 +58,7 @@ const claim = (ingest = "a", options: Partial<ClaimEvent> = {}): MountEvent => (
 /** What a runtime with nothing unsettled says. */
 const report = (runtime: string, order: number, held: number): MountEvent => ({
   kind: "report",
-  runtime,
-  order,
-  held,
-  settled: order,
+  reports: [{ runtime, order, held, settled: order }],
 });
 const announce = (at: number, number: number, titles?: string[]): MountEvent => ({
   kind: "announce",

@@ -1,0 +1,106 @@
+import {
+  currentTitle,
+  type MountPhase,
+  type MountState,
+  type MountView,
+  patienceMs,
+  phaseOf,
+  type Title,
+} from "./mount-state.ts";
+import { comparePosition, type Position, type SegmentRef } from "./segment.ts";
+import type { SourceInfo } from "./source/source-info.ts";
+import { type Millis, type MountPath, millis } from "./units.ts";
+
+/**
+ * What there is to tell of a mount, as the one who tells it knows it: the mount's own object, or a relay that asked it.
+ * Times are the teller's.
+ */
+export interface MountFacts {
+  readonly phase: MountPhase;
+  readonly epoch: number;
+  readonly source: SourceInfo | null;
+  /** In order of play. */
+  readonly window: readonly SegmentRef[];
+  /** Title in force at the window's first sample. */
+  readonly titleBefore: Title | null;
+  /** When the newest segment was announced. */
+  readonly edgeMs: Millis;
+  /** Since when the source has brought nothing. */
+  readonly silentSinceMs: Millis;
+  readonly patienceMs: number;
+  /** Relays that those who ask should go through, in each region; 0: none. */
+  readonly relays: number;
+}
+
+/** What the mount itself knows. */
+export const factsOf = (state: MountState, now: Millis, relays: number): MountFacts => ({
+  phase: phaseOf(state, now),
+  epoch: state.epoch,
+  source: state.holder?.source ?? null,
+  window: state.window,
+  titleBefore: state.titleBefore,
+  edgeMs: state.edgeMs,
+  silentSinceMs: millis(Math.max(state.edgeMs, state.holder?.sinceMs ?? 0)),
+  patienceMs: state.holder ? patienceMs(state.holder.policy) : 0,
+  relays,
+});
+
+/** What an asker has. */
+interface Known {
+  /** The newest segment; null for none. */
+  readonly after: Position | null;
+  readonly phase: MountPhase;
+}
+
+/** Whether there is something that an asker does not have. What a mount that is off has left is not for listeners. */
+export function hasNews({ phase, window }: Pick<MountFacts, "phase" | "window">, known: Known): boolean {
+  if (phase !== known.phase) return true;
+  const newest = window.at(-1);
+  if (phase === "off" || newest === undefined) return false;
+  return known.after === null || comparePosition(newest, known.after) > 0;
+}
+
+/** The answer to one who has everything up to `after`. */
+export function viewOf(mount: MountPath, facts: MountFacts, after: Position | null, now: Millis): MountView {
+  const { window } = facts;
+  const first = after ? window.findIndex((segment) => comparePosition(segment, after) > 0) : 0;
+  const from = first < 0 ? window.length : first;
+  return {
+    mount,
+    phase: facts.phase,
+    epoch: facts.epoch,
+    source: facts.source,
+    segments: window.slice(from),
+    continues: from > 0,
+    oldest: window[0] ? { epoch: window[0].epoch, sequence: window[0].sequence } : null,
+    titleBefore: currentTitle({ window: window.slice(0, from), titleBefore: facts.titleBefore }),
+    edgeAgeMs: now - facts.edgeMs,
+    silentMs: now - facts.silentSinceMs,
+    patienceMs: facts.patienceMs,
+    relays: facts.relays,
+  };
+}
+
+/**
+ * What a relay knows after an answer to its own question, which named the newest segment of `known`. Null when the mount
+ * has gone back to an earlier state: the whole of it has to be asked for.
+ */
+export function learn(known: MountFacts | null, view: MountView, now: Millis): MountFacts | null {
+  if (known && view.epoch < known.epoch) return null;
+  const kept = known && view.continues ? known : { window: [], titleBefore: view.titleBefore };
+  const window = [...kept.window, ...view.segments];
+  const { oldest } = view;
+  const first = oldest ? window.findIndex((segment) => comparePosition(segment, oldest) >= 0) : -1;
+  const from = first < 0 ? window.length : first;
+  return {
+    phase: view.phase,
+    epoch: view.epoch,
+    source: view.source,
+    window: window.slice(from),
+    titleBefore: currentTitle({ window: window.slice(0, from), titleBefore: kept.titleBefore }),
+    edgeMs: millis(now - view.edgeAgeMs),
+    silentSinceMs: millis(now - view.silentMs),
+    patienceMs: view.patienceMs,
+    relays: view.relays,
+  };
+}
