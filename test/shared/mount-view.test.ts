@@ -1,0 +1,101 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { mountPath } from "../../shared/mount-path.ts";
+import { emptyMount, type MountEvent, type MountLimits, reduceMount } from "../../shared/mount-state.ts";
+import { factsOf, hasNews, learn, type MountFacts, viewOf } from "../../shared/mount-view.ts";
+import type { Position } from "../../shared/segment.ts";
+import { epoch, millis, sampleCount, sequence } from "../../shared/units.ts";
+
+const mount = mountPath("/live.mp3");
+const limits: MountLimits = {
+  stuckMs: 2_000,
+  windowMs: 8_000,
+  windowBytes: 1,
+  windowSegments: 6,
+  reportTtlMs: 15_000,
+  reporters: 100,
+};
+const claim: MountEvent = {
+  kind: "claim",
+  ingest: "host",
+  source: { contentType: "audio/mpeg", ip: "127.0.0.1", protocol: "icecast" },
+  credential: "dj",
+  takeover: "always",
+  policy: { segmentMs: 2_000, graceMs: 15_000 },
+};
+const positionOf = (at: Position | undefined): Position | null =>
+  at ? { epoch: at.epoch, sequence: at.sequence } : null;
+
+const step = fc.oneof(
+  fc.record({ kind: fc.constant("announce" as const), title: fc.option(fc.nat(99)) }),
+  fc.record({
+    kind: fc.constantFrom("claim" as const, "release" as const, "learn" as const, "forget" as const),
+  }),
+  fc.record({ kind: fc.constant("time" as const), ms: fc.nat(12_000) }),
+);
+
+describe("what a relay knows of a mount", () => {
+  it("gives every asker the answer that the mount would give", () => {
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 60 }), fc.infiniteStream(fc.nat()), (steps, picks) => {
+        const positions: Position[] = [];
+        let state = emptyMount;
+        let known: MountFacts | null = null;
+        let now = 1_000_000;
+        let next = 0;
+        const apply = (event: MountEvent) => {
+          state = reduceMount(state, event, millis(now), limits).state;
+        };
+        for (const each of steps) {
+          if (each.kind === "time") now += each.ms;
+          if (each.kind === "claim") {
+            apply(claim);
+            next = 0;
+          }
+          if (each.kind === "release" && state.holder) apply({ kind: "release", epoch: epoch(state.epoch) });
+          if (each.kind === "forget") known = null;
+          if (each.kind === "announce" && state.holder) {
+            const at = { epoch: epoch(state.epoch), sequence: sequence(next++) };
+            positions.push(at);
+            const titles = each.title === null ? [] : [{ atSample: sampleCount(0), text: `${each.title}` }];
+            const length = { samples: sampleCount(88_200), sampleRate: 44_100, bytes: 32_000 };
+            apply({
+              kind: "announce",
+              segment: { ...at, ...length, startMs: millis(0), firstSample: sampleCount(0), titles },
+            });
+          }
+          if (each.kind !== "learn") continue;
+          const facts = factsOf(state, millis(now), 4);
+          // The clocks of two machines differ by anything.
+          const there = millis(now + 777_777);
+          known = learn(known, viewOf(mount, facts, positionOf(known?.window.at(-1)), millis(now)), there);
+          if (!known) throw new Error("the epoch never falls");
+          const pick = picks.next().value % (positions.length + 1);
+          const after = positionOf(positions[pick]);
+          expect(viewOf(mount, known, after, there)).toEqual(viewOf(mount, facts, after, millis(now)));
+          for (const phase of ["live", "waiting", "off"] as const) {
+            expect(hasNews(known, { after, phase })).toBe(hasNews(facts, { after, phase }));
+          }
+        }
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it("is nothing when the mount has gone back to an earlier epoch", () => {
+    const state = reduceMount(emptyMount, claim, millis(0), limits).state;
+    const later = reduceMount(state, claim, millis(0), limits).state;
+    const known = learn(null, viewOf(mount, factsOf(later, millis(0), 0), null, millis(0)), millis(0));
+    expect(known?.epoch).toBe(2);
+    expect(learn(known, viewOf(mount, factsOf(state, millis(0), 0), null, millis(0)), millis(0))).toBeNull();
+  });
+});
+
+describe("an asker", () => {
+  it("hears nothing of what a mount that is off has left", () => {
+    const window = [{ epoch: epoch(1), sequence: sequence(0) }] as unknown as MountFacts["window"];
+    expect(hasNews({ phase: "off", window }, { phase: "off", after: null })).toBe(false);
+    expect(hasNews({ phase: "live", window }, { phase: "live", after: null })).toBe(true);
+    expect(hasNews({ phase: "off", window }, { phase: "live", after: null })).toBe(true);
+  });
+});
