@@ -27,17 +27,24 @@ const positionOf = (at: Position | undefined): Position | null =>
   at ? { epoch: at.epoch, sequence: at.sequence } : null;
 
 const step = fc.oneof(
-  fc.record({ kind: fc.constant("announce" as const), title: fc.option(fc.nat(99)) }),
-  fc.record({
-    kind: fc.constantFrom("claim" as const, "release" as const, "learn" as const, "forget" as const),
-  }),
-  fc.record({ kind: fc.constant("time" as const), ms: fc.nat(12_000) }),
+  {
+    weight: 12,
+    arbitrary: fc.record({ kind: fc.constant("announce" as const), title: fc.option(fc.nat(99)) }),
+  },
+  { weight: 6, arbitrary: fc.record({ kind: fc.constant("learn" as const) }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constantFrom("claim" as const, "release" as const) }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant("forget" as const) }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({ kind: fc.constant("time" as const), ms: fc.constantFrom(500, 7_000, 30_000) }),
+  },
 );
+const steps = fc.array(step, { minLength: 20, maxLength: 80, size: "max" });
 
 describe("what a relay knows of a mount", () => {
   it("gives every asker the answer that the mount would give", () => {
     fc.assert(
-      fc.property(fc.array(step, { maxLength: 60 }), fc.infiniteStream(fc.nat()), (steps, picks) => {
+      fc.property(steps, fc.infiniteStream(fc.nat()), (broadcast, picks) => {
         const positions: Position[] = [];
         let state = emptyMount;
         let known: MountFacts | null = null;
@@ -46,7 +53,7 @@ describe("what a relay knows of a mount", () => {
         const apply = (event: MountEvent) => {
           state = reduceMount(state, event, millis(now), limits).state;
         };
-        for (const each of steps) {
+        for (const each of broadcast) {
           if (each.kind === "time") now += each.ms;
           if (each.kind === "claim") {
             apply(claim);

@@ -144,7 +144,7 @@ export class RelaySimulation {
       },
     };
     const ctx = { storage: { kv }, waitUntil: () => undefined };
-    return new MountObject(ctx as never, { DIRECTORY: { getByName: () => directory } } as never);
+    return new MountObject(ctx, { DIRECTORY: { getByName: () => directory } } as never);
   }
 
   #isolate(index: number): Isolate {
@@ -164,7 +164,7 @@ export class RelaySimulation {
     const routes = new MountRoutes();
     routes.noteRegion(region.name);
     return new Isolate(`isolate ${index}`, this, (question) =>
-      this.options.useRelays ? routes.ask(env as never, mount, question) : mountStub.view(question as never),
+      this.options.useRelays ? routes.ask(env, mount, question) : mountStub.view(question as never),
     );
   }
 
