@@ -124,8 +124,8 @@ export const pooledBufferBytes = 4_096;
 export const pooledBuffersBytes = 8 * 1024 * 1024;
 /**
  * Relays take over when a mount would be asked more than half as often as one object can answer (documented: about 1,000
- * requests a second, 500 to 750 where they carry data), for all ask at the same moments. One relay then has half of that,
- * and 64 in each region are a hundred million listeners.
+ * requests a second, 500 to 750 where they carry data), for all ask at the same moments. One relay then has half of that;
+ * 64 are enough for all the runtimes that a mount counts, in one region and with segments of a second.
  */
 export const relayLimits = { mountCalls: 500, relayCalls: 250, relays: 64, shrinkMs: 60_000 };
 
