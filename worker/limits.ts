@@ -115,8 +115,8 @@ export const watchmen = 2;
 /** A watch that has not looked for so many rounds is over. */
 export const watchRounds = 10;
 
-/** Listeners woken at a time. */
-export const sleepersPerRound = 64;
+/** Listeners woken at a time: their buffers stay in the processor, while the next wait for a turn of the event loop. */
+export const sleepersPerRound = 16;
 
 /** Buffers for listeners are multiples of this, bytes. */
 export const pooledBufferBytes = 4_096;

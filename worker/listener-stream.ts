@@ -132,11 +132,13 @@ class Listener {
     this.#buffer = null;
     while (isOpen()) {
       if (clock.now() - this.#joinedMs >= (this.#wish.maxMs ?? Number.POSITIVE_INFINITY)) return null;
-      const hasLooked = await this.#look();
+      const looking = this.#look();
+      const hasLooked = looking instanceof Promise ? await looking : looking;
       const decision = this.#playout.next(clock.now(), this.#stages);
       switch (decision.kind) {
         case "play": {
-          const bytes = await this.#play(decision);
+          const playing = this.#play(decision);
+          const bytes = playing instanceof Promise ? await playing : playing;
           if (bytes) return bytes;
           break;
         }
@@ -177,13 +179,20 @@ class Listener {
     await Promise.race(this.#stages.slice(0, stage + 1).map((watched) => watched.wait(this.#host, ms)));
   }
 
-  async #play(decision: PlayDecision): Promise<Uint8Array | null> {
+  /** At once where the segment is in memory, as it nearly always is: each promise costs as much as a title. */
+  #play(decision: PlayDecision): Uint8Array | null | Promise<Uint8Array | null> {
+    const stage = this.#stages[decision.stage];
+    const found = stage?.segment(decision.segment, this.#host) ?? null;
+    if (!(found instanceof Promise)) return this.#playLoaded(decision, found);
+    // When nothing is in hand any more: silence, and the same again.
+    return settledWithin(found, this.#patienceMs()).then((loaded) =>
+      loaded === undefined ? this.#silence(unsureSilenceMs) : this.#playLoaded(decision, loaded),
+    );
+  }
+
+  #playLoaded(decision: PlayDecision, loaded: LoadedSegment | null): Uint8Array | null {
     const { segment } = decision;
     const stage = this.#stages[decision.stage];
-    const found = stage?.segment(segment, this.#host);
-    // When nothing is in hand any more: silence, and the same again.
-    const loaded = found instanceof Promise ? await settledWithin(found, this.#patienceMs()) : found;
-    if (stage && loaded === undefined) return this.#silence(unsureSilenceMs);
     if (!stage || !loaded) {
       this.#playout.missed(decision);
       return null;

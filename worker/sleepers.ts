@@ -42,7 +42,7 @@ export class Bell {
  * Requests end at any moment, and watchmen with them: whoever lies down next takes the place of one that is missing. A
  * request whose sleeper is all it has must have a timer of its own besides, or the runtime takes it for dead.
  */
-class Sleepers {
+export class Sleepers {
   readonly #byHost = new Map<Host, Set<Sleeper>>();
   readonly #watches = new Map<Host, { readonly sinceMs: number; lookedMs: number }>();
   /** Nobody's time comes before. */

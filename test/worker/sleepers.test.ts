@@ -1,0 +1,116 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import type { Host } from "../../worker/mount-feed.ts";
+import { Bell, Sleepers } from "../../worker/sleepers.ts";
+
+/** A request that lives until `end`: what it keeps alive, and its timers, end with it. */
+function request() {
+  let alive = true;
+  const works: Promise<unknown>[] = [];
+  const host = { env: {}, keepAlive: (work: Promise<unknown>) => works.push(work) } as unknown as Host;
+  return { host, works, isAlive: () => alive, end: () => (alive = false) };
+}
+
+/** Timers of the request that runs never come back once it has ended. */
+let current: { isAlive: () => boolean } | null = null;
+let timers = 0;
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  timers = 0;
+  vi.stubGlobal("scheduler", {
+    wait: (ms: number) => {
+      const owner = current;
+      timers++;
+      return new Promise<void>((resolve) =>
+        setTimeout(() => {
+          if (owner?.isAlive() === false) return;
+          current = owner;
+          resolve();
+        }, ms),
+      );
+    },
+  });
+});
+
+afterEach(() => {
+  vi.useRealTimers();
+  vi.unstubAllGlobals();
+});
+
+/** Lies down in a request; tells when it woke, in ms of the fake clock. */
+function lieDown(sleepers: Sleepers, by: ReturnType<typeof request>, ms: number, bell?: Bell) {
+  current = by;
+  const slept: { wokeMs: number | null } = { wokeMs: null };
+  const fromMs = Date.now();
+  void sleepers.sleep(by.host, ms, bell).then(() => (slept.wokeMs = Date.now() - fromMs));
+  current = null;
+  return slept;
+}
+
+describe("listeners that wait", () => {
+  it("wake at their time, or a tenth of a second later", async () => {
+    const sleepers = new Sleepers();
+    const times = [0, 30, 100, 1_777, 5_000];
+    const all = times.map((ms) => lieDown(sleepers, request(), ms));
+    await vi.advanceTimersByTimeAsync(6_000);
+    for (const [index, { wokeMs }] of all.entries()) {
+      expect(wokeMs).toBeGreaterThanOrEqual(times[index] ?? 0);
+      expect(wokeMs).toBeLessThanOrEqual((times[index] ?? 0) + 100);
+    }
+  });
+
+  it("wake when their bell is rung, and no others", async () => {
+    const sleepers = new Sleepers();
+    const bell = new Bell();
+    const listening = Array.from({ length: 200 }, () => lieDown(sleepers, request(), 5_000, bell));
+    const other = lieDown(sleepers, request(), 5_000, new Bell());
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(listening.every(({ wokeMs }) => wokeMs === null)).toBe(true);
+    current = request();
+    void bell.ring();
+    await vi.advanceTimersByTimeAsync(10);
+    expect(listening.filter(({ wokeMs }) => wokeMs === null)).toEqual([]);
+    expect(other.wokeMs).toBe(null);
+  });
+
+  it("have two timers among them, however many they are", async () => {
+    const sleepers = new Sleepers();
+    for (let count = 0; count < 500; count++) lieDown(sleepers, request(), 60_000);
+    timers = 0;
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(timers).toBeLessThanOrEqual(22);
+    expect(timers).toBeGreaterThanOrEqual(10);
+  });
+
+  it("are woken when a watchman has gone, and by those who lie down later when all have", async () => {
+    const sleepers = new Sleepers();
+    const watchmen = [request(), request()];
+    for (const watchman of watchmen) lieDown(sleepers, watchman, 60_000);
+    const early = lieDown(sleepers, request(), 2_000);
+    const late = lieDown(sleepers, request(), 5_000);
+    await vi.advanceTimersByTimeAsync(500);
+    watchmen[0]?.end();
+    await vi.advanceTimersByTimeAsync(2_000);
+    expect(early.wokeMs).not.toBe(null);
+    watchmen[1]?.end();
+    await vi.advanceTimersByTimeAsync(2_000);
+    lieDown(sleepers, request(), 60_000);
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(late.wokeMs).not.toBe(null);
+  });
+
+  it("are over with their listener, and leave nothing behind", async () => {
+    const sleepers = new Sleepers();
+    const bell = new Bell();
+    const leaving = request();
+    const slept = lieDown(sleepers, leaving, 60_000, bell);
+    await vi.advanceTimersByTimeAsync(200);
+    sleepers.leave(leaving.host);
+    await vi.advanceTimersByTimeAsync(200);
+    expect(slept.wokeMs).toBe(200);
+    timers = 0;
+    await vi.advanceTimersByTimeAsync(5_000);
+    // Nobody waits: nobody watches.
+    expect(timers).toBe(0);
+  });
+});
