@@ -12,6 +12,8 @@ export interface ChannelOptions {
   readonly ports: readonly number[];
   readonly listeners: number;
   readonly random: () => number;
+  /** Of the listeners' lines; without it they have none but the machine's. */
+  readonly bytesPerSecond?: number | undefined;
 }
 
 /** Longest time from the end of a fault until everything that had to wait is stored, ms. */
@@ -30,14 +32,21 @@ export class Channel {
   readonly #rig: Rig;
   readonly #titles = new TitleBook();
 
-  constructor(rig: Rig, { mount, ports, listeners, random }: ChannelOptions) {
+  constructor(rig: Rig, { mount, ports, listeners, random, bytesPerSecond }: ChannelOptions) {
     this.#rig = rig;
     this.mount = mount;
     this.random = random;
     this.addSource(ports);
     for (let seat = 0; seat < listeners; seat++) {
       const url = rig.stack.edgeUrl + mount;
-      this.listeners.push(new ChaosListener({ url, icy: seat % 4 !== 3, titles: this.#titles }));
+      this.listeners.push(
+        new ChaosListener({
+          url,
+          icy: seat % 4 !== 3,
+          titles: this.#titles,
+          ...(bytesPerSecond === undefined ? {} : { connect: () => rig.slowLine(bytesPerSecond) }),
+        }),
+      );
     }
   }
 

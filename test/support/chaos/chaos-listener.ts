@@ -1,4 +1,5 @@
 import * as http from "node:http";
+import type { Duplex } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import { mp3 } from "../../../shared/codec/mp3/mp3.ts";
 import { type FoundTitle, IcyDeinterleaver } from "../../../shared/icy.ts";
@@ -9,6 +10,8 @@ export interface ChaosListenerOptions {
   readonly url: string;
   readonly icy: boolean;
   readonly titles: TitleBook;
+  /** In place of a connection of its own. */
+  readonly connect?: () => Duplex;
 }
 
 type SourceFrame = Extract<FrameKind, { readonly kind: "source" }>;
@@ -109,7 +112,9 @@ export class ChaosListener {
         resolve();
       };
       const headers = this.#options.icy ? { "Icy-MetaData": "1" } : {};
-      const request = http.get(this.#options.url, { headers, agent: false }, (response) => {
+      const { url, connect } = this.#options;
+      const way = connect ? { createConnection: connect } : { agent: false };
+      const request = http.get(url, { headers, ...way }, (response) => {
         if (response.statusCode !== 200) {
           response.resume();
           request.destroy();

@@ -6,6 +6,7 @@ import { waitFor } from "../wait.ts";
 import type { Channel } from "./channel.ts";
 import type { IngestHost } from "./ingest-host.ts";
 import type { RequestFault, Rig } from "./rig.ts";
+import { frameMs } from "./stamped-frame.ts";
 
 /** What a fault has to work with: `host` is the ingest beside the stack's own, where it asked for one. */
 export interface Scene {
@@ -27,8 +28,10 @@ export interface FaultKind {
   readonly strike:
     | { readonly each: (channel: Channel, scene: Scene) => Promise<void> }
     | { readonly all: (scene: Scene) => Promise<void> };
-  /** A fault of a whole process that takes long counts once for each mount under it. */
-  readonly counted?: "per-mount";
+  /** A fault of a whole process that takes long counts once for each mount under it, one of each listener for each of those. */
+  readonly counted?: "per-mount" | "per-listener";
+  /** What a listener's line lets through; without it, all. */
+  readonly listenerBytesPerSecond?: number;
   /** Listeners' connections end, and have to be back in under 2 s. */
   readonly rejoin?: boolean;
   /** Runs on a stack whose clock can be moved. */
@@ -40,6 +43,12 @@ const zombieMs = 30_000;
 /** When an encoder at a host that has frozen gives it up. */
 const noticedMs = 3_000;
 const hourSeconds = 3_600;
+/** A quarter of what the sources send: three quarters of a second are lost each second, until the window's minute is over. */
+const slowBytesPerSecond = 4_000;
+/** What a listener leaves out at once who falls out of the window and goes on near live. */
+const skippedFrames = 45_000 / frameMs;
+/** Until then, and until what the sockets hold has been heard. */
+const skipWithinMs = 200_000;
 
 const failStorage =
   (fault: RequestFault) =>
@@ -161,6 +170,24 @@ export const faultKinds: readonly FaultKind[] = [
           rig.setClock(seconds);
           await sleep(2_000 + random() * 2_000);
         }
+      },
+    },
+  },
+  {
+    name: "slow-listener",
+    counted: "per-listener",
+    ingest: "stack",
+    listenerBytesPerSecond: slowBytesPerSecond,
+    strike: {
+      async all({ channels }) {
+        const listeners = channels.flatMap((channel) => channel.listeners);
+        await waitFor(
+          "every listener to have gone on near live",
+          () => listeners.every(({ lost }) => lost >= skippedFrames),
+          skipWithinMs,
+        );
+        // What comes after the skip is checked too.
+        await sleep(10_000);
       },
     },
   },

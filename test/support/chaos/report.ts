@@ -82,9 +82,11 @@ export function reportOf(
     ...listeners.flatMap((listener) => listener.skips.slice(0, 4)),
   ];
   const times =
-    "each" in fault.strike || fault.counted === "per-mount"
-      ? sum(channels.map((channel) => channel.faults))
-      : Math.max(0, ...channels.map((channel) => channel.faults));
+    fault.counted === "per-listener"
+      ? heard
+      : "each" in fault.strike || fault.counted === "per-mount"
+        ? sum(channels.map((channel) => channel.faults))
+        : Math.max(0, ...channels.map((channel) => channel.faults));
   return {
     fault: fault.name,
     times,

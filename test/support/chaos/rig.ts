@@ -1,12 +1,14 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Duplex } from "node:stream";
 import { parseSegmentKey } from "../../../shared/object-format.ts";
 import { type Bucket, bucketOf } from "../bucket.ts";
 import { type Fault, type FaultProxy, openFaultProxy, type ProxiedRequest } from "../fault-proxy.ts";
 import { type Stack, startStack } from "../stack.ts";
 import { FakeClock } from "./fake-clock.ts";
 import { IngestHost, type IngestHostOptions } from "./ingest-host.ts";
+import { SlowLines } from "./slow-line.ts";
 
 /** Target duration of a segment on this station, ms. */
 export const segmentMs = 1_000;
@@ -33,6 +35,7 @@ export class Rig {
   readonly #hosts: IngestHost[] = [];
   #storage: FaultProxy | null = null;
   #edge: FaultProxy | null = null;
+  #slowLines: SlowLines | null = null;
 
   private constructor(stack: Stack, folder: string, clock: FakeClock | null) {
     this.stack = stack;
@@ -62,6 +65,12 @@ export class Rig {
   /** Moves the stack's wall clock to this many seconds from the true one. */
   setClock(seconds: number): void {
     this.#clock?.set(seconds);
+  }
+
+  /** A connection to the edge that lets so much through. */
+  slowLine(bytesPerSecond: number): Duplex {
+    this.#slowLines ??= new SlowLines(this.#folder);
+    return this.#slowLines.open(this.stack.edgePort, bytesPerSecond);
   }
 
   /** Another ingest host that speaks to edge and storage through the proxies. */

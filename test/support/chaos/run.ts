@@ -105,6 +105,7 @@ function openScene(fault: FaultKind, { rig, host, options, seats }: SceneParts):
       ports,
       listeners: seats.shift() ?? 0,
       random: seeded(options.seed + hash(`${fault.name} ${index}`)),
+      bytesPerSecond: fault.listenerBytesPerSecond,
     });
     if (fault.rival === true) channel.addSource(ports.toReversed());
     return channel;
@@ -116,7 +117,8 @@ async function strikeAll({ strike, counted }: FaultKind, scene: Scene, times: nu
   const { channels, random } = scene;
   const rounds = Math.ceil(times / channels.length);
   if ("all" in strike) {
-    for (let time = 0; time < (counted === "per-mount" ? rounds : times); time++) {
+    const strikes = { once: times, "per-mount": rounds, "per-listener": 1 }[counted ?? "once"];
+    for (let time = 0; time < strikes; time++) {
       await sleep(pauseMs * (1 + random()));
       await strike.all(scene);
       for (const channel of channels) channel.faults++;
