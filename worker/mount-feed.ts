@@ -103,15 +103,23 @@ export class MountFeed implements Stage {
 
   /** Returns when the window may have grown or the phase changed, or after `ms`; sometimes for nothing. */
   wait(host: Host, ms: number): Promise<void> {
+    const sleeping = sleepers.sleep(host, ms, this.#news);
+    this.#attend(host);
+    return sleeping;
+  }
+
+  /** A question stands from here on. */
+  #attend(host: Host): void {
     const question = this.#question;
     const stands = question !== null && question.sinceMs + mountCallTimeoutMs > clock.now();
-    const sleeping = sleepers.sleep(host, ms, this.#news);
     if (!stands) void this.#ask(host, mountCallHoldMs);
-    return sleeping;
   }
 
   /** The segment's bytes, shared; null when storage does not have them. */
   segment(ref: SegmentRef, host: Host): LoadedSegment | Promise<LoadedSegment | null> {
+    // Slow listeners are never up to date and wait for nothing: where there are no others the window would stay as it is,
+    // and the mount would hear of nobody.
+    this.#attend(host);
     // A key is long to work out and asked for by every listener.
     const key = this.#keys.get(ref) ?? segmentKey(this.mount, ref);
     this.#keys.set(ref, key);
