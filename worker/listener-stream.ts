@@ -173,10 +173,10 @@ class Listener {
   }
 
   /** For news of the stage that plays and of those that are better. */
-  async #wait(ms: number): Promise<void> {
-    const { stage } = this.#playout;
-    if (stage === 0) return this.#stages[0]?.wait(this.#host, ms);
-    await Promise.race(this.#stages.slice(0, stage + 1).map((watched) => watched.wait(this.#host, ms)));
+  #wait(ms: number): Promise<void> {
+    const [best, ...others] = this.#stages.slice(0, this.#playout.stage + 1);
+    if (!best || others.length === 0) return best?.wait(this.#host, ms) ?? sleepers.sleep(this.#host, ms);
+    return Promise.race([best, ...others].map((watched) => watched.wait(this.#host, ms)));
   }
 
   /** At once where the segment is in memory, as it nearly always is: each promise costs as much as a title. */

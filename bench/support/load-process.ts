@@ -11,6 +11,8 @@ import { StreamCounter } from "./stream-counter.ts";
 const buffer = Buffer.allocUnsafe(256 * 1024);
 /** The share of the body that is audio: a metadata block without news is one byte. */
 const audioShare = 16_000 / 16_001;
+/** Of listeners who ran dry, as many are told of. */
+const noteLimit = 5;
 
 class Listener {
   readonly socket: Socket;
@@ -91,6 +93,7 @@ function report(): LoadPart {
     ranDry: players.filter(({ timesDry }) => timesDry > 0).length,
     dryMs: Math.max(0, ...players.map(({ dryMs }) => dryMs)),
     leastInHandMs: Math.min(Number.MAX_VALUE, ...players.map(({ leastInHandMs }) => leastInHandMs)),
+    dryNotes: listeners.flatMap((listener, index) => dryNote(listener, index)).slice(0, noteLimit),
     cpuSeconds: (user + system) / 1e6,
     busyShare: performance.eventLoopUtilization(utilization, reported).utilization,
   };
@@ -98,6 +101,14 @@ function report(): LoadPart {
   received = 0;
   reported = utilization;
   return part;
+}
+
+function dryNote({ player, openedMs, firstByteMs }: Listener, index: number): string[] {
+  if (player.firstDryAtMs === null) return [];
+  const afterMs = player.firstDryAtMs - openedMs;
+  return [
+    `listener ${index}: first byte after ${firstByteMs?.toFixed(0)} ms, first dry after ${afterMs.toFixed(0)} ms, dry for ${player.dryMs.toFixed(0)} ms in all`,
+  ];
 }
 
 process.on("message", (message: { readonly open: LoadOrder } | "report" | "close") => {

@@ -5,6 +5,8 @@ export class ModelPlayer {
   #startMs = Number.POSITIVE_INFINITY;
   #bytes = 0;
   dryMs = 0;
+  /** When it was first found dry; null while it never was. */
+  firstDryAtMs: number | null = null;
   timesDry = 0;
   leastInHandMs = Number.POSITIVE_INFINITY;
 
@@ -26,6 +28,7 @@ export class ModelPlayer {
     const inHandMs = this.#bytes / this.#bytesPerMs - (nowMs - this.#startMs);
     if (inHandMs < 0) {
       this.timesDry++;
+      this.firstDryAtMs ??= nowMs;
       this.dryMs -= inHandMs;
       this.#startMs -= inHandMs;
     }

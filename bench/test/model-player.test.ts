@@ -36,7 +36,7 @@ describe("a model player", () => {
     model.got(16 * 2_000, 1_800);
     expect(model).toMatchObject({ timesDry: 1, dryMs: 300, leastInHandMs: 0 });
     model.got(16 * 3_000, 2_799);
-    expect(model).toMatchObject({ timesDry: 1, dryMs: 300 });
+    expect(model).toMatchObject({ timesDry: 1, dryMs: 300, firstDryAtMs: 1_800 });
   });
 
   test("that gets nothing more is found dry when it is looked at", () => {
