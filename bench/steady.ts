@@ -66,7 +66,7 @@ async function hold(side: Side, minutes: number, say: (line: string) => void): P
     }
     const cost = cpuSince(before, serving);
     const report = await load.report();
-    for (const note of report.dryNotes) say(`steady, ${side.name}: ran dry: ${note}`);
+    for (const note of report.worst) say(`steady, ${side.name}: ${note}`);
     const { gapMs: gap, served, lost, ranDry, busyShare } = report;
     say(
       `steady, ${side.name}: served ${served}, lost ${lost}, ran dry ${ranDry}, gaps p50 ${gap.p50.toFixed(0)} p99.9 ${gap.p999.toFixed(0)} most ${gap.most.toFixed(0)} ms, load processes busy at most ${Math.round(busyShare * 100)} %`,
@@ -137,7 +137,7 @@ export function steadyFindings({
     notes: [
       "Steady: one runtime, 2 s segments; a listener of Skywave gets a segment at a time, one of Icecast a few frames. A pause of the garbage collector would lengthen the longest gap beyond segment and delivery.",
       `Steady: the ${loadProcesses} load processes together used ${shares.join(" and ")} of one core.`,
-      ...skywave.load.dryNotes.map((note) => `Steady: ran dry at Skywave: ${note}.`),
+      `Steady: least in hand at Skywave: ${skywave.load.worst.join("; ")}.`,
     ],
   };
 }

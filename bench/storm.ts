@@ -125,9 +125,6 @@ export function stormFindings({
     rows,
     notes: [
       "Storm: first bytes are counted from the call that opens the connection; of those who were served.",
-      ...[...skywave.cold.load.dryNotes, ...skywave.warm.load.dryNotes].map(
-        (note) => `Storm: ran dry at Skywave: ${note}.`,
-      ),
       `Storm: the edge's own counts grew by: cold ${counted("cold")}; warm ${counted("warm")}.`,
     ],
   };

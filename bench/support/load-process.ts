@@ -11,8 +11,8 @@ import { StreamCounter } from "./stream-counter.ts";
 const buffer = Buffer.allocUnsafe(256 * 1024);
 /** The share of the body that is audio: a metadata block without news is one byte. */
 const audioShare = 16_000 / 16_001;
-/** Of listeners who ran dry, as many are told of. */
-const noteLimit = 5;
+/** Of the listeners with least in hand so many are told of. */
+const worstCount = 2;
 
 class Listener {
   readonly socket: Socket;
@@ -93,7 +93,7 @@ function report(): LoadPart {
     ranDry: players.filter(({ timesDry }) => timesDry > 0).length,
     dryMs: Math.max(0, ...players.map(({ dryMs }) => dryMs)),
     leastInHandMs: Math.min(Number.MAX_VALUE, ...players.map(({ leastInHandMs }) => leastInHandMs)),
-    dryNotes: listeners.flatMap((listener, index) => dryNote(listener, index)).slice(0, noteLimit),
+    worst: worst(),
     cpuSeconds: (user + system) / 1e6,
     busyShare: performance.eventLoopUtilization(utilization, reported).utilization,
   };
@@ -103,12 +103,16 @@ function report(): LoadPart {
   return part;
 }
 
-function dryNote({ player, openedMs, firstByteMs }: Listener, index: number): string[] {
-  if (player.firstDryAtMs === null) return [];
-  const afterMs = player.firstDryAtMs - openedMs;
-  return [
-    `listener ${index}: first byte after ${firstByteMs?.toFixed(0)} ms, first dry after ${afterMs.toFixed(0)} ms, dry for ${player.dryMs.toFixed(0)} ms in all`,
-  ];
+/** Tells whether scarcity comes from how a listener began or from what happened later. */
+function worst(): string[] {
+  return listeners
+    .map((listener, index) => ({ listener, index }))
+    .toSorted((a, b) => a.listener.player.leastInHandMs - b.listener.player.leastInHandMs)
+    .slice(0, worstCount)
+    .map(({ listener: { player, openedMs, firstByteMs }, index }) => {
+      const afterMs = player.leastAtMs - openedMs;
+      return `listener ${index}, first byte after ${firstByteMs?.toFixed(0)} ms, had ${player.leastInHandMs.toFixed(0)} ms in hand ${afterMs.toFixed(0)} ms after it came and was dry for ${player.dryMs.toFixed(0)} ms in all`;
+    });
 }
 
 process.on("message", (message: { readonly open: LoadOrder } | "report" | "close") => {

@@ -35,8 +35,8 @@ export interface LoadReport {
   /** The longest of one listener in all. */
   readonly dryMs: number;
   readonly leastInHandMs: number;
-  /** Of some of those that ran dry, in words. */
-  readonly dryNotes: readonly string[];
+  /** Those who had least in hand, in words. */
+  readonly worst: readonly string[];
   /** Of the load processes, in all their life. */
   readonly cpuSeconds: number;
   /** The largest part of its time that one of the load processes was busy, since the last report: at 1 it is the bottleneck. */
@@ -105,7 +105,7 @@ export function mergeParts(parts: readonly LoadPart[]): LoadReport {
     ranDry: sum(({ ranDry }) => ranDry),
     dryMs: Math.max(...parts.map(({ dryMs }) => dryMs)),
     leastInHandMs: Math.min(...parts.map(({ leastInHandMs }) => leastInHandMs)),
-    dryNotes: parts.flatMap(({ dryNotes }) => dryNotes),
+    worst: parts.flatMap(({ worst }) => worst),
     cpuSeconds: sum(({ cpuSeconds }) => cpuSeconds),
     busyShare: Math.max(...parts.map(({ busyShare }) => busyShare)),
   };

@@ -5,10 +5,10 @@ export class ModelPlayer {
   #startMs = Number.POSITIVE_INFINITY;
   #bytes = 0;
   dryMs = 0;
-  /** When it was first found dry; null while it never was. */
-  firstDryAtMs: number | null = null;
   timesDry = 0;
   leastInHandMs = Number.POSITIVE_INFINITY;
+  /** When it had that first. */
+  leastAtMs = 0;
 
   constructor(bytesPerSecond: number, delayMs: number) {
     this.#bytesPerMs = bytesPerSecond / 1000;
@@ -28,10 +28,11 @@ export class ModelPlayer {
     const inHandMs = this.#bytes / this.#bytesPerMs - (nowMs - this.#startMs);
     if (inHandMs < 0) {
       this.timesDry++;
-      this.firstDryAtMs ??= nowMs;
       this.dryMs -= inHandMs;
       this.#startMs -= inHandMs;
     }
-    this.leastInHandMs = Math.min(this.leastInHandMs, Math.max(0, inHandMs));
+    if (inHandMs >= this.leastInHandMs || this.leastInHandMs === 0) return;
+    this.leastInHandMs = Math.max(0, inHandMs);
+    this.leastAtMs = nowMs;
   }
 }

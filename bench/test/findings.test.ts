@@ -29,7 +29,7 @@ const load = (fields: Partial<LoadPart>) =>
       ranDry: 0,
       dryMs: 0,
       leastInHandMs: 2_000,
-      dryNotes: [],
+      worst: [],
       cpuSeconds: 0,
       busyShare: 0,
       ...fields,

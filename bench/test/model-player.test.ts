@@ -26,7 +26,7 @@ describe("a model player", () => {
     model.got(16 * 2_000, 0);
     model.got(16 * 4_000, 1_500);
     model.got(16 * 6_000, 3_500);
-    expect(model).toMatchObject({ timesDry: 0, dryMs: 0, leastInHandMs: 1_000 });
+    expect(model).toMatchObject({ timesDry: 0, dryMs: 0, leastInHandMs: 1_000, leastAtMs: 1_500 });
   });
 
   test("that has played all is dry until more comes, and plays on from there", () => {
@@ -36,7 +36,7 @@ describe("a model player", () => {
     model.got(16 * 2_000, 1_800);
     expect(model).toMatchObject({ timesDry: 1, dryMs: 300, leastInHandMs: 0 });
     model.got(16 * 3_000, 2_799);
-    expect(model).toMatchObject({ timesDry: 1, dryMs: 300, firstDryAtMs: 1_800 });
+    expect(model).toMatchObject({ timesDry: 1, dryMs: 300, leastAtMs: 1_800 });
   });
 
   test("that gets nothing more is found dry when it is looked at", () => {
