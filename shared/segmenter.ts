@@ -1,5 +1,4 @@
 import type { Frame } from "./codec/codec.ts";
-import { concatenate } from "./concatenate.ts";
 import { fitTitles } from "./object-format.ts";
 import type { Segment, TitleMark } from "./segment.ts";
 import { type Epoch, type Millis, type Sequence, sampleCount, sequence } from "./units.ts";
@@ -17,6 +16,8 @@ export class Segmenter {
   #firstSample = 0;
   #sampleRate = 0;
   #open: OpenSegment | null = null;
+  /** Of the segment before: the next one is likely to be as large. */
+  #lastBytes = 0;
   /** A title set while no segment is open: it begins with the next one's first frame. */
   #waiting: Title | null = null;
 
@@ -26,15 +27,13 @@ export class Segmenter {
   }
 
   /** Segments completed by this frame: none, one, or two when the format changes. `now` is the wall clock. */
-  push(frame: Frame, now: Millis): Segment[] {
-    const done: Segment[] = [];
-    if (this.#open && this.#open.formatKey !== frame.format.key) done.push(...this.flush());
+  push(frame: Frame, now: Millis): readonly Segment[] {
+    const before = this.#open && this.#open.formatKey !== frame.format.key ? this.flush() : none;
     const open = (this.#open ??= this.#begin(frame, now));
-    open.frames.push(frame.bytes);
-    open.bytes += frame.bytes.length;
+    append(open, frame.bytes);
     open.samples += frame.samples;
-    if (open.samples * 1000 >= this.targetMs * this.#sampleRate) done.push(...this.flush());
-    return done;
+    if (open.samples * 1000 < this.targetMs * this.#sampleRate) return before;
+    return [...before, ...this.flush()];
   }
 
   /** The title from the next frame on. Setting it again before that frame replaces it. */
@@ -50,9 +49,9 @@ export class Segmenter {
   }
 
   /** Closes the open segment, however short. */
-  flush(): Segment[] {
+  flush(): readonly Segment[] {
     const open = this.#open;
-    if (!open) return [];
+    if (!open) return none;
     this.#open = null;
     // A title set after the last frame belongs to the frame that comes next.
     const late = open.titles.at(-1);
@@ -70,11 +69,12 @@ export class Segmenter {
       bytes: open.bytes,
       channels: open.channels,
       titles: fitTitles(open.titles),
-      body: concatenate(open.frames),
+      body: bodyOf(open),
       reservoir: open.reservoir,
     };
     this.#next = sequence(this.#next + 1);
     this.#firstSample += open.samples;
+    this.#lastBytes = open.bytes;
     return [segment];
   }
 
@@ -90,7 +90,7 @@ export class Segmenter {
       formatKey: frame.format.key,
       channels: frame.format.channels,
       startMs: now,
-      frames: [],
+      body: new Uint8Array(this.#lastBytes + spareBytes),
       bytes: 0,
       samples: 0,
       titles,
@@ -108,9 +108,32 @@ interface OpenSegment {
   readonly formatKey: string;
   readonly channels: 1 | 2;
   readonly startMs: Millis;
-  readonly frames: Uint8Array[];
+  /** Of it `bytes` are taken. */
+  body: Uint8Array;
   bytes: number;
   samples: number;
   readonly titles: TitleMark[];
   readonly reservoir: Uint8Array;
+}
+
+const none: readonly Segment[] = [];
+
+/** More than the one before, bytes: as many frames of 128 kb/s differ by in padding, and room for a first one to begin with. */
+const spareBytes = 1024;
+
+/** Copied at once, so that the parser can use the buffer of its frames again. */
+function append(open: OpenSegment, frame: Uint8Array): void {
+  const bytes = open.bytes + frame.length;
+  if (bytes > open.body.length) {
+    const larger = new Uint8Array(2 * bytes);
+    larger.set(open.body.subarray(0, open.bytes));
+    open.body = larger;
+  }
+  open.body.set(frame, open.bytes);
+  open.bytes = bytes;
+}
+
+/** A segment may be kept for long: not with much room that it does not need. */
+function bodyOf({ body, bytes }: OpenSegment): Uint8Array {
+  return body.length - bytes > bytes / 8 ? body.slice(0, bytes) : body.subarray(0, bytes);
 }

@@ -34,8 +34,9 @@ export interface FrameSpan {
   readonly samples: number;
 }
 
-/** One whole audio frame, its bytes owned by the receiver. */
+/** One whole audio frame. */
 export interface Frame {
+  /** A view, valid until the next push. */
   readonly bytes: Uint8Array;
   readonly samples: SampleCount;
   readonly format: FrameFormat;

@@ -10,7 +10,7 @@ import {
   samplesPerFrame,
 } from "./header.ts";
 import { isInfoFrame } from "./info-frame.ts";
-import { ARENA_BYTES } from "./limits.ts";
+import { ARENA_BYTES, SMALL_ARENA_BYTES } from "./limits.ts";
 import { findLock, type Lock, lockedFrameSize, sameRun } from "./lock.ts";
 import { Reservoir } from "./reservoir.ts";
 import { APE_FIRST_BYTE, ID3V2_FIRST_BYTE, tagSize, tagSizeAtBoundary } from "./tags.ts";
@@ -46,13 +46,16 @@ const SYNC_BYTE = 0xff;
  *
  * Which frames come out depends on the bytes alone, never on how they were cut into chunks.
  *
- * Input is copied once, into an arena that is written from front to back and never again; frames are views of it.
+ * Input is copied once, into an arena that is written from front to back; frames are views of it. Within one push
+ * nothing that was handed out is written again; the next one begins at the front when it has to.
  */
 export class Mp3FrameParser implements FrameParser {
   #arena: Uint8Array = new Uint8Array(0);
   /** Arena bytes from #start to #end are not decided yet. */
   #start = 0;
   #end = 0;
+  /** Frames of this push are views of the arena. */
+  #lent = false;
   #tagRemaining = 0;
   #lock: Lock | null = null;
   /** The lock before this one, or the one that was lost: tells a new format from a place found again. */
@@ -71,7 +74,11 @@ export class Mp3FrameParser implements FrameParser {
 
   push(chunk: Uint8Array): Frame[] {
     const frames: Frame[] = [];
+    this.#lent = false;
+    this.#reservoir.begin();
     let at = this.#skipTag(chunk.length);
+    const left = chunk.length - at;
+    if (left > this.#arena.length - this.#end && this.#start > 0) this.#renew(left);
     while (at < chunk.length) {
       at += this.#fill(chunk, at);
       this.#decide(frames, false);
@@ -97,17 +104,24 @@ export class Mp3FrameParser implements FrameParser {
 
   /** Copies what the arena has room for and returns how much: at least a byte, as a new arena has room. */
   #fill(chunk: Uint8Array, at: number): number {
-    if (this.#end === this.#arena.length) {
-      const arena = new Uint8Array(ARENA_BYTES);
-      arena.set(this.#arena.subarray(this.#start, this.#end));
-      this.#arena = arena;
-      this.#end -= this.#start;
-      this.#start = 0;
-    }
+    if (this.#end === this.#arena.length) this.#renew(chunk.length - at);
     const length = Math.min(chunk.length - at, this.#arena.length - this.#end);
     this.#arena.set(length === chunk.length ? chunk : chunk.subarray(at, at + length), this.#end);
     this.#end += length;
     return length;
+  }
+
+  /** Moves what is not decided to the front of an arena with room for `wanted` bytes more, or as much as there may be. */
+  #renew(wanted: number): void {
+    const needed = this.#end - this.#start + wanted;
+    const size = needed <= SMALL_ARENA_BYTES ? SMALL_ARENA_BYTES : ARENA_BYTES;
+    if (this.#lent || size > this.#arena.length) {
+      const arena = new Uint8Array(size);
+      arena.set(this.#arena.subarray(this.#start, this.#end));
+      this.#arena = arena;
+    } else this.#arena.copyWithin(0, this.#start, this.#end);
+    this.#end -= this.#start;
+    this.#start = 0;
   }
 
   /** Decides as many bytes as can be. */
@@ -186,6 +200,7 @@ export class Mp3FrameParser implements FrameParser {
       return;
     }
     this.#counts.frames++;
+    this.#lent = true;
     frames.push({ bytes, samples: kind.samples, format: kind.format, reservoir: this.#reservoir.view() });
     if (kind.mainDataOffset > 0) this.#reservoir.push(bytes, kind.mainDataOffset, bytes.length);
   }

@@ -33,10 +33,11 @@ export const MAX_FREE_FRAME_BYTES = 5_760;
 export const MAX_TAG_BYTES = 16 * 1024 * 1024;
 
 /**
- * Size of the buffers that frames are views of, bytes. Must exceed the most that waits for confirmation (a
- * run of `CONFIRMING_LAYER1_HEADERS` frames of `MAX_FREE_FRAME_BYTES`, 46 kB); larger means fewer
- * allocations, but also that one kept frame keeps this much alive.
+ * Size of the buffer that frames are views of, bytes: while a source sends frames in small chunks, and at most. The
+ * most must exceed what can wait for confirmation (a run of `CONFIRMING_LAYER1_HEADERS` frames of
+ * `MAX_FREE_FRAME_BYTES`, 46 kB).
  */
+export const SMALL_ARENA_BYTES = 8 * 1024;
 export const ARENA_BYTES = 64 * 1024;
 
 /** The furthest a Layer III frame reaches back: `main_data_begin` has 9 bits (ISO 11172-3 2.4.1.7). */

@@ -8,7 +8,15 @@ export class Reservoir {
   #bytes: Uint8Array = new Uint8Array(CAPACITY);
   #end = 0;
 
-  /** The bytes that the next frame might reach back to: a view that nobody overwrites. */
+  /** From now on nobody has a view any more. */
+  begin(): void {
+    if (this.#end < CAPACITY / 2) return;
+    const kept = Math.min(MAX_RESERVOIR_BYTES, this.#end);
+    this.#bytes.copyWithin(0, this.#end - kept, this.#end);
+    this.#end = kept;
+  }
+
+  /** The bytes that the next frame might reach back to: a view that nobody overwrites until `begin`. */
   view(): Uint8Array {
     return this.#bytes.subarray(Math.max(0, this.#end - MAX_RESERVOIR_BYTES), this.#end);
   }
@@ -34,5 +42,5 @@ export class Reservoir {
   }
 }
 
-/** Views are never overwritten, so a buffer is written once and replaced when full: larger means more rarely. */
-const CAPACITY = 32 * 1024;
+/** Views are not overwritten, so a buffer that is full is replaced: larger means more rarely. */
+const CAPACITY = 8 * 1024;

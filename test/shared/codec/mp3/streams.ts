@@ -42,7 +42,10 @@ export function parse(bytes: Uint8Array, chunkSizes: Iterable<number>): Parsed {
     if (next.done !== true) size = Math.max(1, next.value);
     // A chunk of its own that is wiped afterwards: the parser may not keep what it was lent.
     const chunk = bytes.slice(at, at + size);
-    for (const frame of parser.push(chunk)) frames.push({ ...frame, reservoir: frame.reservoir.slice() });
+    // Frames are lent in turn, until the next push.
+    for (const frame of parser.push(chunk)) {
+      frames.push({ ...frame, bytes: frame.bytes.slice(), reservoir: frame.reservoir.slice() });
+    }
     chunk.fill(0xaa);
   }
   frames.push(...parser.flush());
