@@ -39,7 +39,7 @@ export class EdgeClient {
   }
 
   async claim(claim: Claim): Promise<ClaimResult> {
-    const { status, body } = await this.#call("claim", claim, AbortSignal.timeout(claimTimeoutMs));
+    const { status, body } = await this.#call("claim", claim, { timeoutMs: claimTimeoutMs });
     if (status === 409) return { kind: "in-use" };
     const reply = claimReplySchema.safeParse(body);
     if (status !== 200 || !reply.success) throw unusable("claim", status, body);
@@ -60,17 +60,14 @@ export class EdgeClient {
 
   async station(station: EdgeStation, signal: AbortSignal): Promise<"ok" | "refused"> {
     const argument: StationCall = { station };
-    const timeout = AbortSignal.timeout(edgeTimeoutMs);
-    const { status, body } = await this.#call("station", argument, AbortSignal.any([signal, timeout]));
+    const { status, body } = await this.#call("station", argument, { signal, timeoutMs: edgeTimeoutMs });
     if (status === 200) return "ok";
     if (status === 400 || status === 413) return "refused";
     throw unusable("station", status, body);
   }
 
   async #hold(call: string, argument: Announcement | Hold, signal?: AbortSignal): Promise<HoldResult> {
-    const timeout = AbortSignal.timeout(edgeTimeoutMs);
-    const both = signal ? AbortSignal.any([signal, timeout]) : timeout;
-    const { status, body } = await this.#call(call, argument, both);
+    const { status, body } = await this.#call(call, argument, { signal, timeoutMs: edgeTimeoutMs });
     if (status === 200) return "ok";
     if (status === 410) return "fenced";
     if (status === 400) return "refused";
@@ -80,7 +77,7 @@ export class EdgeClient {
   async #call(
     call: string,
     argument: unknown,
-    signal: AbortSignal,
+    patience: { readonly signal?: AbortSignal | undefined; readonly timeoutMs: number },
   ): Promise<{ status: number; body: unknown }> {
     try {
       const { status, body } = await exchange({
@@ -88,7 +85,7 @@ export class EdgeClient {
         method: "POST",
         headers: { Authorization: `Bearer ${this.#token}`, "Content-Type": "application/json" },
         body: JSON.stringify(argument),
-        signal,
+        ...patience,
         maxReplyBytes: replyBytes,
       });
       return { status, body: parsedJson(body) };

@@ -8,7 +8,9 @@ export interface HttpRequest {
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: Uint8Array | string;
   /** Ends the exchange; it rejects with the signal's reason. */
-  readonly signal: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
+  /** The exchange rejects after so long. */
+  readonly timeoutMs?: number;
   /** A longer reply is an error. */
   readonly maxReplyBytes: number;
 }
@@ -29,7 +31,7 @@ const secure = new https.Agent(options);
  * the other side closes it is sent again.
  */
 export async function exchange(request: HttpRequest): Promise<HttpReply> {
-  request.signal.throwIfAborted();
+  request.signal?.throwIfAborted();
   const first = await attempt(request);
   if (first !== "stale connection") return first;
   const second = await attempt(request, false);
@@ -38,24 +40,21 @@ export async function exchange(request: HttpRequest): Promise<HttpReply> {
 }
 
 function attempt(request: HttpRequest, keptConnection = true): Promise<HttpReply | "stale connection"> {
-  const { url, method, headers, body, signal, maxReplyBytes } = request;
-  const isSecure = url.startsWith("https:");
-  const agent = isSecure ? secure : plain;
-  const send = isSecure ? https.request : http.request;
+  const { method, body, signal, timeoutMs, maxReplyBytes } = request;
   return new Promise((resolve, reject) => {
-    const length = body === undefined ? 0 : Buffer.byteLength(body);
-    const outgoing = send(url, {
-      method,
-      headers:
-        method === "GET" || method === "HEAD" ? headers : { ...headers, "Content-Length": String(length) },
-      agent: keptConnection ? agent : false,
-    });
-    const abort = () => outgoing.destroy(new Error(reasonOfAbort(signal)));
-    signal.addEventListener("abort", abort, { once: true });
+    const outgoing = send(request, keptConnection);
+    const abort = () => outgoing.destroy(new Error(reasonOfAbort(signal?.reason)));
+    signal?.addEventListener("abort", abort, { once: true });
+    const late = () => outgoing.destroy(new Error(tooLate));
+    const timer = timeoutMs === undefined ? undefined : setTimeout(late, timeoutMs);
+    const settled = () => {
+      signal?.removeEventListener("abort", abort);
+      clearTimeout(timer);
+    };
     let answered = false;
     const fail = (error: Error) => {
-      signal.removeEventListener("abort", abort);
-      const stale = outgoing.reusedSocket && !answered && !signal.aborted;
+      settled();
+      const stale = outgoing.reusedSocket && !answered && signal?.aborted !== true;
       if (stale && isReset(error)) resolve("stale connection");
       else reject(error);
     };
@@ -72,19 +71,36 @@ function attempt(request: HttpRequest, keptConnection = true): Promise<HttpReply
       });
       response.on("error", fail);
       response.on("end", () => {
-        signal.removeEventListener("abort", abort);
-        const { statusCode: status = 0, headers: replyHeaders } = response;
-        resolve({ status, headers: replyHeaders, body: Buffer.concat(parts).toString() });
+        settled();
+        const { statusCode: status = 0, headers } = response;
+        resolve({ status, headers, body: parts.length === 0 ? "" : Buffer.concat(parts).toString() });
       });
     });
-    outgoing.end(body);
+    if (method === "GET" || method === "HEAD") outgoing.end();
+    else outgoing.end(body ?? "");
   });
+}
+
+/** Headers go as a list: as an object each is checked, stored and read again, which costs more than to send them. */
+function send({ url, method, headers, body }: HttpRequest, keptConnection: boolean): http.ClientRequest {
+  const { protocol, hostname, port, host, pathname, search } = new URL(url);
+  const list = ["Host", host];
+  for (const name in headers) list.push(name, headers[name] ?? "");
+  if (method !== "GET" && method !== "HEAD") {
+    list.push("Content-Length", String(body === undefined ? 0 : Buffer.byteLength(body)));
+  }
+  const isSecure = protocol === "https:";
+  const agent = keptConnection ? (isSecure ? secure : plain) : false;
+  // IPv6 in a URL has brackets, and a name that is looked up has not.
+  const name = hostname.startsWith("[") ? hostname.slice(1, -1) : hostname;
+  const to = { host: name, port, path: pathname + search, method, headers: list, agent };
+  return isSecure ? https.request(to) : http.request(to);
 }
 
 const isReset = (error: Error): boolean =>
   "code" in error && (error.code === "ECONNRESET" || error.code === "EPIPE");
 
-function reasonOfAbort(signal: AbortSignal): string {
-  const reason: unknown = signal.reason;
-  return reason instanceof Error && reason.name === "TimeoutError" ? "no answer in time" : "given up";
-}
+const tooLate = "no answer in time";
+
+const reasonOfAbort = (reason: unknown): string =>
+  reason instanceof Error && reason.name === "TimeoutError" ? tooLate : "given up";

@@ -1,10 +1,10 @@
-import { AwsV4Signer } from "aws4fetch";
 import type { IngestSettings } from "../config/ingest-settings.ts";
 import { exchange, type HttpReply } from "./http-exchange.ts";
 import { replyBytes } from "./limits.ts";
 import { type Log, reasonOf } from "./log.ts";
 import type { SegmentObject, SegmentStore } from "./segment-publisher.ts";
 import { StorageClock } from "./storage-clock.ts";
+import { signedHeaders, StorageKey } from "./storage-signer.ts";
 
 /** Storage did not take an object; worth another try. */
 class StoreError extends Error {
@@ -26,9 +26,8 @@ class StoreError extends Error {
 
 /** The S3 API of R2, path style, region `auto`. Local storage and Cloudflare's answer alike. */
 export class S3SegmentStore implements SegmentStore {
-  readonly #storage: IngestSettings["storage"];
-  /** Signing keys, derived once a day. */
-  readonly #signingKeys = new Map<string, ArrayBuffer>();
+  readonly #bucketUrl: string;
+  readonly #key: StorageKey;
   readonly #clock: StorageClock;
   readonly #log: Pick<Log, "warn"> | undefined;
 
@@ -36,7 +35,8 @@ export class S3SegmentStore implements SegmentStore {
     storage: IngestSettings["storage"],
     { clock = new StorageClock(), log }: { clock?: StorageClock; log?: Pick<Log, "warn"> } = {},
   ) {
-    this.#storage = storage;
+    this.#bucketUrl = storage.bucketUrl;
+    this.#key = new StorageKey(storage);
     this.#clock = clock;
     this.#log = log;
   }
@@ -70,21 +70,10 @@ export class S3SegmentStore implements SegmentStore {
   }
 
   async #signed({ method, key, headers, body, signal }: StoreRequest): Promise<HttpReply> {
-    const { bucketUrl, accessKeyId, secretAccessKey } = this.#storage;
-    const url = `${bucketUrl}/${key}`;
+    const url = `${this.#bucketUrl}/${key}`;
     try {
-      const signer = new AwsV4Signer({
-        url,
-        method,
-        headers,
-        service: "s3",
-        region: "auto",
-        accessKeyId,
-        secretAccessKey,
-        datetime: this.#clock.signingDate,
-        cache: this.#signingKeys,
-      });
-      const signed = Object.fromEntries((await signer.sign()).headers);
+      const datetime = this.#clock.signingDate;
+      const signed = await signedHeaders({ url, method, headers, datetime }, this.#key);
       const sent = body === undefined ? {} : { body };
       return await exchange({ url, method, headers: signed, ...sent, signal, maxReplyBytes: replyBytes });
     } catch (error) {
