@@ -88,6 +88,9 @@ export const spoolFileBytes = 4 * kibi;
 /** How long a segment waits for the disk before its PUT is tried; for as long anything asked of the disk may wait to begin, and to be answered before the disk is said to hang. A disk that hangs must not take a source off the air. */
 export const spoolWaitMs = 1_000;
 
+/** How long storage has for a segment that nothing else waits behind, before it is written to disk as well: a PUT that goes well takes less, and a file made and removed costs this process more than the PUT. What a kill can take besides the open segment is what was closed within this time. */
+export const spoolDelayMs = 250;
+
 /** Operations of the spool on its disk at the same time: half of the 4 threads that libuv has for files, and for signing, TLS and name lookups as well. Those of a disk that hangs are gone until it answers. */
 export const spoolOperations = 2;
 /** Operations that wait for their turn: everything that a dozen mounts have in memory, when all is written at the end. */

@@ -20,8 +20,12 @@ export interface QueuedSegment {
   readonly publication: Publication | null;
   /** In force when it begins; null when its epoch has had none. */
   readonly titleBefore: TitleMark | null;
-  /** Aborted when the segment is given up. */
-  readonly abort: AbortController;
+  /** What is known of it without its bytes; null until a file that an earlier process left has been read. */
+  readonly ref: SegmentRef | null;
+  /** Nobody wants it stored or announced any more. */
+  givenUp: boolean;
+  /** Ends the request that is under way for it; null while there is none. */
+  attempt: AbortController | null;
   /** Null while only its file has it. */
   content: SpooledSegment | null;
   /** Its file; null when there is none (yet). */
@@ -30,6 +34,12 @@ export interface QueuedSegment {
   writing: Promise<void> | null;
   /** Storage has it; what is to be announced. */
   stored: SegmentRef | null;
+}
+
+/** Ends what is under way for a segment; nothing more is begun. */
+export function giveUp(item: QueuedSegment): void {
+  item.givenUp = true;
+  item.attempt?.abort();
 }
 
 interface LiveWindow {
@@ -81,6 +91,7 @@ export class PublishQueue {
       pushedMs: now,
       publication,
       titleBefore: this.#title?.epoch === segment.epoch ? this.#title.mark : null,
+      ref: refOfSegment(segment),
       ...fresh(),
       content,
     };
@@ -102,6 +113,7 @@ export class PublishQueue {
       pushedMs: 0,
       publication: null,
       titleBefore: null,
+      ref: null,
       ...fresh(),
       entry,
     });
@@ -154,7 +166,8 @@ export class PublishQueue {
 }
 
 const fresh = () => ({
-  abort: new AbortController(),
+  givenUp: false,
+  attempt: null,
   content: null,
   entry: null,
   writing: null,
@@ -163,3 +176,8 @@ const fresh = () => ({
 
 const audioMsOf = (items: readonly QueuedSegment[]): number =>
   items.reduce((sum, { audioMs }) => sum + audioMs, 0);
+
+function refOfSegment(segment: Segment): SegmentRef {
+  const { body: _, reservoir: __, ...ref } = segment;
+  return ref;
+}

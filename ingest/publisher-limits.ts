@@ -7,6 +7,7 @@ import {
   queueSegments,
   retryFirstMs,
   retryMaxMs,
+  spoolDelayMs,
   spoolWaitMs,
 } from "./limits.ts";
 
@@ -15,6 +16,7 @@ export interface PublisherLimits {
   readonly queueSegments: number;
   readonly queueBytes: number;
   readonly queueHeldBytes: number;
+  readonly spoolDelayMs: number;
   readonly spoolWaitMs: number;
   readonly liveBacklogMs: number;
   readonly liveResumeMs: number;
@@ -27,6 +29,7 @@ export const defaultLimits: PublisherLimits = {
   queueSegments,
   queueBytes,
   queueHeldBytes,
+  spoolDelayMs,
   spoolWaitMs,
   liveBacklogMs,
   liveResumeMs,

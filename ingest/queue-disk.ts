@@ -8,6 +8,7 @@ interface DiskLimits {
   readonly queueSegments: number;
   readonly queueBytes: number;
   readonly queueHeldBytes: number;
+  readonly spoolDelayMs: number;
   readonly retryFirstMs: number;
   readonly retryMaxMs: number;
 }
@@ -22,6 +23,8 @@ export class QueueDisk {
   /** On disk, and their bodies in memory. */
   readonly #held = new Set<QueuedSegment>();
   #heldBytes = 0;
+  /** One that storage is given a moment to take before it is written. */
+  #deferred: { readonly item: QueuedSegment; readonly timer: NodeJS.Timeout } | null = null;
   /** One that was refused before and is being written. */
   #offered: QueuedSegment | null = null;
   readonly #reading: Backoff;
@@ -44,10 +47,30 @@ export class QueueDisk {
     this.#share?.adopt(entries);
   }
 
-  add(item: QueuedSegment): void {
+  /** `defer`: storage is likely to take it in a moment, and only when it does not the segment is written. */
+  add(item: QueuedSegment, defer = false): void {
     this.#unspooled.add(item);
     this.#unspooledBytes += item.bytes;
-    this.#write(item);
+    this.hurry();
+    if (!defer) this.#write(item);
+    else if (this.#share) {
+      const timer = setTimeout(() => this.hurry(), this.#limits.spoolDelayMs);
+      this.#deferred = { item, timer };
+    }
+  }
+
+  /** Writes at once what waits to be written. */
+  hurry(): void {
+    const item = this.#undefer();
+    if (item) this.#write(item);
+  }
+
+  #undefer(): QueuedSegment | undefined {
+    const deferred = this.#deferred;
+    if (!deferred) return undefined;
+    this.#deferred = null;
+    clearTimeout(deferred.timer);
+    return deferred.item;
   }
 
   /** The oldest that has a file; null when that is the newest of all. What is being written has none yet. */
@@ -98,7 +121,7 @@ export class QueueDisk {
   offerAgain(): void {
     if (this.#offered) return;
     for (const item of this.#unspooled) {
-      if (item.writing !== null) continue;
+      if (item.writing !== null || item === this.#deferred?.item) continue;
       this.#offered = item;
       return this.#write(item);
     }
@@ -112,6 +135,7 @@ export class QueueDisk {
   }
 
   #forget(item: QueuedSegment): void {
+    if (this.#deferred?.item === item) this.#undefer();
     if (this.#unspooled.delete(item)) this.#unspooledBytes -= item.bytes;
     if (this.#held.delete(item)) this.#heldBytes -= item.bytes;
     item.content = null;
@@ -120,6 +144,7 @@ export class QueueDisk {
 
   /** Resolves when the disk has been asked for everything that is in memory alone, and files are as they should be. */
   async settle(): Promise<void> {
+    this.#undefer();
     for (const item of this.#unspooled) if (item.writing === null) this.#write(item, true);
     await Promise.all(this.#pending);
   }

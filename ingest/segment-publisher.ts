@@ -7,7 +7,7 @@ import { Backoff } from "./backoff.ts";
 import type { HoldResult } from "./edge-client.ts";
 import { spoolRetryMs } from "./limits.ts";
 import { type Log, reasonOf } from "./log.ts";
-import { PublishQueue, type QueuedSegment } from "./publish-queue.ts";
+import { giveUp, PublishQueue, type QueuedSegment } from "./publish-queue.ts";
 import { defaultLimits, type PublisherLimits } from "./publisher-limits.ts";
 import { QueueDisk } from "./queue-disk.ts";
 import type { Spool, SpoolEntry } from "./spool.ts";
@@ -63,8 +63,8 @@ export interface Leftovers {
 }
 
 /**
- * Publishes the segments of one mount: each is written to the spool, put, taken off the spool, announced; one at a
- * time and in order, each tried until it succeeds. When storage or edge were away for so long that what waits is of no
+ * Publishes the segments of one mount: each is put and announced, one at a time and in order, each tried until it
+ * succeeds. What storage does not take at once is in the spool until it does. When storage or edge were away for so long that what waits is of no
  * use to listeners, its newest end goes first and the rest is only stored, in order, whenever nothing live waits.
  * What waits is bounded; beyond that the oldest segments are dropped and counted. Segments of an epoch that was fenced
  * are still stored, for the archive, but not announced.
@@ -123,8 +123,9 @@ export class SegmentPublisher {
     const { mount, extension, contentType } = this.#options;
     const key = segmentKey(mount, segment, extension);
     const object = { body: segment.body, contentType, metadata: encodeSegmentMetadata(segment) };
+    const isAlone = this.#queue.length === 0;
     const item = this.#queue.push(segment, { key, object }, publication, performance.now());
-    this.#disk.add(item);
+    this.#disk.add(item, isAlone && this.failing === null);
     this.#dropOverflow();
     this.#running ??= this.#run();
   }
@@ -150,7 +151,7 @@ export class SegmentPublisher {
   /** Gives up what waits, once the disk has it. Resolves within `spoolWaitMs`. */
   async stop(): Promise<Leftovers> {
     this.#stopped.abort();
-    for (const { abort } of this.#queue.all()) abort.abort();
+    for (const item of this.#queue.all()) giveUp(item);
     const waiting = [...this.#queue.all()].filter(({ stored }) => stored === null);
     await atMost(this.#limits.spoolWaitMs, this.#disk.settle());
     const spooled = waiting.filter(({ entry }) => entry !== null).length;
@@ -197,26 +198,23 @@ export class SegmentPublisher {
 
   async #put(item: QueuedSegment): Promise<void> {
     const limits = this.#limits;
-    const { signal } = item.abort;
     if (item.entry === null && item.writing) await atMost(limits.spoolWaitMs, item.writing);
-    if (signal.aborted) return;
+    if (item.givenUp) return;
     const content = item.content ?? (await this.#read(item));
-    if (content === null || signal.aborted) return;
+    if (content === null || item.givenUp) return;
     try {
       const { key, object } = content;
       // "exists" is our own earlier attempt whose answer was lost: nobody else writes under this epoch.
-      await this.#options.store.put(
-        key,
-        object,
-        AbortSignal.any([signal, AbortSignal.timeout(limits.putTimeoutMs)]),
-      );
+      await attempt(item, (signal) => this.#options.store.put(key, object, signal), limits.putTimeoutMs);
     } catch (error) {
-      if (!signal.aborted) this.#failed("storage", this.#storage, item.at, error);
+      if (item.givenUp) return;
+      this.#failed("storage", this.#storage, item.at, error);
+      this.#disk.hurry();
       return;
     }
-    if (signal.aborted) return;
+    if (item.givenUp) return;
     this.#succeeded("storage", this.#storage, item.at);
-    item.stored = refOf(content);
+    item.stored = item.ref ?? refOf(content);
     this.#disk.release(item);
     if (item === this.#queue.live[0]) return;
     this.#queue.remove(item);
@@ -233,7 +231,7 @@ export class SegmentPublisher {
       if (content === null) this.#queue.postpone(item);
       return content;
     } catch (error) {
-      if (item.abort.signal.aborted) return null;
+      if (item.givenUp) return null;
       this.#dropped++;
       this.#queue.remove(item);
       this.#disk.discard(item, error);
@@ -243,16 +241,16 @@ export class SegmentPublisher {
 
   async #announce(item: QueuedSegment): Promise<void> {
     const { mount, announcer, log } = this.#options;
-    const { signal } = item.abort;
     if (!item.stored || item.at.epoch <= this.#fencedEpoch) return this.#queue.remove(item);
+    const announcement = { mount, segment: this.#titled(item, item.stored) };
     let result: HoldResult;
     try {
-      result = await announcer.announce({ mount, segment: this.#titled(item, item.stored) }, signal);
+      result = await attempt(item, (signal) => announcer.announce(announcement, signal));
     } catch (error) {
-      if (!signal.aborted) this.#failed("edge", this.#edge, item.at, error);
+      if (!item.givenUp) this.#failed("edge", this.#edge, item.at, error);
       return;
     }
-    if (signal.aborted) return;
+    if (item.givenUp) return;
     this.#succeeded("edge", this.#edge, item.at);
     this.#late = false;
     this.#announced = item.at;
@@ -311,7 +309,7 @@ export class SegmentPublisher {
 
   #drop(item: QueuedSegment | null): boolean {
     if (item === null) return false;
-    item.abort.abort();
+    giveUp(item);
     this.#disk.release(item);
     this.#queue.remove(item);
     this.#dropped++;
@@ -319,11 +317,29 @@ export class SegmentPublisher {
   }
 }
 
-async function atMost(patienceMs: number, work: Promise<unknown>): Promise<void> {
-  const patience = new AbortController();
-  const timeout = sleep(patienceMs, undefined, { signal: patience.signal }).catch(() => undefined);
-  await Promise.race([work, timeout]);
-  patience.abort();
+/** Runs a request for a segment, which ends with it. Timers and signals by hand: `AbortSignal.any` and `.timeout` cost a tenth of a PUT. */
+async function attempt<T>(
+  item: QueuedSegment,
+  request: (signal: AbortSignal) => Promise<T>,
+  timeoutMs?: number,
+): Promise<T> {
+  const controller = new AbortController();
+  item.attempt = controller;
+  const late = () => controller.abort(new DOMException("no answer in time", "TimeoutError"));
+  const timer = timeoutMs === undefined ? undefined : setTimeout(late, timeoutMs);
+  try {
+    return await request(controller.signal);
+  } finally {
+    clearTimeout(timer);
+    item.attempt = null;
+  }
+}
+
+function atMost(patienceMs: number, work: Promise<unknown>): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(resolve, patienceMs);
+    work.then(() => resolve(), reject).finally(() => clearTimeout(timer));
+  });
 }
 
 const retryAfterOf = (error: unknown): number =>

@@ -173,20 +173,50 @@ describe("a spool file", () => {
 });
 
 describe("a segment", () => {
-  it("is on disk before its put is tried, and gone from it when it is stored", async () => {
+  it("that storage takes at once never touches the disk", async () => {
     const outside = new Outside();
-    const seen: string[][] = [];
-    outside.storage = () => {
-      seen.push(files());
-      return "take";
-    };
     const tested = publisher(outside, openSpool());
     tested.push(segment(0), publication);
     await tested.drained(10_000);
     await tested.stop();
-    expect(seen).toEqual([[expect.stringMatching(/^[0-9a-f]{16}-0000000001-0000000000\.seg$/)]]);
+    expect(existsSync(folder())).toBe(false);
+    expect(outside.announcedAt).toEqual([0]);
+  });
+
+  it("that storage has not taken after a moment is on disk, and gone from it when it is stored", async () => {
+    const outside = new Outside();
+    outside.storage = () => (outside.attempts.length < 2 ? "hang" : "take");
+    const tested = publisher(outside, openSpool(), { spoolDelayMs: 5, putTimeoutMs: 500 });
+    tested.push(segment(0), publication);
+    await eventually(() => files().length === 1);
+    expect(outside.attempts).toHaveLength(1);
+    expect(files()).toEqual([expect.stringMatching(/^[0-9a-f]{16}-0000000001-0000000000\.seg$/)]);
+    await tested.drained(10_000);
+    await tested.stop();
     expect(files()).toEqual([]);
     expect(outside.announcedAt).toEqual([0]);
+  });
+
+  it("that storage refuses, or behind which others wait, is on disk without that moment", async () => {
+    for (const what of ["refuse", "hang"] as const) {
+      const outside = new Outside();
+      outside.storage = () => what;
+      const tested = publisher(outside, openSpool(), { spoolDelayMs: 3_600_000 });
+      tested.push(segment(0), publication);
+      if (what === "hang") tested.push(segment(1), publication);
+      await eventually(() => files().length === (what === "hang" ? 2 : 1));
+      outside.storage = () => "take";
+      await tested.stop();
+    }
+  });
+
+  it("that nobody has asked the disk for is written when the process ends", async () => {
+    const outside = new Outside();
+    outside.storage = () => "hang";
+    const tested = publisher(outside, openSpool(), { spoolDelayMs: 3_600_000 });
+    tested.push(segment(0), publication);
+    expect(await tested.stop()).toEqual({ spooled: 1, lost: 0 });
+    expect(files()).toHaveLength(1);
   });
 
   it("beyond what memory holds is read again when its turn comes", async () => {
