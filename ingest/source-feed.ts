@@ -26,8 +26,12 @@ export class SourceFeed {
   /** Nothing will follow what is held. */
   #closed = false;
   #ended = false;
-  /** Either the wait for more, or the wait until more may be taken. */
-  #timer: NodeJS.Timeout | undefined;
+  /** The wait until more may be taken. */
+  #hold: NodeJS.Timeout | undefined;
+  /** Looks whether the source has fallen silent. Armed once and again: not for every chunk, of which there are many. */
+  #patience: NodeJS.Timeout | undefined;
+  /** When something came last, or was taken. */
+  #heardMs = 0;
 
   constructor(options: SourceFeedOptions) {
     this.#options = options;
@@ -42,6 +46,7 @@ export class SourceFeed {
     socket.on("close", () => this.#end("the connection was lost"));
     socket.on("data", this.#take);
     this.#take(rest);
+    this.#watch();
     // Either event may have come while the mount was being claimed.
     if (socket.destroyed || socket.readableEnded) this.#close();
   }
@@ -53,12 +58,12 @@ export class SourceFeed {
 
   #feed(): void {
     const { socket } = this.#options;
-    this.#expectMore();
+    this.#heardMs = performance.now();
     try {
       while (this.#held.length > 0) {
         const delayMs = this.#feedPiece();
         if (this.#body.done) return this.#drop("the source ended its body");
-        if (delayMs > 0 && !this.#ended) return this.#hold(delayMs);
+        if (delayMs > 0 && !this.#ended) return this.#pause(delayMs);
       }
     } catch (error) {
       if (error instanceof NoAudioError || error instanceof ProtocolError) return this.#drop(error.message);
@@ -71,8 +76,9 @@ export class SourceFeed {
   }
 
   #feedPiece(): number {
-    const piece = this.#held.subarray(0, feedBytes);
-    this.#held = this.#held.subarray(piece.length);
+    const isLast = this.#held.length <= feedBytes;
+    const piece = isLast ? this.#held : this.#held.subarray(0, feedBytes);
+    this.#held = isLast ? nothing : this.#held.subarray(feedBytes);
     try {
       return this.#pushAll(this.#body.push(piece));
     } catch (error) {
@@ -87,16 +93,21 @@ export class SourceFeed {
     return delayMs;
   }
 
-  #expectMore(): void {
+  #watch(): void {
+    if (this.#ended) return;
     const { sourceTimeoutMs } = this.#options;
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#end(`silent for ${sourceTimeoutMs} ms`), sourceTimeoutMs);
+    const silentMs = this.#hold === undefined ? performance.now() - this.#heardMs : 0;
+    if (silentMs >= sourceTimeoutMs) return this.#end(`silent for ${sourceTimeoutMs} ms`);
+    this.#patience = setTimeout(() => this.#watch(), Math.ceil(sourceTimeoutMs - silentMs));
   }
 
-  #hold(delayMs: number): void {
+  #pause(delayMs: number): void {
     this.#options.socket.pause();
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#feed(), delayMs);
+    clearTimeout(this.#hold);
+    this.#hold = setTimeout(() => {
+      this.#hold = undefined;
+      this.#feed();
+    }, delayMs);
   }
 
   #close(): void {
@@ -116,7 +127,8 @@ export class SourceFeed {
     const { socket, session } = this.#options;
     // It was sent, so it is published, however far ahead.
     this.#feed();
-    clearTimeout(this.#timer);
+    clearTimeout(this.#hold);
+    clearTimeout(this.#patience);
     socket.off("data", this.#take);
     void session.end(reason);
     finish(socket);
@@ -130,7 +142,8 @@ interface SourceBody {
 
 function openBody(framing: BodyFraming): SourceBody {
   if (framing.kind === "chunked") return new ChunkedDecoder();
-  let remaining = framing.kind === "length" ? framing.bytes : Number.POSITIVE_INFINITY;
+  if (framing.kind !== "length") return { push: (chunk) => [chunk], done: false };
+  let remaining = framing.bytes;
   return {
     push(chunk) {
       const part = chunk.subarray(0, remaining);

@@ -1,6 +1,6 @@
 import type { Codec, Frame, FrameParser } from "../shared/codec/codec.ts";
 import type { Hold, Renewal } from "../shared/edge-api.ts";
-import { durationMs, type Segment } from "../shared/segment.ts";
+import type { Segment } from "../shared/segment.ts";
 import { SegmentTarget } from "../shared/segment-target.ts";
 import { Segmenter } from "../shared/segmenter.ts";
 import { Pacer } from "../shared/source/pacer.ts";
@@ -223,12 +223,13 @@ export class SourceSession {
     let audioMs = 0;
     for (const frame of frames) {
       if (frame.format.key !== this.#formatKey) this.#noteFormat(frame);
-      const frameMs = durationMs({ samples: frame.samples, sampleRate: frame.format.sampleRate });
+      const frameMs = (frame.samples * 1000) / frame.format.sampleRate;
       audioMs += frameMs;
       this.#target.add(frameMs);
       this.#segmenter.targetMs = this.#target.ms(now);
       const segments = this.#segmenter.push(frame, wallClock);
-      if (segments.length > 0) this.#target.cut(now);
+      if (segments.length === 0) continue;
+      this.#target.cut(now);
       this.#publish(segments);
     }
     this.#pacer.add(audioMs, now);
