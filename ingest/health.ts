@@ -1,6 +1,7 @@
 import type { MountPath } from "../shared/units.ts";
 import { exchange } from "./http-exchange.ts";
 import { healthCacheMs, healthProbeMs, replyBytes } from "./limits.ts";
+import type { EventLoopDelay, Lateness } from "./event-loop-delay.ts";
 import type { MountTable } from "./mount-table.ts";
 import type { Spool } from "./spool.ts";
 
@@ -32,6 +33,8 @@ export interface HealthReport {
   >;
   /** The disk where they wait. `dropped`: segments of all mounts lost since the start because it was full. */
   readonly spool: Spool["state"];
+  /** How late this process is with what is due, in the last 10 s: it has too much to do when this is more than a few ms. */
+  readonly eventLoopDelayMs: Lateness;
 }
 
 export interface HealthOptions {
@@ -39,6 +42,7 @@ export interface HealthOptions {
   readonly version: string;
   readonly mounts: MountTable;
   readonly spool: Pick<Spool, "state">;
+  readonly eventLoop: Pick<EventLoopDelay, "lateness">;
 }
 
 /** Whether this host can do its work: the edge answers, storage takes what it is given. */
@@ -54,7 +58,7 @@ export class Health {
 
   async report(): Promise<HealthReport> {
     const answers = await this.#edgeAnswers();
-    const { mounts, spool, version } = this.#options;
+    const { mounts, spool, version, eventLoop } = this.#options;
     const publishers = [...mounts.publishers];
     const failing = publishers.map(([, publisher]) => publisher.failing);
     const edge = answers && !failing.includes("edge") ? "ok" : "failing";
@@ -70,6 +74,7 @@ export class Health {
         publishers.map(([mount, { queued, backlog, dropped }]) => [mount, { ...queued, backlog, dropped }]),
       ),
       spool: spool.state,
+      eventLoopDelayMs: eventLoop.lateness,
     };
   }
 

@@ -6,6 +6,7 @@ import { Connections } from "./connection.ts";
 import { CredentialCheck } from "./credentials.ts";
 import { CurrentSettings } from "./current-settings.ts";
 import { EdgeClient } from "./edge-client.ts";
+import { EventLoopDelay } from "./event-loop-delay.ts";
 import { Health } from "./health.ts";
 import { shutdownPublishMs, shutdownReleaseMs } from "./limits.ts";
 import type { Log } from "./log.ts";
@@ -33,6 +34,7 @@ export class Ingest {
   readonly #intake: SourceIntake;
   readonly #servers: Servers;
   readonly #push: StationPush;
+  readonly #eventLoop = new EventLoopDelay();
   #station: StationToTell | undefined;
   readonly #log: Log;
 
@@ -73,7 +75,7 @@ export class Ingest {
       credentials: new CredentialCheck(current),
       intake,
       mounts,
-      health: new Health({ edgeUrl, version, mounts, spool }),
+      health: new Health({ edgeUrl, version, mounts, spool, eventLoop: this.#eventLoop }),
       codec: mp3,
       edgeUrl,
       ingestToken,
@@ -165,6 +167,7 @@ export class Ingest {
       lost += left.lost;
     }
     this.#servers.destroyConnections();
+    this.#eventLoop.stop();
     if (spooled > 0) this.#log.info({ segments: spooled }, "what waits for storage is in the spool");
     if (lost > 0) this.#log.error({ segments: lost }, "stopped before everything was published");
     return lost;

@@ -155,6 +155,10 @@ export const loginLogLines = 10;
 export const healthProbeMs = 1_000;
 export const healthCacheMs = 1_000;
 
+/** How often it is looked how late timers are, and over how long `/health` sums it up: fine and long enough for an operator who asks every few seconds. */
+export const eventLoopSampleMs = 20;
+export const eventLoopWindowMs = 10_000;
+
 /** From SIGTERM: flushing and publishing; then telling the mounts. Together below the 7 s that the local stack gives this process (local/limits.ts), with a second for a busy machine. */
 export const shutdownPublishMs = 5_000;
 export const shutdownReleaseMs = 1_000;
