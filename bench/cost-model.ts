@@ -1,0 +1,243 @@
+import { askingRate, planRelays } from "../shared/relay.ts";
+import { millis } from "../shared/units.ts";
+import {
+  mountCallHoldMs,
+  publishEveryMs,
+  relayHoldMs,
+  relayLimits,
+  republishMs,
+  seatBatchMs,
+  stationAgeMs,
+} from "../worker/limits.ts";
+
+/**
+ * What a station costs a month on Cloudflare, from operations that the code makes and tests count (test/e2e/reads.test.ts:
+ * one bucket read and one call of the mount for each segment and isolate, whatever the number of listeners).
+ *
+ * An isolate is where listeners share: it has one question and one read for all of them. How many there are is the
+ * platform's choice and not published: they are a parameter, with a rule for those who have no better number.
+ */
+export interface Station {
+  /** On air around the clock. */
+  readonly mounts: number;
+  /** On average, in all, as many on each mount. */
+  readonly listeners: number;
+  readonly segmentSeconds: number;
+  readonly bitrateKbps: number;
+  /** How long a listener stays. */
+  readonly sessionSeconds: number;
+  /** Data centres that listeners come to. */
+  readonly dataCentres: number;
+  /** Isolates, in all data centres. */
+  readonly isolates: number;
+  /** Continents that listeners are on. */
+  readonly regions: number;
+  /** Whether mounts have a listener limit, so that joins and leaves are told. */
+  readonly hasLimits: boolean;
+  /** How long segments are kept, days. */
+  readonly keptDays: number;
+  /** Of the worker, per listener and second of listening. */
+  readonly cpuMicroseconds: number;
+  /**
+   * Who reads a segment once. The data centre, where its isolates find it in the shared cache, which is not certain: they
+   * hear of it at the same moment, and those who ask before the first has put it there read it too.
+   */
+  readonly readBy: "isolate" | "data centre";
+}
+
+/**
+ * 500 listeners of at most 250 KB fill an isolate's 128 MB. Fewer do not mean fewer isolates than data centres: Cloudflare
+ * sends the requests of a worker to one server of a data centre while that can take them ("worker sharding", its blog,
+ * 2025-09-26), so there is about one in each.
+ */
+const listenersPerIsolate = 500;
+/** Most stations have their listeners in a few countries. */
+const usualDataCentres = 10;
+
+/** A station at this project's defaults, with isolates by the rule max(data centres, listeners / 500). */
+export function usualStation(
+  mounts: number,
+  listeners: number,
+  given: Partial<Omit<Station, "mounts" | "listeners">> = {},
+): Station {
+  const dataCentres = given.dataCentres ?? Math.min(usualDataCentres, listeners);
+  return {
+    mounts,
+    listeners,
+    segmentSeconds: 2,
+    bitrateKbps: 128,
+    sessionSeconds: 1_800,
+    dataCentres,
+    isolates: Math.max(Math.min(dataCentres, listeners), Math.ceil(listeners / listenersPerIsolate)),
+    regions: Math.min(3, dataCentres),
+    hasLimits: false,
+    keptDays: 1,
+    cpuMicroseconds: 52,
+    readBy: "isolate",
+    ...given,
+  };
+}
+
+/** Operations a second; all mounts, unless it says otherwise. */
+export interface Rates {
+  readonly puts: number;
+  readonly bucketReads: number;
+  /** Of the busiest object: one mount's. */
+  readonly callsPerMount: number;
+  readonly mountCalls: number;
+  readonly relayCalls: number;
+  readonly directoryCalls: number;
+  readonly rowsWritten: number;
+  /** Requests that reach the worker: listeners who come, and ingest hosts. */
+  readonly requests: number;
+  /** CPU-seconds in a second. */
+  readonly cpu: number;
+  /** Objects that are awake all the time. */
+  readonly objects: number;
+  /** Isolates that have listeners of one mount. */
+  readonly isolatesPerMount: number;
+  /** In all regions, of one mount. */
+  readonly relaysPerMount: number;
+}
+
+/** What an isolate with listeners of a mount does for one segment. */
+export const perSegmentAndIsolate = (
+  segmentSeconds: number,
+): { bucketReads: number; mountCalls: number } => ({
+  bucketReads: 1,
+  mountCalls: Math.ceil((segmentSeconds * 1000) / mountCallHoldMs),
+});
+
+export function ratesOf(station: Station): Rates {
+  const { mounts, listeners, segmentSeconds, sessionSeconds } = station;
+  const segments = 1 / segmentSeconds;
+  const audience = listeners / mounts;
+  const isolatesPerMount = occupied(station.isolates, audience);
+  const readers = station.readBy === "isolate" ? isolatesPerMount : occupied(station.dataCentres, audience);
+  const joins = audience / sessionSeconds;
+  const renewals = renewalsPerSegment(segmentSeconds) * segments;
+  const { views, relays, relayCalls } = askedOfMount(station, isolatesPerMount);
+  // Joins and leaves of a moment share a call; without a limit nobody is told.
+  const seats = station.hasLimits
+    ? 2 * isolatesPerMount * Math.min(1000 / seatBatchMs, joins / isolatesPerMount || 0)
+    : 0;
+  const callsPerMount = segments + renewals + views + seats;
+  // The count of listeners changes with each that comes or goes.
+  const updates = Math.min(1000 / publishEveryMs, Math.max(1000 / republishMs, 2 * joins));
+  const settings = Math.min((station.isolates * 1000) / stationAgeMs, mounts * joins);
+  return {
+    puts: mounts * segments,
+    bucketReads: mounts * readers * segments * perSegmentAndIsolate(segmentSeconds).bucketReads,
+    callsPerMount,
+    mountCalls: mounts * callsPerMount,
+    relayCalls: mounts * relayCalls,
+    directoryCalls: mounts * updates + settings,
+    rowsWritten: mounts * segments,
+    requests: mounts * (joins + segments + renewals),
+    cpu: (listeners * station.cpuMicroseconds) / 1e6,
+    // A question or a source's word is never ten seconds away, so no object may sleep.
+    objects: mounts * (1 + relays) + 1,
+    isolatesPerMount,
+    relaysPerMount: relays,
+  };
+}
+
+/** The questions of a mount's isolates: to itself, or to relays and theirs to it. */
+function askedOfMount({ segmentSeconds, regions }: Station, isolates: number) {
+  const segmentMs = segmentSeconds * 1000;
+  const direct = askingRate(isolates, segmentMs, mountCallHoldMs);
+  const plan = planRelays({ relays: 0, fewerSinceMs: null }, direct, millis(0), relayLimits);
+  if (plan.relays === 0) return { views: direct, relays: 0, relayCalls: 0 };
+  const relays = plan.relays * regions;
+  return {
+    views: askingRate(relays, segmentMs, relayHoldMs),
+    relays,
+    relayCalls: askingRate(isolates, segmentMs, relayHoldMs),
+  };
+}
+
+/** Of so many places, how many have somebody when so many choose one at random; of less than one person, its part. */
+export const occupied = (places: number, people: number): number =>
+  people < 1 ? people : places * (1 - (1 - 1 / places) ** people);
+
+/** A source's ingest host speaks up when nothing was announced for a quarter more than 2 s, or than a segment: see ingest/source-session.ts. */
+export const renewalsPerSegment = (segmentSeconds: number): number =>
+  Math.ceil(segmentSeconds / (1.25 * Math.min(2, segmentSeconds))) - 1;
+
+/** A price: dollars for each so many beyond what the plan includes. */
+interface Price {
+  readonly dollars: number;
+  readonly each: number;
+  readonly included: number;
+  /** Whether a part of `each` costs as much as the whole. */
+  readonly isWhole?: true;
+}
+
+/** As of November 2026, in the pages of developers.cloudflare.com that are named. */
+export const prices = {
+  /** workers/platform/pricing: the paid plan; no charge for duration, bandwidth or subrequests. */
+  plan: 5,
+  requests: { dollars: 0.3, each: 1e6, included: 10e6 },
+  cpuMs: { dollars: 0.02, each: 1e6, included: 30e6 },
+  /** durable-objects/platform/pricing: a method call is a request; 128 MB for as long as an object is awake. */
+  objectRequests: { dollars: 0.15, each: 1e6, included: 1e6 },
+  objectGbSeconds: { dollars: 12.5, each: 1e6, included: 400_000 },
+  rowsWritten: { dollars: 1, each: 1e6, included: 50e6 },
+  /** r2/pricing: operations are rounded up to the next million. */
+  classA: { dollars: 4.5, each: 1e6, included: 1e6, isWhole: true },
+  classB: { dollars: 0.36, each: 1e6, included: 10e6, isWhole: true },
+  storedGb: { dollars: 0.015, each: 1, included: 10 },
+} as const satisfies Record<string, number | Price>;
+
+export function dollarsFor(amount: number, { dollars, each, included, isWhole }: Price): number {
+  const units = Math.max(0, amount - included) / each;
+  return dollars * (isWhole ? Math.ceil(units) : units);
+}
+
+/** Of 730 hours. */
+export const monthSeconds = 730 * 3600;
+const objectGb = 0.128;
+
+export interface Cost {
+  /** A month's, in the units they are paid in. */
+  readonly month: Readonly<Record<Exclude<keyof typeof prices, "plan">, number>>;
+  readonly dollars: Readonly<Record<keyof typeof prices, number>>;
+  readonly total: number;
+}
+
+export function costOf(station: Station): Cost {
+  const rates = ratesOf(station);
+  const month = {
+    requests: rates.requests * monthSeconds,
+    cpuMs: rates.cpu * 1000 * monthSeconds,
+    objectRequests: (rates.mountCalls + rates.relayCalls + rates.directoryCalls) * monthSeconds,
+    objectGbSeconds: rates.objects * objectGb * monthSeconds,
+    rowsWritten: rates.rowsWritten * monthSeconds,
+    classA: rates.puts * monthSeconds,
+    classB: rates.bucketReads * monthSeconds,
+    storedGb: (station.mounts * station.keptDays * 86_400 * station.bitrateKbps * 125) / 1e9,
+  };
+  const dollars = {
+    plan: prices.plan,
+    requests: dollarsFor(month.requests, prices.requests),
+    cpuMs: dollarsFor(month.cpuMs, prices.cpuMs),
+    objectRequests: dollarsFor(month.objectRequests, prices.objectRequests),
+    objectGbSeconds: dollarsFor(month.objectGbSeconds, prices.objectGbSeconds),
+    rowsWritten: dollarsFor(month.rowsWritten, prices.rowsWritten),
+    classA: dollarsFor(month.classA, prices.classA),
+    classB: dollarsFor(month.classB, prices.classB),
+    storedGb: dollarsFor(month.storedGb, prices.storedGb),
+  };
+  return { month, dollars, total: Object.values(dollars).reduce((sum, each) => sum + each, 0) };
+}
+
+/** The most isolates that a station can have for so much a month; 0 when one is too many. */
+export function mostIsolates(station: Station, dollars: number): number {
+  let [least, most] = [0, 1_000_000];
+  while (least < most) {
+    const isolates = Math.ceil((least + most) / 2);
+    if (costOf({ ...station, isolates }).total <= dollars) least = isolates;
+    else most = isolates - 1;
+  }
+  return least;
+}

@@ -1,0 +1,192 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { mountCallHoldMs, relayLimits } from "../../worker/limits.ts";
+import { costFindings } from "../cost.ts";
+import {
+  costOf,
+  dollarsFor,
+  monthSeconds,
+  mostIsolates,
+  occupied,
+  perSegmentAndIsolate,
+  prices,
+  ratesOf,
+  renewalsPerSegment,
+  type Station,
+  usualStation,
+} from "../cost-model.ts";
+
+const station = fc
+  .record({
+    mounts: fc.integer({ min: 1, max: 200 }),
+    listeners: fc.integer({ min: 1, max: 2_000_000 }),
+    segmentSeconds: fc.constantFrom(1, 2, 4, 6, 10),
+    dataCentres: fc.integer({ min: 1, max: 300 }),
+    hasLimits: fc.boolean(),
+    sessionSeconds: fc.integer({ min: 60, max: 36_000 }),
+  })
+  .map(({ mounts, listeners, ...given }) => usualStation(mounts, listeners, given));
+
+describe("the operations of a station", () => {
+  it("are those that are counted on the real runtime: a read and a call for each segment and isolate", () => {
+    // test/e2e/reads.test.ts: 1, 100 or 1,000 listeners of one isolate, 2 s segments, no limits.
+    expect(perSegmentAndIsolate(2)).toEqual({ bucketReads: 1, mountCalls: 1 });
+    for (const listeners of [1, 100, 1_000]) {
+      const rates = ratesOf(usualStation(1, listeners, { isolates: 1 }));
+      const announcements = 0.5;
+      expect(rates.bucketReads * 2).toBe(1);
+      expect((rates.callsPerMount - announcements) * 2).toBe(1);
+      // Of which an isolate makes one a second at most.
+      expect(rates.directoryCalls * 2).toBeLessThanOrEqual(2 * (1000 / 500) + 2);
+    }
+  });
+
+  it("are these for one mount with 1,000 listeners on ten isolates", () => {
+    expect(ratesOf(usualStation(1, 1_000))).toEqual({
+      puts: 0.5,
+      bucketReads: 5,
+      callsPerMount: 5.5,
+      mountCalls: 5.5,
+      relayCalls: 0,
+      // 2,000 come or go in half an hour, and each is told; each that comes looks at the settings.
+      directoryCalls: 2_000 / 1_800 + 1_000 / 1_800,
+      rowsWritten: 0.5,
+      requests: 1_000 / 1_800 + 0.5,
+      cpu: 0.052,
+      objects: 2,
+      isolatesPerMount: 10,
+      relaysPerMount: 0,
+    });
+  });
+
+  it("of a mount are not more with ten times the listeners on the same isolates", () => {
+    const few = ratesOf(usualStation(1, 500, { isolates: 10 }));
+    const many = ratesOf(usualStation(1, 5_000, { isolates: 10 }));
+    expect(many.bucketReads).toBe(few.bucketReads);
+    expect(many.callsPerMount).toBe(few.callsPerMount);
+  });
+
+  it("never ask one object more often than it can answer, however many listen", () => {
+    fc.assert(
+      fc.property(station, (each) => {
+        if (each.hasLimits) return;
+        const rates = ratesOf(each);
+        expect(rates.callsPerMount).toBeLessThanOrEqual(relayLimits.mountCalls + 5);
+        if (rates.relaysPerMount > 0 && rates.isolatesPerMount < 10_000) {
+          const one = rates.relayCalls / each.mounts / (rates.relaysPerMount / each.regions);
+          expect(one).toBeLessThanOrEqual(2 * relayLimits.relayCalls);
+        }
+      }),
+    );
+  });
+
+  it.each([
+    [1, 0],
+    [2, 0],
+    [4, 1],
+    [5, 1],
+    [6, 2],
+  ])("with segments of %d s have %d words of the source between two announcements", (seconds, words) => {
+    expect(renewalsPerSegment(seconds)).toBe(words);
+  });
+
+  it("hold a question again when a segment is longer than it may be held", () => {
+    expect(perSegmentAndIsolate(mountCallHoldMs / 1000).mountCalls).toBe(1);
+    expect(perSegmentAndIsolate(mountCallHoldMs / 1000 + 1).mountCalls).toBe(2);
+  });
+});
+
+describe("reads of a data centre with a shared cache", () => {
+  it("are not more for more isolates, and never more than without", () => {
+    const shared = usualStation(1, 100_000, { readBy: "data centre" });
+    expect(ratesOf(shared).bucketReads).toBeCloseTo(5);
+    expect(ratesOf({ ...shared, isolates: 400 }).bucketReads).toBeCloseTo(5);
+    expect(ratesOf({ ...shared, readBy: "isolate" }).bucketReads).toBeCloseTo(100);
+  });
+});
+
+describe("places that are occupied", () => {
+  it("are one for one, all for very many, and never more than people or places", () => {
+    expect(occupied(10, 0.1)).toBe(0.1);
+    expect(occupied(10, 1)).toBeCloseTo(1);
+    expect(occupied(10, 100_000)).toBeCloseTo(10);
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 5_000 }),
+        fc.integer({ min: 1, max: 100_000 }),
+        (places, people) => {
+          expect(occupied(places, people)).toBeLessThanOrEqual(Math.min(places, people) + 1e-6);
+        },
+      ),
+    );
+  });
+});
+
+describe("the price of a month", () => {
+  it("is nothing within what the plan includes, and counts whole millions where they are sold so", () => {
+    expect(dollarsFor(10e6, prices.classB)).toBe(0);
+    expect(dollarsFor(10e6 + 1, prices.classB)).toBe(0.36);
+    expect(dollarsFor(3e6, prices.objectRequests)).toBeCloseTo(0.3);
+  });
+
+  it("is this, worked out by hand, for one mount with 1,000 listeners on ten isolates", () => {
+    expect(monthSeconds).toBe(2_628_000);
+    const { month, dollars, total } = costOf(usualStation(1, 1_000));
+    expect(month.classA).toBe(1_314_000);
+    expect(month.classB).toBe(13_140_000);
+    // 14,454,000 of the mount, 4,380,000 of the directory.
+    expect(month.objectRequests).toBeCloseTo(18_834_000, 3);
+    expect(month.objectGbSeconds).toBeCloseTo(2 * 336_384, 3);
+    expect(month.storedGb).toBeCloseTo(1.3824, 6);
+    const cents = Object.fromEntries(
+      Object.entries(dollars).map(([name, each]) => [name, Math.round(each * 100)]),
+    );
+    expect(cents).toEqual({
+      plan: 500,
+      requests: 0,
+      cpuMs: 213,
+      objectRequests: 268,
+      objectGbSeconds: 341,
+      rowsWritten: 0,
+      classA: 450,
+      classB: 144,
+      storedGb: 0,
+    });
+    expect(total).toBeCloseTo(19.16, 2);
+  });
+
+  const larger: (keyof Station)[] = ["listeners", "isolates", "mounts", "keptDays", "cpuMicroseconds"];
+  it.each(larger)("does not fall when there are more %s", (name) => {
+    fc.assert(
+      fc.property(station, fc.integer({ min: 1, max: 1_000 }), (each, more) => {
+        // Relays save calls: what is dearer without them may be cheaper with them.
+        const before = ratesOf(each);
+        const grown = { ...each, [name]: Number(each[name]) + more };
+        fc.pre(ratesOf(grown).relaysPerMount === before.relaysPerMount);
+        expect(costOf(grown).total).toBeGreaterThanOrEqual(costOf(each).total - 1e-6);
+      }),
+    );
+  });
+
+  it("per listener falls as they become more", () => {
+    const each = [10, 1_000, 100_000, 1_000_000].map(
+      (listeners) => costOf(usualStation(1, listeners)).total / listeners,
+    );
+    expect(each.toSorted((a, b) => b - a)).toEqual(each);
+  });
+
+  it("tells for how many isolates an amount is enough", () => {
+    const some = usualStation(1, 1_000);
+    const most = mostIsolates(some, 20);
+    expect(costOf({ ...some, isolates: most }).total).toBeLessThanOrEqual(20);
+    expect(costOf({ ...some, isolates: most + 1 }).total).toBeGreaterThan(20);
+    expect(mostIsolates(some, 1)).toBe(0);
+  });
+});
+
+describe("the budget", () => {
+  it("is told as met or not", () => {
+    expect(costFindings().rows[0]?.budget?.isMet).toBe(true);
+    expect(costFindings({ segmentSeconds: 1 }).rows[0]?.budget?.isMet).toBe(false);
+  });
+});
