@@ -38,6 +38,7 @@ import {
 import { SeatMemory } from "./seat-memory.ts";
 import { mountLimits } from "./station.ts";
 import type { ClockReading } from "./steady-clock.ts";
+import { Waiters } from "./waiters.ts";
 
 /** What a runtime says of itself with every question. */
 export interface MountQuestion {
@@ -65,7 +66,7 @@ export class MountObject extends DurableObject<Env> {
   #state: MountState;
   readonly #memory: SeatMemory;
   /** Those whose questions are held. */
-  readonly #waiting = new Set<() => void>();
+  readonly #waiting = new Waiters();
   #publishedMs = 0;
   /** What the directory is known to know. */
   #published: string | null = null;
@@ -140,10 +141,7 @@ export class MountObject extends DurableObject<Env> {
       const now = this.#clock.now();
       const leftMs = Math.min(deadline, phaseEndsAt(this.#state, millis(now)) ?? deadline) - now;
       if (leftMs <= 0) break;
-      const woken = Promise.withResolvers<void>();
-      this.#waiting.add(woken.resolve);
-      await Promise.race([woken.promise, scheduler.wait(leftMs)]);
-      this.#waiting.delete(woken.resolve);
+      await this.#waiting.wait(leftMs);
     }
     const now = millis(this.#clock.now());
     return viewOf(mount, factsOf(this.#state, now, this.#plannedRelays(now)), after, now);
@@ -175,8 +173,7 @@ export class MountObject extends DurableObject<Env> {
     if (event.kind !== "renew" && event.kind !== "report") {
       const { reading: clock } = this.#clock;
       this.ctx.storage.kv.put(stateKey, { ...state, listeners: {}, clock } satisfies StoredMount);
-      for (const wake of this.#waiting) wake();
-      this.#waiting.clear();
+      this.#waiting.wake();
     }
     this.#publish(mount);
     return reply;

@@ -7,6 +7,7 @@ import { BeatingClock } from "./beating-clock.ts";
 import type { Env } from "./env.ts";
 import { relayHoldMs, relayIdleMs, relayRetryMs, relaySlackMs } from "./limits.ts";
 import type { MountQuestion } from "./mount-object.ts";
+import { Waiters } from "./waiters.ts";
 
 /**
  * Asks a mount for hundreds of isolates: one question stands at the mount as long as any of theirs stands here, and what
@@ -26,7 +27,7 @@ export class RelayObject extends DurableObject<Env> {
   #isAsking = false;
   /** The newest word of each isolate that the mount has not confirmed. */
   readonly #reports = new Map<string, SeatReport>();
-  readonly #waiting = new Set<() => void>();
+  readonly #waiting = new Waiters();
 
   /** As `MountObject.view`, but holds no longer than `relayHoldMs`. Rejects when the mount has not spoken for longer. */
   async view(question: MountQuestion): Promise<MountView> {
@@ -46,10 +47,7 @@ export class RelayObject extends DurableObject<Env> {
       if (facts && (leftMs <= 0 || hasNews(facts, question))) {
         return viewOf(mount, facts, question.after, millis(now));
       }
-      const woken = Promise.withResolvers<void>();
-      this.#waiting.add(woken.resolve);
-      await Promise.race([woken.promise, scheduler.wait(facts ? Math.min(leftMs, trustedMs) : trustedMs)]);
-      this.#waiting.delete(woken.resolve);
+      await this.#waiting.wait(facts ? Math.min(leftMs, trustedMs) : trustedMs);
     }
   }
 
@@ -86,7 +84,6 @@ export class RelayObject extends DurableObject<Env> {
     for (const report of reports) {
       if (this.#reports.get(report.runtime) === report) this.#reports.delete(report.runtime);
     }
-    for (const wake of this.#waiting) wake();
-    this.#waiting.clear();
+    this.#waiting.wake();
   }
 }

@@ -15,7 +15,7 @@ import { VirtualTime } from "./virtual-time.ts";
  * Thousands of isolates, a mount and its relays in virtual time: the objects and the routes are the real ones, the network
  * between them is not. The mount is in North America; who stands where, and how far that is, is in `regions`.
  *
- * The module "cloudflare:workers" has to be replaced before this one is loaded, and `scheduler` and `Date.now` have to be
+ * The module "cloudflare:workers" has to be replaced before this one is loaded, and the timers and `Date.now` have to be
  * those of `time`.
  */
 export interface SimulationOptions {

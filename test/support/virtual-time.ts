@@ -1,5 +1,5 @@
 /**
- * Time for a simulation of thousands: `wait` and `Date.now` of a clock that leaps to the next thing that happens. Unlike
+ * Time for a simulation of thousands: timers and `Date.now` of a clock that leaps to the next thing that happens. Unlike
  * the fake timers of the test runner it does not slow down with the number of timers.
  */
 export class VirtualTime {
@@ -11,10 +11,18 @@ export class VirtualTime {
     this.nowMs = nowMs;
   }
 
-  readonly wait = (ms: number): Promise<void> =>
-    new Promise((resolve) =>
-      this.#push({ atMs: this.nowMs + Math.max(0, ms), order: this.#order++, resolve }),
-    );
+  readonly wait = (ms: number): Promise<void> => new Promise((resolve) => void this.setTimeout(resolve, ms));
+
+  readonly setTimeout = (resolve: () => void, ms: number): object => {
+    const timer = { atMs: this.nowMs + Math.max(0, ms), order: this.#order++, resolve };
+    this.#push(timer);
+    return timer;
+  };
+
+  /** It stays in the queue and does nothing. */
+  readonly clearTimeout = (timer: object): void => {
+    (timer as Timer).resolve = () => undefined;
+  };
 
   /** Everything that happens up to then, in order; what happens at the same moment in the order of its making. */
   async runUntil(untilMs: number): Promise<void> {
@@ -60,7 +68,7 @@ export class VirtualTime {
 interface Timer {
   readonly atMs: number;
   readonly order: number;
-  readonly resolve: () => void;
+  resolve: () => void;
 }
 
 const before = (a: Timer, b: Timer): boolean => a.atMs < b.atMs || (a.atMs === b.atMs && a.order < b.order);

@@ -29,6 +29,8 @@ async function onAir(options: Partial<SimulationOptions>): Promise<Simulation> {
   });
   vi.spyOn(Date, "now").mockImplementation(() => simulation.time.nowMs);
   vi.stubGlobal("scheduler", { wait: simulation.time.wait });
+  vi.stubGlobal("setTimeout", simulation.time.setTimeout);
+  vi.stubGlobal("clearTimeout", simulation.time.clearTimeout);
   await simulation.goOnAir();
   await simulation.begin(8_000);
   await simulation.run(10_000);
