@@ -8,7 +8,7 @@ import type { MountQuestion } from "./mount-object.ts";
 import { msSince } from "./ms-since.ts";
 import { settledWithin } from "./settled-within.ts";
 
-/** Whom an isolate asks about a mount: the mount's object, or a relay while the mount wants that (decisions/0012-relays.md). */
+/** Whom an isolate asks about a mount: the mount's object, or a relay while the mount wants that. */
 interface MountDesk {
   /**
    * As `MountObject.view`, perhaps sooner than `waitMs`. A relay that rejects or hangs costs its time, then the mount is
