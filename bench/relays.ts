@@ -113,8 +113,8 @@ async function measure(run: RelayRun): Promise<Measured> {
     };
     const requests = Math.ceil(run.isolates / isolatesPerRequest);
     const isolates = Array.from({ length: requests }, (_, index) => {
-      const isolates = Math.min(isolatesPerRequest, run.isolates - index * isolatesPerRequest);
-      return ask("/isolates", { ...run, isolates });
+      const left = run.isolates - index * isolatesPerRequest;
+      return ask("/isolates", { ...run, isolates: Math.min(isolatesPerRequest, left) });
     });
     const result = (await ask("/run", run)) as RelayRunResult;
     const heard = ((await Promise.all(isolates)) as number[][][]).flat();

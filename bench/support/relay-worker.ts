@@ -1,4 +1,5 @@
-import type { MountPhase, MountView } from "../../shared/mount-state.ts";
+import type { Announcement, Claim } from "../../shared/edge-api.ts";
+import type { MountPhase, MountReply, MountView } from "../../shared/mount-state.ts";
 import { SeatHolder } from "../../shared/seat-holder.ts";
 import type { Position } from "../../shared/segment.ts";
 import { mountPath } from "../../shared/mount-path.ts";
@@ -40,6 +41,13 @@ const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout
 
 type Calls = { isolates: number; relays: number };
 
+/** The mount's object as it is seen from outside. */
+interface CountedStub {
+  claim(claim: Claim): Promise<MountReply>;
+  announce(announcement: Announcement): Promise<MountReply>;
+  counted(): Promise<Calls>;
+}
+
 export class CountedMount extends MountObject {
   readonly #calls: Calls = { isolates: 0, relays: 0 };
 
@@ -75,7 +83,7 @@ interface Tally {
 }
 
 /** Of the run that is on: its isolates are spread over many requests, for the platform counts timers by request. */
-let tally: Tally | undefined;
+let current: Tally | undefined;
 
 export default {
   async fetch(request: Request, env: Objects): Promise<Response> {
@@ -90,7 +98,7 @@ export default {
 
 /** Answers when it is over; the isolates' requests answer with what each of them heard. */
 async function run({ seconds, segmentMs }: RelayRun, env: Objects): Promise<RelayRunResult> {
-  const stub = env.MOUNT.getByName(mount) as unknown as CountedMount;
+  const stub = env.MOUNT.getByName(mount) as unknown as CountedStub;
   const claimed = await stub.claim({
     mount,
     ingest: "bench",
@@ -129,7 +137,7 @@ async function run({ seconds, segmentMs }: RelayRun, env: Objects): Promise<Rela
 }
 
 function tallyOfRun(): Tally {
-  tally ??= {
+  current ??= {
     isOver: false,
     relayCalls: 0,
     failedCalls: 0,
@@ -137,10 +145,10 @@ function tallyOfRun(): Tally {
     delaysMs: [],
     announcedMs: [],
   };
-  return tally;
+  return current;
 }
 
-async function announceOn(stub: CountedMount, at: Epoch, segmentMs: number, tally: Tally): Promise<void> {
+async function announceOn(stub: CountedStub, at: Epoch, segmentMs: number, tally: Tally): Promise<void> {
   while (!tally.isOver) {
     await pause(segmentMs);
     const number = tally.announcedMs.push(Date.now()) - 1;
