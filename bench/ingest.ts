@@ -46,6 +46,8 @@ interface Row {
   /** From the write of a segment's last frame until it was stored, ms. */
   readonly storedMs?: Histogram;
   readonly eventLoopMs?: EventLoopDelay;
+  /** Segments that wait for storage or edge at the end. */
+  readonly waiting?: number;
   readonly mostLateMs: number;
 }
 
@@ -53,6 +55,12 @@ interface EventLoopDelay {
   readonly p50: number;
   readonly p99: number;
   readonly max: number;
+}
+
+/** Of what `/health` says. */
+interface IngestHealth {
+  readonly eventLoopDelayMs: EventLoopDelay;
+  readonly queues: Readonly<Record<string, { readonly segments: number }>>;
 }
 
 /** A server that takes sources. */
@@ -63,7 +71,7 @@ interface Server {
   readonly pid: number;
   /** What was stored since the last question. */
   readonly stored?: () => Promise<readonly SegmentMoment[]>;
-  readonly eventLoop?: () => Promise<EventLoopDelay | undefined>;
+  readonly health?: () => Promise<IngestHealth>;
   stop(): Promise<void>;
 }
 
@@ -104,7 +112,7 @@ async function measured(server: Server, count: number, options: IngestBenchOptio
     const before = usageOf(server.pid);
     await sleep(options.seconds * 1000);
     const after = usageOf(server.pid);
-    const eventLoopMs = await server.eventLoop?.();
+    const health = await server.health?.();
     const report = await load.report();
     // What was closed at the very end is on its way.
     await sleep(1_000);
@@ -117,7 +125,7 @@ async function measured(server: Server, count: number, options: IngestBenchOptio
       kibPerSource: (after.residentKib - emptyKib) / count,
       mostLateMs: report.mostLateMs,
       ...(stored ? joined(report, stored) : {}),
-      ...(eventLoopMs ? { eventLoopMs } : {}),
+      ...(health ? { eventLoopMs: health.eventLoopDelayMs, waiting: waitingOf(health) } : {}),
     };
     options.progress(rowLine(row));
     return row;
@@ -163,7 +171,7 @@ async function openIngest(count: number): Promise<Server> {
     password,
     pid: ingest.pid,
     stored: async () => (await store.report()).stored,
-    eventLoop: () => eventLoopOf(ingest.url),
+    health: () => healthOf(ingest.url),
     async stop() {
       await ingest.stop();
       await store.close();
@@ -187,7 +195,7 @@ async function openStack(count: number): Promise<Server> {
     port: stack.ingestPort,
     password: stack.password,
     pid: stack.pidOf("ingest") ?? 0,
-    eventLoop: () => eventLoopOf(stack.ingestUrl),
+    health: () => healthOf(stack.ingestUrl),
     async stop() {
       await stack.stop();
       rmSync(folder, { recursive: true, force: true });
@@ -195,10 +203,11 @@ async function openStack(count: number): Promise<Server> {
   };
 }
 
-async function eventLoopOf(url: string): Promise<EventLoopDelay | undefined> {
-  const report = (await (await fetch(`${url}/health`)).json()) as { eventLoopDelayMs?: EventLoopDelay };
-  return report.eventLoopDelayMs;
-}
+const healthOf = async (url: string): Promise<IngestHealth> =>
+  (await (await fetch(`${url}/health`)).json()) as IngestHealth;
+
+const waitingOf = ({ queues }: IngestHealth): number =>
+  Object.values(queues).reduce((sum, { segments }) => sum + segments, 0);
 
 /** Asks the bucket of a local stack for each segment from the moment its last frame was written. */
 async function fetchableMs(count: number, forMs: number): Promise<Histogram> {
@@ -280,6 +289,7 @@ const rowLine = (row: Row): string => {
     row.kibPerSource.toFixed(0),
     row.stored === undefined ? "" : `${(row.stored * 100).toFixed(1)} %`,
     row.storedMs === undefined ? "" : quantiles(row.storedMs),
+    row.waiting ?? "",
     loop === undefined ? "" : `${loop.p50} / ${loop.p99} / ${loop.max}`,
     row.mostLateMs.toFixed(0),
   ];
@@ -288,8 +298,8 @@ const rowLine = (row: Row): string => {
 
 const rowsTable = (rows: readonly Row[]): string =>
   [
-    "| server | sources | lost | CPU, µs per source-second | memory, KiB per source | segments stored | last frame to stored, ms (p50 / p95 / p99 / most) | event loop late, ms (p50 / p99 / most) | generator late, ms |",
-    "|---|--:|--:|--:|--:|--:|--:|--:|--:|",
+    "| server | sources | lost | CPU, µs per source-second | memory, KiB per source | segments stored | last frame to stored, ms (p50 / p95 / p99 / most) | segments waiting at the end | event loop late, ms (p50 / p99 / most) | generator late, ms |",
+    "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|",
     ...rows.map(rowLine),
   ].join("\n");
 
