@@ -47,8 +47,8 @@ const hourSeconds = 3_600;
 const slowBytesPerSecond = 4_000;
 /** What a listener leaves out at once who falls out of the window and goes on near live. */
 const skippedFrames = 45_000 / frameMs;
-/** Until then, and until what the sockets still hold (230 KB) has been heard. */
-const skipWithinMs = 300_000;
+/** Until then, and until what the runtime and the sockets still hold (half a megabyte) has been heard. */
+const skipWithinMs = 420_000;
 
 const failStorage =
   (fault: RequestFault) =>
