@@ -8,8 +8,7 @@ import { fileIndexes } from "./file-indexes.ts";
 import { fileIndexRetryMs, fileWindowMs } from "./limits.ts";
 import { type Host, loadSegment } from "./mount-feed.ts";
 import type { LoadedSegment } from "./segment-cache.ts";
-import { settledWithin } from "./settled-within.ts";
-import { sleepers } from "./sleepers.ts";
+import { Bell } from "./sleepers.ts";
 import type { Stage } from "./stage.ts";
 
 /** A stored file in a loop, the same for all listeners. Off the air until its index has been read. */
@@ -18,6 +17,7 @@ class FileStage implements Stage {
   readonly titleBefore: Title;
   readonly silentMs = 0;
   readonly patienceMs = 0;
+  readonly bell = new Bell();
   readonly #file: StoredFile;
   #loop: FileLoop | null = null;
   #isMissing = false;
@@ -62,10 +62,14 @@ class FileStage implements Stage {
     this.#isMissing = segments === null;
   }
 
-  async wait(host: Host, ms: number): Promise<void> {
-    if (!this.#loop) await settledWithin(this.refresh(host), ms);
-    const nextMs = this.#loop && this.window.length > 0 ? this.#windowUntilMs - Date.now() : fileIndexRetryMs;
-    await sleepers.sleep(host, Math.min(ms, Math.ceil(nextMs)));
+  attend(host: Host): number {
+    if (!this.#loop) {
+      host.keepAlive(this.refresh(host).then(() => (this.#loop ? this.bell.ring() : undefined)));
+      return fileIndexRetryMs;
+    }
+    return this.window.length > 0
+      ? Math.max(1, Math.ceil(this.#windowUntilMs - Date.now()))
+      : fileIndexRetryMs;
   }
 
   segment(ref: SegmentRef, host: Host): LoadedSegment | Promise<LoadedSegment | null> {

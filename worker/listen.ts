@@ -15,6 +15,7 @@ import { RecentListeners } from "./recent-listeners.ts";
 import { replyHeaders } from "./reply-headers.ts";
 import { takeSeat } from "./seat-desk.ts";
 import { settledWithin } from "./settled-within.ts";
+import { Sleeper } from "./sleepers.ts";
 
 /**
  * `GET` and `HEAD` of a mount. Never a 206: a live stream has no ranges (Icecast 2.4.4 ignores them too; a 206 makes
@@ -159,9 +160,13 @@ const absent = ({ stages, first }: Programme): Response =>
 /** A source that has just connected has nothing in storage yet: the reply waits, as Icecast's does. */
 async function firstSegment(feed: MountFeed, host: Host): Promise<void> {
   const deadline = clock.now() + firstSegmentWaitMs;
-  while (feed.window.length === 0 && feed.phase === "live" && clock.now() < deadline)
+  const sleeper = new Sleeper(host);
+  while (feed.window.length === 0 && feed.phase === "live" && clock.now() < deadline) {
+    const leftMs = Math.min(deadline - clock.now(), feed.attend(host));
     // Also a timer of its own: without one the runtime takes a request that waits for others for dead.
-    await settledWithin(feed.wait(host, deadline - clock.now()), deadline - clock.now());
+    await settledWithin(sleeper.sleep(leftMs, [feed.bell]), leftMs);
+  }
+  sleeper.leave();
 }
 
 function burstMs(url: URL, station: EdgeStation): number {

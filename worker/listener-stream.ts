@@ -17,7 +17,7 @@ import type { LoadedSegment } from "./segment-cache.ts";
 import { settledWithin } from "./settled-within.ts";
 import { StuckWatch } from "./stuck-listener.ts";
 import { silence } from "./silence.ts";
-import { sleepers } from "./sleepers.ts";
+import { type Bell, Sleeper } from "./sleepers.ts";
 import type { Stage } from "./stage.ts";
 
 export interface ListenerWish {
@@ -56,7 +56,7 @@ export function openListenerStream(
     if (!open) return;
     open = false;
     watch.stop();
-    sleepers.leave(host);
+    listener.leave();
     onLeave();
   };
   signal.addEventListener("abort", leave);
@@ -100,6 +100,9 @@ class Listener {
   readonly #home: string;
   readonly #wish: ListenerWish;
   readonly #host: Host;
+  readonly #sleeper: Sleeper;
+  /** Of the stage that plays and of those that are better. */
+  #bells: readonly Bell[] = [];
   readonly #playout: Playout;
   readonly #icy: IcyInterleaver | null;
   /** The segment of the intro that was sent last. */
@@ -115,6 +118,7 @@ class Listener {
     this.#home = home.name;
     this.#wish = wish;
     this.#host = host;
+    this.#sleeper = new Sleeper(host);
     const { behindMs, leastBytes, intro } = wish;
     this.#playout = new Playout(
       rules,
@@ -123,6 +127,11 @@ class Listener {
       clock.now(),
     );
     this.#icy = wish.metaint > 0 ? new IcyInterleaver(wish.metaint) : null;
+  }
+
+  /** Nothing is waited for any more. */
+  leave(): void {
+    this.#sleeper.leave();
   }
 
   /** The next buffer; null when there is nothing left to play or the listener has gone (`isOpen`). */
@@ -174,9 +183,15 @@ class Listener {
 
   /** For news of the stage that plays and of those that are better. */
   #wait(ms: number): Promise<void> {
-    const [best, ...others] = this.#stages.slice(0, this.#playout.stage + 1);
-    if (!best || others.length === 0) return best?.wait(this.#host, ms) ?? sleepers.sleep(this.#host, ms);
-    return Promise.race([best, ...others].map((watched) => watched.wait(this.#host, ms)));
+    const watched = this.#playout.stage + 1;
+    if (this.#bells.length !== watched) {
+      this.#bells = this.#stages.slice(0, watched).map(({ bell }) => bell);
+    }
+    let newsMs = ms;
+    for (let index = 0; index < watched; index++) {
+      newsMs = Math.min(newsMs, this.#stages[index]?.attend(this.#host) ?? newsMs);
+    }
+    return this.#sleeper.sleep(newsMs, this.#bells);
   }
 
   /** At once where the segment is in memory, as it nearly always is: each promise costs as much as a title. */

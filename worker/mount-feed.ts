@@ -11,7 +11,7 @@ import { isolateAsked } from "./isolate-counts.ts";
 import { listenersHere, seatReport } from "./seat-desk.ts";
 import { type LoadedSegment, SegmentCache } from "./segment-cache.ts";
 import type { Stage } from "./stage.ts";
-import { Bell, sleepers } from "./sleepers.ts";
+import { Bell } from "./sleepers.ts";
 import { settledWithin } from "./settled-within.ts";
 
 /** What one listener's request lends to the feed while the feed works on its behalf. */
@@ -40,7 +40,7 @@ export class MountFeed implements Stage {
   titleBefore: Title | null = null;
   /** How long listeners stay with a source that brings nothing, ms. */
   patienceMs = 0;
-  readonly #news = new Bell();
+  readonly bell = new Bell();
   readonly #keys = new WeakMap<SegmentRef, string>();
   #epoch = 0;
   #edgeAtMs = 0;
@@ -101,25 +101,18 @@ export class MountFeed implements Stage {
     await this.#ask(host, 0);
   }
 
-  /** Returns when the window may have grown or the phase changed, or after `ms`; sometimes for nothing. */
-  wait(host: Host, ms: number): Promise<void> {
-    const sleeping = sleepers.sleep(host, ms, this.#news);
-    this.#attend(host);
-    return sleeping;
-  }
-
-  /** A question stands from here on. */
-  #attend(host: Host): void {
+  attend(host: Host): number {
     const question = this.#question;
     const stands = question !== null && question.sinceMs + mountCallTimeoutMs > clock.now();
     if (!stands) void this.#ask(host, mountCallHoldMs);
+    return Number.POSITIVE_INFINITY;
   }
 
   /** The segment's bytes, shared; null when storage does not have them. */
   segment(ref: SegmentRef, host: Host): LoadedSegment | Promise<LoadedSegment | null> {
     // Slow listeners are never up to date and wait for nothing: where there are no others the window would stay as it is,
     // and the mount would hear of nobody.
-    this.#attend(host);
+    this.attend(host);
     // A key is long to work out and asked for by every listener.
     const key = this.#keys.get(ref) ?? segmentKey(this.mount, ref);
     this.#keys.set(ref, key);
@@ -134,7 +127,7 @@ export class MountFeed implements Stage {
       if (this.#question?.done === done) this.#question = null;
     });
     this.#question = { done, sinceMs, isHeld: waitMs > 0 };
-    host.keepAlive(done.then(() => this.#news.ring()));
+    host.keepAlive(done.then(() => this.bell.ring()));
     await done;
   }
 

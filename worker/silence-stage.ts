@@ -1,4 +1,4 @@
-import { sleepers } from "./sleepers.ts";
+import { Bell } from "./sleepers.ts";
 import type { Stage } from "./stage.ts";
 
 /** Nothing to hear, for ever: the last resort of a mount that must never hang up. */
@@ -12,6 +12,7 @@ export const silenceStage: Stage = {
   patienceMs: Number.POSITIVE_INFINITY,
   titleBefore: null,
   refresh: () => Promise.resolve(),
-  wait: (host, ms) => sleepers.sleep(host, ms),
+  bell: new Bell(),
+  attend: () => Number.POSITIVE_INFINITY,
   segment: () => Promise.resolve(null),
 };

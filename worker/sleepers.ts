@@ -2,13 +2,6 @@ import { clock } from "./isolate-clock.ts";
 import { sleepersPerRound, watchmen, watchMs, watchRounds } from "./limits.ts";
 import type { Host } from "./mount-feed.ts";
 
-/** One listener that waits. Called by any request; what it resolves goes on in the listener's own. */
-interface Sleeper {
-  readonly atMs: number;
-  readonly bell: Bell | null;
-  readonly wake: () => void;
-}
-
 /** News that listeners wait for. */
 export class Bell {
   readonly #sleepers = new Set<Sleeper>();
@@ -26,63 +19,87 @@ export class Bell {
    * nobody's socket waits for all the others' buffers.
    */
   async ring(): Promise<void> {
-    const all = [...this.#sleepers];
-    for (const [index, { wake }] of all.entries()) {
-      wake();
-      if (index % sleepersPerRound === sleepersPerRound - 1) await scheduler.wait(0);
+    let woken = 0;
+    for (const sleeper of [...this.#sleepers]) {
+      // Woken meanwhile, it may have lain down again and know the news.
+      if (!this.#sleepers.has(sleeper)) continue;
+      sleeper.wake();
+      if (++woken % sleepersPerRound === 0) await scheduler.wait(0);
     }
+  }
+}
+
+/** One listener, who can wait for one thing at a time. Any request may wake it; it goes on in its own. */
+export class Sleeper {
+  readonly host: Host;
+  readonly #all: Sleepers;
+  #bells: readonly Bell[] = [];
+  #wake: (() => void) | null = null;
+  atMs = 0;
+
+  constructor(host: Host, all: Sleepers = sleepers) {
+    this.host = host;
+    this.#all = all;
+  }
+
+  /** Resolves when one of the bells is rung, or `ms` from now, `watchMs` later at most, or sooner by `wake`. */
+  sleep(ms: number, bells: readonly Bell[] = []): Promise<void> {
+    this.wake();
+    const now = clock.now();
+    this.atMs = now + ms;
+    this.#bells = bells;
+    for (const bell of bells) bell.add(this);
+    this.#all.add(this, now);
+    return new Promise((resolve) => {
+      this.#wake = resolve;
+    });
+  }
+
+  wake(): void {
+    const wake = this.#wake;
+    if (!wake) return;
+    this.#wake = null;
+    this.#all.remove(this);
+    for (const bell of this.#bells) bell.remove(this);
+    wake();
+  }
+
+  /** The listener goes: whatever it waits for is over. To be called by its own request while that works. */
+  leave(): void {
+    this.wake();
+    this.#all.dismiss(this.host);
   }
 }
 
 /**
  * Where listeners wait without a timer each: a timer costs the runtime more than all else that is done for a listener at
  * a segment (bench/RESULTS.md). A few requests of those who wait keep watch for all with one timer each, and wake those
- * whose time has come; rung bells wake the others.
+ * whose time has come; bells wake the others.
  *
  * Requests end at any moment, and watchmen with them: whoever lies down next takes the place of one that is missing. A
- * request whose sleeper is all it has must have a timer of its own besides, or the runtime takes it for dead.
+ * request whose sleep is all it has must have a timer of its own besides, or the runtime takes it for dead.
  */
 export class Sleepers {
-  readonly #byHost = new Map<Host, Set<Sleeper>>();
-  readonly #watches = new Map<Host, { readonly sinceMs: number; lookedMs: number }>();
+  readonly #sleeping = new Set<Sleeper>();
+  readonly #watches = new Map<Host, { lookedMs: number }>();
   /** Nobody's time comes before. */
   #nextMs = Number.POSITIVE_INFINITY;
 
-  /** Resolves when the bell is rung, or `ms` from now, a little later at most. */
-  sleep(host: Host, ms: number, bell: Bell | null = null): Promise<void> {
-    return new Promise((resolve) => {
-      const atMs = clock.now() + ms;
-      const sleeper: Sleeper = {
-        atMs,
-        bell,
-        wake: () => {
-          this.#remove(host, sleeper);
-          resolve();
-        },
-      };
-      const own = this.#byHost.get(host);
-      if (own) own.add(sleeper);
-      else this.#byHost.set(host, new Set([sleeper]));
-      bell?.add(sleeper);
-      this.#nextMs = Math.min(this.#nextMs, atMs);
-      this.#keepWatch(host);
-    });
+  add(sleeper: Sleeper, now: number): void {
+    this.#sleeping.add(sleeper);
+    this.#nextMs = Math.min(this.#nextMs, sleeper.atMs);
+    this.#keepWatch(sleeper.host, now);
   }
 
-  /** The listener goes: whatever it waits for is over. To be called by its own request while that works. */
-  leave(host: Host): void {
-    for (const { wake } of this.#byHost.get(host) ?? []) wake();
+  remove(sleeper: Sleeper): void {
+    this.#sleeping.delete(sleeper);
+  }
+
+  dismiss(host: Host): void {
     this.#watches.delete(host);
   }
 
-  #remove(host: Host, sleeper: Sleeper): void {
-    sleeper.bell?.remove(sleeper);
-    const own = this.#byHost.get(host);
-    if (own?.delete(sleeper) && own.size === 0) this.#byHost.delete(host);
-  }
-
-  #keepWatch(host: Host): void {
-    const now = clock.now();
+  #keepWatch(host: Host, now: number): void {
     for (const [other, watch] of this.#watches) {
       if (now - watch.lookedMs > watchMs * watchRounds) this.#watches.delete(other);
     }
@@ -91,9 +108,9 @@ export class Sleepers {
   }
 
   async #watch(host: Host): Promise<void> {
-    const watch = { sinceMs: clock.now(), lookedMs: clock.now() };
+    const watch = { lookedMs: clock.now() };
     this.#watches.set(host, watch);
-    while (this.#watches.get(host) === watch && this.#byHost.size > 0) {
+    while (this.#watches.get(host) === watch && this.#sleeping.size > 0) {
       await scheduler.wait(watchMs);
       watch.lookedMs = clock.now();
       this.#wakeDue(watch.lookedMs);
@@ -104,15 +121,13 @@ export class Sleepers {
   #wakeDue(now: number): void {
     if (now < this.#nextMs) return;
     let next = Number.POSITIVE_INFINITY;
-    for (const own of this.#byHost.values()) {
-      for (const { atMs, wake } of own) {
-        if (atMs <= now) wake();
-        else next = Math.min(next, atMs);
-      }
+    for (const sleeper of this.#sleeping) {
+      if (sleeper.atMs <= now) sleeper.wake();
+      else next = Math.min(next, sleeper.atMs);
     }
     this.#nextMs = next;
   }
 }
 
 /** This isolate's. */
-export const sleepers = new Sleepers();
+const sleepers = new Sleepers();

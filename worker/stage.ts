@@ -3,6 +3,7 @@ import type { StageView } from "../shared/playout.ts";
 import type { SegmentRef } from "../shared/segment.ts";
 import type { Host } from "./mount-feed.ts";
 import type { LoadedSegment } from "./segment-cache.ts";
+import type { Bell } from "./sleepers.ts";
 
 /** A place to listen to, as the listeners of this isolate share it: a mount, or a file in a loop. */
 export interface Stage extends StageView {
@@ -14,8 +15,10 @@ export interface Stage extends StageView {
   readonly titleBefore: Title | null;
   /** Brings it up to date. */
   refresh(host: Host): Promise<void>;
-  /** Returns when there may be news, or after `ms`; sometimes for nothing. */
-  wait(host: Host, ms: number): Promise<void>;
+  /** Rung when there may be news; sometimes for nothing. */
+  readonly bell: Bell;
+  /** Sees to it that the bell will be rung. Returns in how many ms there is news in any case. */
+  attend(host: Host): number;
   /** A segment's bytes, shared; null when storage does not have them. */
   segment(ref: SegmentRef, host: Host): LoadedSegment | Promise<LoadedSegment | null>;
 }

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { openListenerStream } from "../../worker/listener-stream.ts";
 import type { Host } from "../../worker/mount-feed.ts";
 import type { Programme } from "../../worker/programme.ts";
+import { Bell } from "../../worker/sleepers.ts";
 import { LoadedSegment } from "../../worker/segment-cache.ts";
 import { epoch, millis, sampleCount, sequence } from "../../shared/units.ts";
 import { mp3 } from "../../shared/codec/mp3/mp3.ts";
@@ -44,7 +45,8 @@ function fullFeed() {
       feed.asked++;
       return segments[ref.sequence];
     },
-    wait: () => new Promise<void>(() => undefined),
+    bell: new Bell(),
+    attend: () => Number.POSITIVE_INFINITY,
   };
   return feed;
 }
@@ -73,7 +75,8 @@ function stage(name: string, count: number) {
     silentMs: 0,
     patienceMs: 20_000,
     refresh: (): Promise<void> => Promise.resolve(),
-    wait: (_: Host, ms: number) => wait(ms),
+    bell: new Bell(),
+    attend: () => 10,
     segment: (ref: { sequence: number }) => segments[ref.sequence],
   };
 }

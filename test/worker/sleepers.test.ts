@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { Host } from "../../worker/mount-feed.ts";
-import { Bell, Sleepers } from "../../worker/sleepers.ts";
+import { Bell, Sleeper, Sleepers } from "../../worker/sleepers.ts";
 
 /** A request that lives until `end`: what it keeps alive, and its timers, end with it. */
 function request() {
@@ -42,9 +42,10 @@ function lieDown(sleepers: Sleepers, by: ReturnType<typeof request>, ms: number,
   current = by;
   const slept: { wokeMs: number | null } = { wokeMs: null };
   const fromMs = Date.now();
-  void sleepers.sleep(by.host, ms, bell).then(() => (slept.wokeMs = Date.now() - fromMs));
+  const sleeper = new Sleeper(by.host, sleepers);
+  void sleeper.sleep(ms, bell ? [bell] : []).then(() => (slept.wokeMs = Date.now() - fromMs));
   current = null;
-  return slept;
+  return Object.assign(slept, { leave: () => sleeper.leave() });
 }
 
 describe("listeners that wait", () => {
@@ -68,7 +69,7 @@ describe("listeners that wait", () => {
     expect(listening.every(({ wokeMs }) => wokeMs === null)).toBe(true);
     current = request();
     void bell.ring();
-    await vi.advanceTimersByTimeAsync(10);
+    await vi.advanceTimersByTimeAsync(100);
     expect(listening.filter(({ wokeMs }) => wokeMs === null)).toEqual([]);
     expect(other.wokeMs).toBe(null);
   });
@@ -105,7 +106,7 @@ describe("listeners that wait", () => {
     const leaving = request();
     const slept = lieDown(sleepers, leaving, 60_000, bell);
     await vi.advanceTimersByTimeAsync(200);
-    sleepers.leave(leaving.host);
+    slept.leave();
     await vi.advanceTimersByTimeAsync(200);
     expect(slept.wokeMs).toBe(200);
     timers = 0;
