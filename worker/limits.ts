@@ -25,6 +25,9 @@ export const segmentCacheBytes = 16 * 1024 * 1024;
 /** Chromium's media element starts after 131,072 bytes (measured: 4.1 s of silence with 64 KiB of burst at 128 kb/s). */
 export const mediaElementBurstBytes = 131_072 + 4_096;
 
+/** A listener's first buffer holds a second of sound at least, where there is more: 5,000 others may be served before its next. */
+export const firstPieceMs = 1_500;
+
 /** The longest burst a listener may ask for with `?burst=`. */
 export const maxBurstMs = 60_000;
 

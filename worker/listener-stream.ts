@@ -8,7 +8,7 @@ import { frameAt } from "../shared/playhead.ts";
 import { isThere, lowMs, type PlayDecision, Playout } from "../shared/playout.ts";
 import { durationMs, type SegmentRef, type TitleMark } from "../shared/segment.ts";
 import { loadStoredSegment } from "./file-stage.ts";
-import { segmentReadRetryMs, segmentReadTimeoutMs } from "./limits.ts";
+import { firstPieceMs, segmentReadRetryMs, segmentReadTimeoutMs } from "./limits.ts";
 import { BufferPool } from "./buffer-pool.ts";
 import { clock } from "./isolate-clock.ts";
 import type { Host } from "./mount-feed.ts";
@@ -110,6 +110,7 @@ class Listener {
   readonly #joinedMs = clock.now();
   /** What was sent last: silence sounds like it. */
   #last: LoadedSegment | null = null;
+  #hasBegun = false;
   /** What was handed over last, to be filled again. */
   #buffer: Uint8Array | null = null;
 
@@ -136,6 +137,29 @@ class Listener {
 
   /** The next buffer; null when there is nothing left to play or the listener has gone (`isOpen`). */
   async next(isOpen: () => boolean): Promise<Uint8Array | null> {
+    const bytes = await this.#next(isOpen);
+    const isFirst = !this.#hasBegun;
+    this.#hasBegun = true;
+    return bytes && isFirst ? this.#withSegment(bytes) : bytes;
+  }
+
+  /**
+   * A burst may begin with the last frames of a segment. Thousands of others may be served before this listener is again:
+   * it gets the next segment along with them.
+   */
+  #withSegment(bytes: Uint8Array): Uint8Array {
+    const now = clock.now();
+    if (this.#playout.inHandMs(now) >= firstPieceMs) return bytes;
+    const decision = this.#playout.next(now, this.#stages);
+    if (decision.kind !== "play") return bytes;
+    const found = this.#stages[decision.stage]?.segment(decision.segment, this.#host);
+    // One that is being read is left to the next call, which waits for it.
+    if (!found || found instanceof Promise) return bytes;
+    const more = this.#playLoaded(decision, found);
+    return more ? concatenate([bytes, more]) : bytes;
+  }
+
+  async #next(isOpen: () => boolean): Promise<Uint8Array | null> {
     // Whoever asks for the next has read the last one: the runtime copies a chunk when it takes it from the stream.
     if (this.#buffer) buffers.give(this.#buffer);
     this.#buffer = null;
