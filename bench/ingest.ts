@@ -10,6 +10,7 @@ import { startIngest } from "../test/support/ingest-process.ts";
 import { startStack } from "../test/support/stack.ts";
 import { Histogram } from "./support/histogram.ts";
 import { startIcecast } from "./support/icecast-server.ts";
+import { atMost, type Findings, figure, medianOf, shareBudget } from "./support/row.ts";
 import { type SegmentMoment, SourceLoad, type SourceReport } from "./support/source-load.ts";
 import { NullStore } from "./support/source-null-store.ts";
 import { cpuMicroseconds, usageOf } from "./support/usage.ts";
@@ -75,8 +76,44 @@ interface Server {
   stop(): Promise<void>;
 }
 
-/** Resolves to the report as Markdown. */
-export async function ingestBench(options: IngestBenchOptions): Promise<string> {
+/** For `npm run bench`: the comparison as rows, all else as tables in Markdown. */
+export async function ingestFindings(options: IngestBenchOptions): Promise<Findings> {
+  const { rows, fetchable, text } = await ingestBench(options);
+  const fetched = figure(fetchable.at(0.95));
+  return {
+    rows: [
+      ...options.sources.map((count) => {
+        const both = {
+          skywave: medianOf(cpuOf(rows, "Skywave, null", count)),
+          icecast: medianOf(cpuOf(rows, "Icecast", count)),
+        };
+        const what = `ingest: CPU µs per source-second, ${count.toLocaleString("en-US")} sources, storage and edge not counted`;
+        return { what, ...both, budget: shareBudget(2, both) };
+      }),
+      {
+        what: "ingest: last frame of a segment in until it can be fetched, p95, ms",
+        skywave: fetched,
+        icecast: null,
+        digits: 1,
+        budget: atMost(100, "ms", fetched),
+      },
+    ],
+    notes: [],
+    text,
+  };
+}
+
+const cpuOf = (rows: readonly Row[], server: string, count: number): number[] =>
+  rows.filter((row) => row.sources === count && row.server.startsWith(server)).map(({ cpuUs }) => cpuUs);
+
+interface IngestResult {
+  readonly rows: readonly Row[];
+  readonly fetchable: Histogram;
+  /** The report as Markdown. */
+  readonly text: string;
+}
+
+async function ingestBench(options: IngestBenchOptions): Promise<IngestResult> {
   const { sources, rounds, progress } = options;
   progress("frame parser");
   const parser = parserTable();
@@ -92,12 +129,13 @@ export async function ingestBench(options: IngestBenchOptions): Promise<string> 
   for (const count of sources) rows.push(await measured(await openStack(count), count, options));
   progress("until a segment can be fetched");
   const fetchable = await fetchableMs(4, options.seconds * 1000);
-  return [
+  const text = [
     parser,
     rowsTable(rows),
     ratios(rows),
     `From the write of a segment's last frame until its object can be read from the bucket, local stack, 4 sources, ${fetchable.total} segments: ${quantiles(fetchable)} ms (p50 / p95 / p99 / most).`,
   ].join("\n\n");
+  return { rows, fetchable, text };
 }
 
 async function measured(server: Server, count: number, options: IngestBenchOptions): Promise<Row> {
@@ -328,11 +366,11 @@ if (import.meta.main) {
       rounds: { type: "string", default: "1" },
     },
   });
-  const report = await ingestBench({
+  const { text } = await ingestBench({
     sources: values.sources.split(",").map(Number),
     seconds: Number(values.seconds),
     rounds: Number(values.rounds),
     progress: (line) => console.log(line),
   });
-  console.log(`\n${report}`);
+  console.log(`\n${text}`);
 }

@@ -1,6 +1,8 @@
 import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
+import { costFindings } from "./cost.ts";
 import { edgeFindings, measureEdge } from "./edge.ts";
+import { ingestFindings } from "./ingest.ts";
 import { latencyFindings, measureLatency } from "./latency.ts";
 import { measureSteady, steadyFindings } from "./steady.ts";
 import { measureStorm, stormFindings } from "./storm.ts";
@@ -9,7 +11,7 @@ import { describeMachine } from "./support/machine.ts";
 import { type Findings, tableOf } from "./support/row.ts";
 
 /**
- * `npm run bench -- [--only edge,storm,steady,latency] [--rounds 5] [--steady-minutes 10] [--json FILE]`: Skywave and
+ * `npm run bench -- [--only edge,storm,steady,latency,ingest,cost] [--rounds 5] [--steady-minutes 10] [--json FILE]`: Skywave and
  * Icecast side by side on this machine in one run; about 40 minutes. Progress goes to standard error, the table, in
  * Markdown, to standard output.
  */
@@ -37,6 +39,11 @@ const sections: readonly Section[] = [
   { name: "storm", run: async () => stormFindings(await measureStorm(say)) },
   { name: "steady", run: async () => steadyFindings(await measureSteady(steadyMinutes, say)) },
   { name: "latency", run: async () => latencyFindings(await measureLatency(say)) },
+  {
+    name: "ingest",
+    run: () => ingestFindings({ sources: [100, 500, 1_000], seconds: 12, rounds: 3, progress: say }),
+  },
+  { name: "cost", run: async () => costFindings() },
 ];
 
 const only = values.only.split(",").filter((name) => name !== "");
@@ -71,6 +78,7 @@ for (const section of sections) {
 }
 const rows = findings.flatMap((each) => each.rows);
 const notes = findings.flatMap((each) => each.notes);
+const texts = findings.flatMap(({ text }) => (text === undefined ? [] : [text]));
 const budgets = rows.flatMap(({ budget }) => (budget === undefined ? [] : [budget]));
 const minutes = Math.round((performance.now() - startedMs) / 60_000);
 const summary = `${budgets.filter(({ isMet }) => isMet === true).length} of ${budgets.length} budgets met; ${minutes} min.`;
@@ -78,7 +86,9 @@ if (values.json !== undefined) {
   writeFileSync(values.json, `${JSON.stringify({ machine, rows, notes }, null, 2)}\n`);
 }
 console.log(
-  [machine.join("\n"), tableOf(rows), notes.map((note) => `- ${note}`).join("\n"), summary].join("\n\n"),
+  [machine.join("\n"), tableOf(rows), notes.map((note) => `- ${note}`).join("\n"), ...texts, summary].join(
+    "\n\n",
+  ),
 );
 
 function numberOf(name: "rounds" | "steady-minutes"): number {

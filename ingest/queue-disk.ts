@@ -146,7 +146,8 @@ export class QueueDisk {
   async settle(): Promise<void> {
     this.#undefer();
     for (const item of this.#unspooled) if (item.writing === null) this.#write(item, true);
-    await Promise.all(this.#pending);
+    // A file that was still being written when its segment was stored is removed afterwards.
+    while (this.#pending.size > 0) await Promise.all(this.#pending);
   }
 
   #write(item: QueuedSegment, insist = false): void {

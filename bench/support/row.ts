@@ -27,6 +27,8 @@ export interface Findings {
   readonly rows: readonly Row[];
   /** What a reader must know to judge the numbers, a sentence each. */
   readonly notes: readonly string[];
+  /** Tables of its own, in Markdown. */
+  readonly text?: string;
 }
 
 export const figure = (value: number): Figure => ({ value });
