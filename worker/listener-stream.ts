@@ -164,7 +164,8 @@ class Listener {
     if (this.#buffer) buffers.give(this.#buffer);
     this.#buffer = null;
     while (isOpen()) {
-      if (clock.now() - this.#joinedMs >= (this.#wish.maxMs ?? Number.POSITIVE_INFINITY)) return null;
+      const { maxMs } = this.#wish;
+      if (maxMs !== undefined && clock.now() - this.#joinedMs >= maxMs) return null;
       const looking = this.#look();
       const hasLooked = looking instanceof Promise ? await looking : looking;
       const decision = this.#playout.next(clock.now(), this.#stages);

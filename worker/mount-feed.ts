@@ -114,8 +114,11 @@ export class MountFeed implements Stage {
     // and the mount would hear of nobody.
     this.attend(host);
     // A key is long to work out and asked for by every listener.
-    const key = this.#keys.get(ref) ?? segmentKey(this.mount, ref);
-    this.#keys.set(ref, key);
+    let key = this.#keys.get(ref);
+    if (key === undefined) {
+      key = segmentKey(this.mount, ref);
+      this.#keys.set(ref, key);
+    }
     return loadSegment(key, ref, host);
   }
 

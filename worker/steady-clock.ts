@@ -17,16 +17,23 @@ export interface ClockReading {
  */
 export class SteadyClock {
   readonly #isWatched: () => boolean;
-  #reading: ClockReading | undefined;
+  /** At the last reading; undefined before the first. */
+  #wallMs: number | undefined;
+  #offsetMs: number;
 
   constructor(isWatched: () => boolean, from?: ClockReading) {
     this.#isWatched = isWatched;
-    this.#reading = from;
+    this.#wallMs = from?.wallMs;
+    this.#offsetMs = from?.offsetMs ?? 0;
   }
 
   now(): number {
-    const { wallMs, offsetMs } = this.reading;
-    return wallMs + offsetMs;
+    const wallMs = Date.now();
+    const stepMs = wallMs - (this.#wallMs ?? wallMs);
+    const isSet = stepMs < 0 || (stepMs > clockStepMs && this.#isWatched());
+    if (isSet) this.#offsetMs -= stepMs;
+    this.#wallMs = wallMs;
+    return wallMs + this.#offsetMs;
   }
 
   /** A time of this clock as the machine's clock has it now, ms since the Unix epoch. */
@@ -36,11 +43,7 @@ export class SteadyClock {
 
   /** As of now. */
   get reading(): ClockReading {
-    const wallMs = Date.now();
-    const last = this.#reading ?? { wallMs, offsetMs: 0 };
-    const stepMs = wallMs - last.wallMs;
-    const isSet = stepMs < 0 || (stepMs > clockStepMs && this.#isWatched());
-    this.#reading = { wallMs, offsetMs: isSet ? last.offsetMs - stepMs : last.offsetMs };
-    return this.#reading;
+    const wallMs = this.now() - this.#offsetMs;
+    return { wallMs, offsetMs: this.#offsetMs };
   }
 }
