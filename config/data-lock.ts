@@ -13,7 +13,8 @@ const lockFiles = { stack: "lock.sqlite", ingest: "ingest-lock.sqlite" } as cons
 export function lockDataFolder(dataDir: string, kind: keyof typeof lockFiles): boolean {
   const database = new DatabaseSync(join(dataDir, lockFiles[kind]));
   try {
-    database.exec("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE");
+    // The write tells a file that can only be read, which two could have at a time.
+    database.exec("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE; PRAGMA user_version = 1");
   } catch (error) {
     database.close();
     if (error instanceof Error && "errcode" in error && error.errcode === sqliteBusy) return false;

@@ -109,9 +109,9 @@ export class Ingest {
     return this.#servers.connections;
   }
 
-  /** The disk has not answered for so long that it may never. */
-  get diskHangs(): boolean {
-    return this.#spool.hangs;
+  /** File operations of the spool are under way. */
+  get diskIsBusy(): boolean {
+    return this.#spool.isBusy;
   }
 
   /**

@@ -174,3 +174,6 @@ export const storedFileBytes = 64 * mebi;
 export const storedFileSegmentMs = 2_000;
 /** How long the edge waits for new settings while their files are being stored: as long as nobody takes the change for lost. */
 export const filesPatienceMs = 3_000;
+
+/** How often an ingest that ends looks whether its file operations have come back. */
+export const diskPollMs = 20;

@@ -4,7 +4,7 @@ import { ConfigError, loadOrExit } from "../config/config-error.ts";
 import { lockDataFolder } from "../config/data-lock.ts";
 import { loadStackSettings, reloadStackSettings, type StackSettings } from "../config/settings.ts";
 import { Ingest, type IngestOptions } from "./ingest.ts";
-import { lockRetryMs, lockWaitMs, shutdownMs } from "./limits.ts";
+import { diskPollMs, lockRetryMs, lockWaitMs, shutdownMs } from "./limits.ts";
 import { openLog, reasonOf } from "./log.ts";
 
 // The ingest process: `npm run ingest`, and part of `npm start`.
@@ -18,10 +18,11 @@ const stop = async (signal: string): Promise<void> => {
   if (stopping.signal.aborted) return;
   stopping.abort();
   log.info({ signal }, "stopping");
-  setTimeout(kill, shutdownMs).unref();
+  setTimeout(kill, shutdownMs);
   const lost = await ingest.stop();
-  // An orderly exit waits for file operations under way, and on such a disk they never end.
-  if (ingest.diskHangs) return kill();
+  // An orderly exit waits for file operations under way, and on a disk that hangs they never end: better to wait here,
+  // where the time is limited.
+  while (ingest.diskIsBusy) await sleep(diskPollMs);
   process.exit(lost === 0 ? 0 : 1);
 };
 const kill = (): void => void process.kill(process.pid, "SIGKILL");

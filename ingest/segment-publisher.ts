@@ -125,7 +125,9 @@ export class SegmentPublisher {
     const object = { body: segment.body, contentType, metadata: encodeSegmentMetadata(segment) };
     const isAlone = this.#queue.length === 0;
     const item = this.#queue.push(segment, { key, object }, publication, performance.now());
-    this.#disk.add(item, isAlone && this.failing === null);
+    // A disk that failed is asked again, or nobody would know that it is well.
+    const diskIsWell = this.#options.spool?.state.disk !== "failing";
+    this.#disk.add(item, isAlone && this.failing === null && diskIsWell);
     this.#dropOverflow();
     this.#running ??= this.#run();
   }

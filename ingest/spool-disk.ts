@@ -66,9 +66,8 @@ export class SpoolDisk {
     this.#options = options;
   }
 
-  /** An operation has not come back for so long that it may never. */
-  get hangs(): boolean {
-    return this.#stuck > 0;
+  get isBusy(): boolean {
+    return this.#active > 0;
   }
 
   /** It refused what it was given last, or something hangs. */

@@ -86,9 +86,9 @@ export class Spool {
     return { disk, bytes: this.#bytes, limitBytes: this.#limits.spoolBytes, dropped: this.#dropped };
   }
 
-  /** A file operation may never come back. */
-  get hangs(): boolean {
-    return this.#disk.hangs;
+  /** File operations are under way. */
+  get isBusy(): boolean {
+    return this.#disk.isBusy;
   }
 
   /**

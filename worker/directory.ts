@@ -71,7 +71,10 @@ async function read(host: Host, maxAgeMs: number): Promise<DirectoryListing> {
     if (listing && msSince(listing.atMs) < maxAgeMs) return listing.value;
     const leftMs = question ? mountCallTimeoutMs - msSince(question.sinceMs) : 0;
     if (!question || leftMs <= 0) break;
-    await settledWithin(question.done, leftMs);
+    const standing = question;
+    await settledWithin(standing.done, leftMs);
+    // Its request has ended: the first to notice asks, the others wait for that.
+    if (question === standing) break;
   }
   const sinceMs = Date.now();
   // Kept and cleared by the work itself: the request that asks may end before it comes back here.

@@ -95,6 +95,9 @@ async function seated(
   return new Response(stream, { headers: streamHeaders(home, station, metaint) });
 }
 
+/** Of a User-Agent that tells listeners of one address apart; they come from the network and are remembered. */
+const longestAgent = 200;
+
 /** Who was here lately, on this isolate. */
 const lately = new RecentListeners();
 
@@ -124,7 +127,9 @@ async function takePlace(
     return seat;
   }
   const named = rules?.intro !== undefined && client !== null;
-  const name = named ? `${mount} ${client} ${request.headers.get("User-Agent") ?? ""}` : null;
+  const name = named
+    ? `${mount} ${client} ${request.headers.get("User-Agent")?.slice(0, longestAgent) ?? ""}`
+    : null;
   const returns = name !== null && lately.has(name, clock.now());
   const note = (): void => {
     if (name !== null) lately.note(name, clock.now());

@@ -189,7 +189,9 @@ class Listener {
         case "end":
           // Nobody is sent away because a stage could not be asked.
           if (hasLooked && this.#stages.every(({ isCertain }) => isCertain)) return null;
-          return this.#silence(unsureSilenceMs);
+          if (this.#patienceMs() <= 0) return this.#silence(unsureSilenceMs);
+          await this.#wait(this.#patienceMs());
+          break;
       }
     }
     return null;
@@ -201,7 +203,7 @@ class Listener {
    */
   #look(): boolean | Promise<boolean> {
     const current = this.#stages[this.#playout.stage];
-    if (this.#stages.length === 1 || !current || isThere(current)) return true;
+    if (!current || isThere(current)) return true;
     const looking = Promise.all(this.#stages.map((stage) => stage.refresh(this.#host))).then(() => true);
     return settledWithin(looking, this.#patienceMs()).then((hasLooked) => hasLooked === true);
   }

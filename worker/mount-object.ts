@@ -30,6 +30,7 @@ import {
   longestLeaseMs,
   mountCallHoldMs,
   mountSeatsRecallMs,
+  relayHoldMs,
   publishEveryMs,
   relayLimits,
   relayPlanMs,
@@ -76,8 +77,10 @@ export class MountObject extends DurableObject<Env> {
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
-    this.#memory = new SeatMemory(ctx.storage, mountSeatsRecallMs);
     this.#plan = { relays: ctx.storage.kv.get<number>(relaysKey) ?? 0, fewerSinceMs: null };
+    // Through a relay words take their isolate's question and then the relay's.
+    const detourMs = this.#plan.relays > 0 ? 2 * relayHoldMs : 0;
+    this.#memory = new SeatMemory(ctx.storage, mountSeatsRecallMs + detourMs);
     const { clock, ...stored }: StoredMount = ctx.storage.kv.get<StoredMount>(stateKey) ?? emptyMount;
     // The times in the state are this clock's: one that began anew would be off by as much as the machine's was ever set.
     this.#clock = new BeatingClock((work) => ctx.waitUntil(work), clock);

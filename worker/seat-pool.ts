@@ -70,8 +70,12 @@ export class SeatPool {
     while (msSince(sinceMs) < seatWaitMs) {
       this.#waiting.add(ticket);
       const leftMs = this.#call ? seatCallTimeoutMs - msSince(this.#call.sinceMs) : 0;
-      if (this.#call && leftMs > 0) await settledWithin(this.#call.done, leftMs);
-      else await this.#ask(host);
+      const call = this.#call;
+      if (call && leftMs > 0) {
+        await settledWithin(call.done, leftMs);
+        // Its request has ended: the first to notice asks, the others wait for that.
+        if (this.#call === call) this.#call = null;
+      } else await this.#ask(host);
       const { outcome } = ticket;
       if (outcome === "full" || outcome === "unknown") return outcome;
       if (outcome === "seat" && this.#kept.delete(ticket)) return outcome;

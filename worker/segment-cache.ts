@@ -97,6 +97,8 @@ export class SegmentCache {
       if (!reading || leftMs <= 0) break;
       const outcome = await settledWithin(reading.done, leftMs);
       if (outcome !== undefined) return outcome;
+      // Its request has ended: the first to notice reads, the others wait for that.
+      if (this.#reading.get(key) === reading) break;
     }
     const done = this.#readRepeatedly(key, ref, host);
     const reading = { done, sinceMs: Date.now() };

@@ -21,7 +21,7 @@ export class Bell {
   async ring(): Promise<void> {
     let woken = 0;
     for (const sleeper of [...this.#sleepers]) {
-      // Woken meanwhile, it may have lain down again and know the news.
+      // Woken meanwhile by something else, or gone.
       if (!this.#sleepers.has(sleeper)) continue;
       sleeper.wake();
       if (++woken % sleepersPerRound === 0) await scheduler.wait(0);
@@ -95,8 +95,14 @@ export class Sleepers {
     this.#sleeping.delete(sleeper);
   }
 
+  /** The request keeps watch no longer: two of those who sleep are woken and take over when they lie down again. */
   dismiss(host: Host): void {
-    this.#watches.delete(host);
+    if (!this.#watches.delete(host)) return;
+    let woken = 0;
+    for (const sleeper of this.#sleeping) {
+      if (woken++ === watchmen) break;
+      sleeper.wake();
+    }
   }
 
   #keepWatch(host: Host, now: number): void {

@@ -206,6 +206,27 @@ describe("a listener, whatever cannot be had", () => {
     expect(heard.ended).toBe(true);
   });
 
+  it("asks again where its only mount was off when it was asked last, and is given no more than can be heard", async () => {
+    const home = stage("/home", 4);
+    let asked = 0;
+    home.attend = () => {
+      asked++;
+      return 10;
+    };
+    const heard = listener([home]);
+    await vi.advanceTimersByTimeAsync(1_000);
+    home.phase = "off";
+    home.isCertain = false;
+    asked = 0;
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(asked).toBeGreaterThan(0);
+    expect([heard.ended, heard.dryMs]).toEqual([false, 0]);
+    expect(heard.untilMs - Date.now()).toBeLessThan(5_000);
+    home.isCertain = true;
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(heard.ended).toBe(true);
+  });
+
   /** An intro of two segments whose objects come as `get` says. */
   const introOf = (title: string) => ({
     file: { id: title.padEnd(32, "0"), title },

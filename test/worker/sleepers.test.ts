@@ -100,6 +100,28 @@ describe("listeners that wait", () => {
     expect(late.wokeMs).not.toBe(null);
   });
 
+  it("are woken in time when both who keep watch leave", async () => {
+    const sleepers = new Sleepers();
+    const watchmen = [lieDown(sleepers, request(), 60_000), lieDown(sleepers, request(), 60_000)];
+    const asleep = request();
+    const sleeper = new Sleeper(asleep.host, sleepers);
+    let wakings = 0;
+    const untilMs = Date.now() + 2_000;
+    void (async () => {
+      while (Date.now() < untilMs) {
+        current = asleep;
+        await sleeper.sleep(untilMs - Date.now());
+        wakings++;
+      }
+    })();
+    await vi.advanceTimersByTimeAsync(500);
+    for (const watchman of watchmen) watchman.leave();
+    await vi.advanceTimersByTimeAsync(1_600);
+    // Once to take over the watch, once at its time.
+    expect(wakings).toBeGreaterThanOrEqual(2);
+    expect(Date.now() - untilMs).toBeLessThanOrEqual(200);
+  });
+
   it("are over with their listener, and leave nothing behind", async () => {
     const sleepers = new Sleepers();
     const bell = new Bell();
