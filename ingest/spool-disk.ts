@@ -28,7 +28,9 @@ export const nodeFiles: Files = {
   read: (path) => readFile(path),
   write: (path, bytes) => writeFile(path, bytes, { mode: 0o600 }),
   remove: (path) => unlink(path),
-  makeFolder: async (path) => void (await mkdir(path, { mode: 0o700 })),
+  makeFolder: async (path) => {
+    await mkdir(path, { mode: 0o700 });
+  },
 };
 
 /** The disk did not answer in time, and may later: nothing is known of the file. */

@@ -202,7 +202,9 @@ describe.concurrent("an MP3 stream", () => {
     ]);
     const listener = await heard;
     await waitFor("the listener to hear it all", () => listener.bytes().length >= sent.length);
-    expect(withoutSilence(listener.bytes()).equals(sent), "heard is what was sent").toBe(true);
+    // Some of what was sent is silence itself; that it is kept is seen in storage.
+    const audible = withoutSilence(new Uint8Array(sent));
+    expect(withoutSilence(listener.bytes()).equals(audible), "heard is what was sent").toBe(true);
     listener.close();
   });
 

@@ -26,7 +26,7 @@ const status: MountStatus = {
 
 function directory() {
   const kv = { get: () => undefined, put: () => undefined, delete: () => false, list: () => [] };
-  return new DirectoryObject({ storage: { kv }, waitUntil: () => undefined } as never, {} as never);
+  return new DirectoryObject({ storage: { kv }, waitUntil: () => undefined }, {} as never);
 }
 
 describe("the directory", () => {

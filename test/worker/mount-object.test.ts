@@ -49,7 +49,7 @@ function storedMount() {
   };
   const ctx = { storage: { kv }, waitUntil: () => undefined };
   const env = { DIRECTORY: { getByName: () => directory } };
-  const live = () => new MountObject(ctx as never, env as never);
+  const live = () => new MountObject(ctx, env as never);
   return { directory, live };
 }
 
