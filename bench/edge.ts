@@ -32,8 +32,6 @@ const arrivalMs = 4_000;
 /** Until bursts have gone out and what was opened for them is used again, ms. */
 const settleMs = 8_000;
 const measuredMs = 20_000;
-/** A round of few listeners is longer: /proc counts in hundredths of a second. */
-const measuredFewMs = 30_000;
 const few = 200;
 /** What a server gets to see that its listeners have gone, ms. */
 const leavingMs = 3_000;
@@ -119,7 +117,7 @@ async function measureRound(side: Side, listeners: number, emptyKib: number): Pr
     await sleep(settleMs);
     const { cpuSeconds } = await load.report();
     const [serving, besides] = [usagesOf(side.serving), usagesOf(side.besides)];
-    const ms = listeners <= few ? measuredFewMs : measuredMs;
+    const ms = measuredMs;
     await sleep(ms);
     const [servingAfter, besidesAfter] = [usagesOf(side.serving), usagesOf(side.besides)];
     const report = await load.report();
