@@ -113,13 +113,15 @@ export const stuckListenerMs = 60_000;
 
 /** How late a listener may be woken: less than the quarter of a second that is in hand when silence is due. */
 export const watchMs = 100;
-/** Requests that keep watch at a time: two, for one may end at any moment and its watch with it. */
+/** Requests that keep watch at a time: two, for one may end at any moment and its watch with it... */
 export const watchmen = 2;
-/** A watch that has not looked for so many rounds is over. */
-export const watchRounds = 10;
+/** ...of whom the second looks this often: it is there for the first one's end. */
+export const secondWatchMs = 500;
+/** A watch that has not looked for so long is over. */
+export const watchLostMs = 1_000;
 
 /** Listeners woken at a time: their buffers stay in the processor, while the next wait for a turn of the event loop. */
-export const sleepersPerRound = 16;
+export const sleepersPerRound = 32;
 
 /** Buffers for listeners are multiples of this, bytes. */
 export const pooledBufferBytes = 4_096;

@@ -1,5 +1,5 @@
 import { clock } from "./isolate-clock.ts";
-import { sleepersPerRound, watchmen, watchMs, watchRounds } from "./limits.ts";
+import { secondWatchMs, sleepersPerRound, watchLostMs, watchmen, watchMs } from "./limits.ts";
 import type { Host } from "./mount-feed.ts";
 
 /** News that listeners wait for. */
@@ -107,7 +107,7 @@ export class Sleepers {
 
   #keepWatch(host: Host, now: number): void {
     for (const [other, watch] of this.#watches) {
-      if (now - watch.lookedMs > watchMs * watchRounds) this.#watches.delete(other);
+      if (now - watch.lookedMs > watchLostMs) this.#watches.delete(other);
     }
     if (this.#watches.size >= watchmen || this.#watches.has(host)) return;
     host.keepAlive(this.#watch(host));
@@ -117,7 +117,8 @@ export class Sleepers {
     const watch = { lookedMs: clock.now() };
     this.#watches.set(host, watch);
     while (this.#watches.get(host) === watch && this.#sleeping.size > 0) {
-      await scheduler.wait(watchMs);
+      const [first] = this.#watches.values();
+      await scheduler.wait(first === watch ? watchMs : secondWatchMs);
       watch.lookedMs = clock.now();
       this.#wakeDue(watch.lookedMs);
     }
