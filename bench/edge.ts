@@ -31,6 +31,8 @@ export interface EdgeResult {
 const arrivalMs = 4_000;
 /** Until bursts have gone out and what was opened for them is used again, ms. */
 const settleMs = 8_000;
+/** ...and until everything is compiled. */
+const longSettleMs = 120_000;
 const measuredMs = 20_000;
 const few = 200;
 /** What a server gets to see that its listeners have gone, ms. */
@@ -38,10 +40,7 @@ const leavingMs = 3_000;
 /** Playing time until a mount has more than a burst to send, ms. */
 const warmUpMs = 10_000;
 
-/**
- * CPU and memory per listener, in turns: both servers run, one at a time is listened to. The comparison that counts has
- * `rounds` rounds, what stands beside it three.
- */
+/** CPU and memory per listener. The comparison that counts has `rounds` rounds, what stands beside it three. */
 export async function measureEdge(rounds: number, say: (line: string) => void): Promise<EdgeResult[]> {
   const results: EdgeResult[] = [];
   const icecast = await openIcecast();
@@ -54,11 +53,9 @@ export async function measureEdge(rounds: number, say: (line: string) => void): 
           say(`edge: ${listeners} listeners, ${segmentSeconds} s segments`);
           const sides = segmentSeconds === 2 && icecast ? [skywave, icecast] : [skywave];
           const isMain = segmentSeconds === 2 && listeners > few;
-          if (isMain) {
-            say("edge: a round that does not count, until everything is compiled");
-            await alternate(sides, listeners, 1, say);
-          }
-          const found = await alternate(sides, listeners, isMain ? rounds : Math.min(rounds, 3), say);
+          const found = isMain
+            ? await together(sides, listeners, rounds, say)
+            : await inTurns(sides, listeners, Math.min(rounds, 3), say);
           results.push({
             listeners,
             segmentSeconds,
@@ -80,7 +77,47 @@ export async function measureEdge(rounds: number, say: (line: string) => void): 
   return results;
 }
 
-async function alternate(
+/**
+ * Both are listened to at the same time by listeners who stay, and each round is the same 20 s for both: after two
+ * minutes, when everything is compiled. Together they use a fifth of a core or less.
+ */
+async function together(
+  sides: readonly Side[],
+  listeners: number,
+  rounds: number,
+  say: (line: string) => void,
+): Promise<Map<string, EdgeRound[]>> {
+  const opened: Opened[] = [];
+  try {
+    for (const side of sides) opened.push(await open(side, listeners, residentOf(usagesOf(side.serving))));
+    await sleep(longSettleMs);
+    await Promise.all(opened.map(({ load }) => load.report()));
+    for (let round = 0; round < rounds; round++) {
+      const measured = await Promise.all(opened.map((each) => measure(each, listeners)));
+      for (const [index, each] of opened.entries()) {
+        const found = measured[index];
+        if (!found) continue;
+        each.rounds.push(found);
+        say(lineOf(each.side, round, found));
+      }
+    }
+    return new Map(opened.map((each) => [each.side.name, each.rounds]));
+  } finally {
+    for (const { load } of opened) await load.close();
+    await sleep(leavingMs);
+  }
+}
+
+/** Listeners of a side, who stay. */
+interface Opened {
+  readonly side: Side;
+  readonly load: Load;
+  /** Resident memory of what serves before they came. */
+  readonly emptyKib: number;
+  readonly rounds: EdgeRound[];
+}
+
+async function inTurns(
   sides: readonly Side[],
   listeners: number,
   rounds: number,
@@ -90,56 +127,59 @@ async function alternate(
   const emptyKib = new Map(sides.map(({ name, serving }) => [name, residentOf(usagesOf(serving))]));
   for (let round = 0; round < rounds; round++) {
     for (const side of sides) {
-      const measured = await measureRound(side, listeners, emptyKib.get(side.name) ?? 0);
-      found.set(side.name, [...(found.get(side.name) ?? []), measured]);
-      const { served, lost, ranDry, busyShare } = measured.load;
-      say(
-        `  ${side.name} ${round + 1}: ${total(measured.serving).toFixed(1)} µs, ${measured.memoryKb.toFixed(0)} KB, served ${served}, lost ${lost}, ran dry ${ranDry}, got ${percent(measured.receivedShare)} of the audio, load process ${percent(measured.loadCpuShare)} of a core, busy ${percent(busyShare)}`,
-      );
+      const opened = await open(side, listeners, emptyKib.get(side.name) ?? 0);
+      try {
+        await sleep(settleMs);
+        const measured = await measure(opened, listeners);
+        found.set(side.name, [...(found.get(side.name) ?? []), measured]);
+        say(lineOf(side, round, measured));
+      } finally {
+        await opened.load.close();
+        await sleep(leavingMs);
+      }
     }
   }
   return found;
 }
 
-async function measureRound(side: Side, listeners: number, emptyKib: number): Promise<EdgeRound> {
+function lineOf({ name }: Side, round: number, measured: EdgeRound): string {
+  const { served, lost, ranDry, busyShare } = measured.load;
+  return `  ${name} ${round + 1}: ${total(measured.serving).toFixed(1)} µs, ${measured.memoryKb.toFixed(0)} KB, served ${served}, lost ${lost}, ran dry ${ranDry}, got ${percent(measured.receivedShare)} of the audio, load process ${percent(measured.loadCpuShare)} of a core, busy ${percent(busyShare)}`;
+}
+
+async function open(side: Side, listeners: number, emptyKib: number): Promise<Opened> {
   const load = new Load();
-  try {
-    const { port, path } = side;
-    await load.open({
-      port,
-      path,
-      count: listeners,
-      withinMs: arrivalMs,
-      icy: true,
-      bytesPerSecond,
-      playerDelayMs: 500,
-    });
-    await sleep(settleMs);
-    const { cpuSeconds } = await load.report();
-    const [serving, besides] = [usagesOf(side.serving), usagesOf(side.besides)];
-    const ms = measuredMs;
-    await sleep(ms);
-    const [servingAfter, besidesAfter] = [usagesOf(side.serving), usagesOf(side.besides)];
-    const report = await load.report();
-    const costs = (before: typeof serving, after: typeof serving): Map<string, number> =>
-      new Map(
-        [...before].map(([name, usage]) => [
-          name,
-          cpuMicroseconds(usage, after.get(name) ?? usage, listeners),
-        ]),
-      );
-    return {
-      serving: costs(serving, servingAfter),
-      besides: costs(besides, besidesAfter),
-      memoryKb: ((residentOf(servingAfter) - emptyKib) * 1.024) / listeners,
-      load: report,
-      receivedShare: report.receivedBytes / (listeners * bytesPerSecond * (ms / 1000)),
-      loadCpuShare: (report.cpuSeconds - cpuSeconds) / (ms / 1000),
-    };
-  } finally {
-    await load.close();
-    await sleep(leavingMs);
-  }
+  const { port, path } = side;
+  await load.open({
+    port,
+    path,
+    count: listeners,
+    withinMs: arrivalMs,
+    icy: true,
+    bytesPerSecond,
+    playerDelayMs: 500,
+  });
+  return { side, load, emptyKib, rounds: [] };
+}
+
+async function measure({ side, load, emptyKib }: Opened, listeners: number): Promise<EdgeRound> {
+  const { cpuSeconds } = await load.report();
+  const [serving, besides] = [usagesOf(side.serving), usagesOf(side.besides)];
+  await sleep(measuredMs);
+  const [servingAfter, besidesAfter] = [usagesOf(side.serving), usagesOf(side.besides)];
+  const report = await load.report();
+  const costs = (before: typeof serving, after: typeof serving): Map<string, number> =>
+    new Map(
+      [...before].map(([name, usage]) => [name, cpuMicroseconds(usage, after.get(name) ?? usage, listeners)]),
+    );
+  return {
+    serving: costs(serving, servingAfter),
+    besides: costs(besides, besidesAfter),
+    memoryKb: ((residentOf(servingAfter) - emptyKib) * 1.024) / listeners,
+    load: report,
+    receivedShare: report.receivedBytes / (listeners * bytesPerSecond * (measuredMs / 1000)),
+    loadCpuShare: (report.cpuSeconds - cpuSeconds) / (measuredMs / 1000),
+  };
 }
 
 /** What is to be told of the measurements. */
@@ -152,7 +192,7 @@ export function edgeFindings(results: readonly EdgeResult[]): Findings {
   return {
     rows: results.flatMap(rowsOf),
     notes: [
-      `Edge: 128 kb/s, titles asked for, default bursts; medians of ${Math.max(0, ...results.map(({ skywave }) => skywave.length))} rounds in turns (least–most); Icecast's process takes the source in as well, which at Skywave the ingest does. Memory is what is resident; the kernel's socket buffers are not in it. At 100 listeners it is mostly what a server needs for the first of them.`,
+      `Edge: 128 kb/s, titles asked for, default bursts; medians of ${Math.max(0, ...results.map(({ skywave }) => skywave.length))} rounds (least–most). The rounds of 1,000 at 2 s are the same 20 s for both, listened to at the same time from the third minute on; the others take turns; Icecast's process takes the source in as well, which at Skywave the ingest does. Memory is what is resident; the kernel's socket buffers are not in it. At 100 listeners it is mostly what a server needs for the first of them.`,
       `Edge: the load process used at most ${percent(most)} of a core; ${missing} listeners were not served or were cut off, ${dry} model players ran dry; what came was ${percent(Math.min(...got))} to ${percent(Math.max(...got))} of the audio's bytes (a round of 20 s holds 9 to 11 segments of 2 s).`,
     ],
   };
