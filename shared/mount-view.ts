@@ -82,22 +82,35 @@ export function viewOf(mount: MountPath, facts: MountFacts, after: Position | nu
 }
 
 /**
+ * A window with newer segments behind it. What the mount cannot serve any more, before `oldest`, is out of this one too; the
+ * title it left behind stays in force.
+ */
+export function extended(
+  { window, titleBefore }: Pick<MountFacts, "window" | "titleBefore">,
+  segments: readonly SegmentRef[],
+  oldest: Position | null,
+): Pick<MountFacts, "window" | "titleBefore"> {
+  const all = [...window, ...segments];
+  const first = oldest ? all.findIndex((segment) => comparePosition(segment, oldest) >= 0) : -1;
+  const from = first < 0 ? all.length : first;
+  return {
+    window: all.slice(from),
+    titleBefore: currentTitle({ window: all.slice(0, from), titleBefore }),
+  };
+}
+
+/**
  * What a relay knows after an answer to its own question, which named the newest segment of `known`. Null when the mount
  * has gone back to an earlier state: the whole of it has to be asked for.
  */
 export function learn(known: MountFacts | null, view: MountView, now: Millis): MountFacts | null {
   if (known && view.epoch < known.epoch) return null;
   const kept = known && view.continues ? known : { window: [], titleBefore: view.titleBefore };
-  const window = [...kept.window, ...view.segments];
-  const { oldest } = view;
-  const first = oldest ? window.findIndex((segment) => comparePosition(segment, oldest) >= 0) : -1;
-  const from = first < 0 ? window.length : first;
   return {
     phase: view.phase,
     epoch: view.epoch,
     source: view.source,
-    window: window.slice(from),
-    titleBefore: currentTitle({ window: window.slice(0, from), titleBefore: kept.titleBefore }),
+    ...extended(kept, view.segments, view.oldest),
     edgeMs: millis(now - view.edgeAgeMs),
     silentSinceMs: millis(now - view.silentMs),
     patienceMs: view.patienceMs,

@@ -1,5 +1,6 @@
 import type { MountPhase, MountView, Title } from "../shared/mount-state.ts";
 import { clock } from "./isolate-clock.ts";
+import { extended } from "../shared/mount-view.ts";
 import { segmentKey } from "../shared/object-format.ts";
 import { comparePosition, type SegmentRef } from "../shared/segment.ts";
 import type { SourceInfo } from "../shared/source/source-info.ts";
@@ -175,13 +176,9 @@ export class MountFeed implements Stage {
     if (this.window.length === 0) this.titleBefore = view.titleBefore;
     if (fresh.length === 0) return;
     this.#edgeAtMs = clock.now() - view.edgeAgeMs;
-    const window = [...this.window, ...fresh];
-    // What the mount cannot serve any more is out of this window too; the title it left behind stays in force.
-    const first = window.findIndex(
-      (segment) => view.oldest === null || comparePosition(segment, view.oldest) >= 0,
-    );
-    for (const { titles } of window.slice(0, first)) this.titleBefore = titles.at(-1) ?? this.titleBefore;
-    this.window = window.slice(first);
+    const { window, titleBefore } = extended(this, fresh, view.oldest);
+    this.window = window;
+    this.titleBefore = titleBefore;
   }
 }
 
