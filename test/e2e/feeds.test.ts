@@ -6,7 +6,7 @@ import { IcyDeinterleaver } from "../../shared/icy.ts";
 import { FrameList } from "../support/frame-check.ts";
 import { splicedRuns } from "../support/heard.ts";
 import { type Listening, listen } from "../support/listen.ts";
-import { openSocket, readHead } from "../support/raw-request.ts";
+import { claim } from "../support/silent-source.ts";
 import { startStation } from "../support/station.ts";
 import { statusOf, waitForStatus } from "../support/status.ts";
 import type { Stack } from "../support/stack.ts";
@@ -163,18 +163,6 @@ describe("an isolate's view of a mount", () => {
     expect(objects()).toBe(before);
   });
 });
-
-/** A source that is on air and has not sent a byte. */
-async function claim({ ingestPort, password }: Stack, mount: string) {
-  const socket = await openSocket(ingestPort);
-  const login = Buffer.from(`source:${password}`).toString("base64");
-  socket.write(
-    `SOURCE ${mount} HTTP/1.0\r\nAuthorization: Basic ${login}\r\nContent-Type: audio/mpeg\r\n\r\n`,
-  );
-  expect(await readHead(socket)).toMatch(/^HTTP\/1\.0 200 OK/);
-  socket.resume();
-  return socket;
-}
 
 function heard(listening: Listening): { audio: Uint8Array; titles: string[] } {
   const { audio, titles } = new IcyDeinterleaver(Number(listening.headers["icy-metaint"])).push(

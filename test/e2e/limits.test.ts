@@ -1,7 +1,8 @@
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Listening, listen } from "../support/listen.ts";
-import { openSocket, readHead } from "../support/raw-request.ts";
+import { openSocket } from "../support/raw-request.ts";
+import { claim } from "../support/silent-source.ts";
 import { startStation } from "../support/station.ts";
 import { waitForStatus } from "../support/status.ts";
 import type { Stack } from "../support/stack.ts";
@@ -129,15 +130,3 @@ describe("limits of listeners", () => {
     }
   }, 60_000);
 });
-
-/** A source that is on air and has not sent a byte. */
-async function claim({ ingestPort, password }: Stack, mount: string) {
-  const socket = await openSocket(ingestPort);
-  const login = Buffer.from(`source:${password}`).toString("base64");
-  socket.write(
-    `SOURCE ${mount} HTTP/1.0\r\nAuthorization: Basic ${login}\r\nContent-Type: audio/mpeg\r\n\r\n`,
-  );
-  expect(await readHead(socket)).toMatch(/^HTTP\/1\.0 200 OK/);
-  socket.resume();
-  return socket;
-}
