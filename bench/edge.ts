@@ -1,7 +1,15 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Load, type LoadReport } from "./support/load.ts";
 import { type Findings, type Figure, medianOf, type Row, shareBudget } from "./support/row.ts";
-import { bytesPerSecond, openIcecast, openSkywave, residentOf, type Side, usagesOf } from "./support/side.ts";
+import {
+  bytesPerSecond,
+  listenersOf,
+  openIcecast,
+  openSkywave,
+  residentOf,
+  type Side,
+  usagesOf,
+} from "./support/side.ts";
 import { cpuMicroseconds } from "./support/usage.ts";
 
 /** One server under load for a while. */
@@ -149,16 +157,7 @@ function lineOf({ name }: Side, round: number, measured: EdgeRound): string {
 
 async function open(side: Side, listeners: number, emptyKib: number): Promise<Opened> {
   const load = new Load();
-  const { port, path } = side;
-  await load.open({
-    port,
-    path,
-    count: listeners,
-    withinMs: arrivalMs,
-    icy: true,
-    bytesPerSecond,
-    playerDelayMs: 500,
-  });
+  await load.open(listenersOf(side, listeners, arrivalMs));
   return { side, load, emptyKib, rounds: [] };
 }
 

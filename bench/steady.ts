@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Load, type LoadReport } from "./support/load.ts";
 import { atMost, type Findings, figure, type Row } from "./support/row.ts";
-import { bytesPerSecond, openIcecast, openSkywave, residentOf, type Side, usagesOf } from "./support/side.ts";
+import { listenersOf, openIcecast, openSkywave, residentOf, type Side, usagesOf } from "./support/side.ts";
 import { cpuMicroseconds } from "./support/usage.ts";
 
 /** Many listeners for long. */
@@ -37,19 +37,11 @@ export async function measureSteady(
 /** Ends the server. */
 async function hold(side: Side, minutes: number, say: (line: string) => void): Promise<SteadyResult> {
   const load = new Load(loadProcesses);
-  const { port, path, serving } = side;
+  const { serving } = side;
   try {
     await sleep(warmUpMs);
     const emptyKib = residentOf(usagesOf(serving));
-    await load.open({
-      port,
-      path,
-      count: listeners,
-      withinMs: arrivalMs,
-      icy: true,
-      bytesPerSecond,
-      playerDelayMs: 500,
-    });
+    await load.open(listenersOf(side, listeners, arrivalMs));
     await sleep(settleMs);
     const { cpuSeconds } = await load.report();
     const before = usagesOf(serving);

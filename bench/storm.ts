@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Load, type LoadReport } from "./support/load.ts";
 import { atMost, type Findings, figure, type Row } from "./support/row.ts";
-import { bytesPerSecond, openIcecast, openSkywave, type Side } from "./support/side.ts";
+import { listenersOf, openIcecast, openSkywave, type Side } from "./support/side.ts";
 
 /** Many listeners at once. */
 export interface StormResult {
@@ -51,22 +51,13 @@ async function twice(side: Side, say: (line: string) => void): Promise<StormSide
 }
 
 async function storm(side: Side): Promise<StormResult> {
-  const { port, path } = side;
   const load = new Load(2);
   try {
     const before = await side.counts();
     // Both processes are up when they have answered.
     await load.report();
     const startedMs = performance.now();
-    await load.open({
-      port,
-      path,
-      count: listeners,
-      withinMs,
-      icy: true,
-      bytesPerSecond,
-      playerDelayMs: 500,
-    });
+    await load.open(listenersOf(side, listeners, withinMs));
     let report = await load.report();
     const { busyShare } = report;
     while (report.served < listeners && performance.now() - startedMs < patienceMs) {

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { startStation } from "../../test/support/station.ts";
 import { streamMp3 } from "../../test/support/stream-mp3.ts";
+import type { LoadOrder } from "./load.ts";
 import { startIcecast } from "./icecast-server.ts";
 import { type Usage, usageOf } from "./usage.ts";
 
@@ -28,6 +29,13 @@ export type PutOnAir = (to: {
 export const mount = "/bench.mp3";
 /** Of the audio that is sent everywhere: 128 kb/s. */
 export const bytesPerSecond = 16_000;
+
+/** The listeners that every measurement has: they ask for titles, and a model player starts half a second after its first byte. */
+export const listenersOf = (
+  { port, path }: Pick<Side, "port" | "path">,
+  count: number,
+  withinMs: number,
+): LoadOrder => ({ port, path, count, withinMs, icy: true, bytesPerSecond, playerDelayMs: 500 });
 
 const fixture = join(import.meta.dirname, "..", "..", "test", "fixtures", "cbr128-joint44.mp3");
 
