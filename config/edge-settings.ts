@@ -26,6 +26,10 @@ export function edgeStation({ station, limits, icy, mounts }: Station, address: 
     segmentMs: toMs(limits.segment_seconds),
     graceMs: toMs(limits.grace_seconds),
     metaint: icy.metaint,
+    headers: [],
+    aliases: [],
+    serverId: "Icecast 2.4.4",
+    accessLog: false,
     ...defined({
       maxListeners: limits.max_listeners,
       maxListenersInAll: limits.max_listeners_in_all,

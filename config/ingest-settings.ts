@@ -1,3 +1,4 @@
+import type { EdgeSecrets } from "../shared/edge-secrets.ts";
 import type { Takeover } from "../shared/mount-state.ts";
 
 /** Everything the ingest process needs to know, resolved from flags, environment, station file and data folder. */
@@ -31,10 +32,22 @@ export interface IngestSettings {
   readonly sourcePassword: string;
   readonly adminUser: string;
   readonly adminPassword: string;
-  /** Rules of single mounts, by mount path. */
+  /** Told to the edge along with the station's settings. */
+  readonly edgeSecrets: EdgeSecrets;
+  /** Rules of single mounts, by mount path or pattern. */
   readonly mounts: ReadonlyMap<string, IngestMount>;
   /** Where a SHOUTcast v1 source lands that names no mount: "/stream" in Icecast; ours comes from the station file. */
   readonly shoutcastMount: string;
+  readonly relays: readonly RelaySettings[];
+  readonly master?: MasterSettings;
+  readonly directories: readonly DirectorySettings[];
+  readonly webhooks: readonly WebhookSettings[];
+  readonly logs?: LogSettings;
+  /** Folder whose files this host serves, absolute. */
+  readonly webroot?: string;
+  /** Files with one address per line, absolute: who may not come, and who alone may. */
+  readonly denyFile?: string;
+  readonly allowFile?: string;
   readonly limits: {
     /** Sources connected at once. */
     readonly sources: number;
@@ -55,12 +68,104 @@ export interface IngestSettings {
   };
 }
 
-/** What a mount has of its own; without a field the station's value holds. */
-interface IngestMount {
+/** What a mount has of its own; without a field the station's value holds. Keys of `mounts` may be patterns (`shared/mount-pattern.ts`). */
+export interface IngestMount {
   /** "source" unless set. */
   readonly username?: string;
   readonly password?: string;
   readonly graceMs?: number;
   /** "same-credentials" unless set. */
   readonly takeover?: Takeover;
+  readonly sourceTimeoutMs?: number;
+  /** People who may be its source at their times only. */
+  readonly djs?: readonly DjAccount[];
+  /** Asked instead of looking at passwords: `stream_auth` of Icecast's URL authentication. */
+  readonly streamAuth?: UrlCall;
+  /** Told when a source has come and when it has gone. */
+  readonly mountAdd?: UrlCall;
+  readonly mountRemove?: UrlCall;
+  /** Programs on this host, started with the mount as their only argument. */
+  readonly onConnect?: string;
+  readonly onDisconnect?: string;
+  /** Not told to directories. */
+  readonly noDirectory?: boolean;
 }
+
+/** An http or https URL that Icecast's URL authentication POSTs a form to. */
+export interface UrlCall {
+  readonly url: string;
+  /** Sent as Basic credentials. */
+  readonly username?: string;
+  readonly password?: string;
+}
+
+export interface DjAccount {
+  readonly name: string;
+  /** `shared/password-hash.ts`. */
+  readonly hash: string;
+  /** Without any the account holds always. */
+  readonly slots: readonly DjSlot[];
+}
+
+/** Every week at the same time; one that ends at or before its beginning goes past midnight. */
+export interface DjSlot {
+  /** ISO 8601: 1 is Monday. */
+  readonly days: readonly number[];
+  /** Minutes since midnight in `timeZone`. */
+  readonly from: number;
+  readonly to: number;
+  /** IANA name. */
+  readonly timeZone: string;
+}
+
+/** A stream of another server that this station takes over as if it were a source. */
+export interface RelaySettings {
+  /** http or https, with the path of the mount there; an Icecast, a SHOUTcast or another Skywave. */
+  readonly url: string;
+  readonly mount: string;
+  readonly username?: string;
+  readonly password?: string;
+  /** Whether its titles are taken over. */
+  readonly titles: boolean;
+  /** Connects while somebody listens. */
+  readonly onDemand: boolean;
+}
+
+/** A server all of whose streams are relayed: Icecast's slave mode. */
+export interface MasterSettings {
+  /** Without a trailing slash. */
+  readonly url: string;
+  readonly username: string;
+  readonly password: string;
+  readonly updateMs: number;
+  readonly onDemand: boolean;
+}
+
+/** A directory that speaks Icecast's YP protocol. */
+export interface DirectorySettings {
+  readonly url: string;
+  readonly timeoutMs: number;
+  readonly touchMs: number;
+}
+
+export interface LogSettings {
+  /** Absolute. */
+  readonly folder: string;
+  /** Names of files in the folder, absent: not written. */
+  readonly access?: string;
+  readonly playlist?: string;
+  /** A file that has become so large is put aside: `.old`, or with a date where `archive` is set. */
+  readonly maxBytes: number;
+  readonly archive: boolean;
+}
+
+/** Where events of this host's sources are POSTed, signed as Standard Webhooks are. */
+export interface WebhookSettings {
+  readonly url: string;
+  /** Base64 of 24 to 64 bytes, as the standard has it after `whsec_`. */
+  readonly secret: string;
+  readonly events: readonly WebhookEvent[];
+  /** Only of these mounts (paths or patterns); absent: all. */
+  readonly mounts?: readonly string[];
+}
+export type WebhookEvent = "source.connected" | "source.disconnected" | "title.changed";

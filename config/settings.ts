@@ -1,6 +1,7 @@
 import { accessSync, constants, existsSync, readFileSync, statSync } from "node:fs";
 import { isIP } from "node:net";
 import { dirname, resolve } from "node:path";
+import { noSecrets } from "../shared/edge-secrets.ts";
 import type { EdgeStation } from "../shared/edge-station.ts";
 import { ConfigError } from "./config-error.ts";
 import { edgeStation, type MountFile, mountFiles, toMs } from "./edge-settings.ts";
@@ -211,7 +212,11 @@ function combine({ flags, station, stationFile, secrets, dataDir, env, remote }:
     sourcePassword: sourcePassword ?? secrets.sourcePassword,
     adminUser: "admin",
     adminPassword: adminPassword ?? secrets.adminPassword,
+    edgeSecrets: noSecrets,
     mounts: ingestMounts(station),
+    relays: [],
+    directories: [],
+    webhooks: [],
     shoutcastMount: station.ingest.shoutcast_mount,
     limits: {
       sources: station.limits.sources,

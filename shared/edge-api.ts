@@ -1,6 +1,8 @@
 import { z } from "zod";
+import { type EdgeSecrets, edgeSecretsSchema } from "./edge-secrets.ts";
 import { type EdgeStation, edgeStationSchema } from "./edge-station.ts";
 import type { MountPolicy, Takeover } from "./mount-state.ts";
+import type { SourceOrder } from "./orders.ts";
 import type { SegmentRef } from "./segment.ts";
 import type { SourceInfo } from "./source/source-info.ts";
 import type { Epoch, Millis, MountPath, SampleCount, Sequence } from "./units.ts";
@@ -12,8 +14,8 @@ import type { Epoch, Millis, MountPath, SampleCount, Sequence } from "./units.ts
  * | call     | 200            | other answers                                                |
  * |----------|----------------|--------------------------------------------------------------|
  * | claim    | ClaimReply     | 409 `mount-in-use`: another source has the mount             |
- * | announce | `{}`           | 410 `fenced`: a newer epoch exists, stop sending             |
- * | renew    | `{}`           | 410 `fenced`                                                 |
+ * | announce | HoldReply      | 410 `fenced`: a newer epoch exists, stop sending             |
+ * | renew    | HoldReply      | 410 `fenced`                                                 |
  * | release  | `{}`           | 410 `fenced`                                                 |
  * | station  | `{}`           |                                                              |
  *
@@ -78,16 +80,41 @@ export const claimSchema = z.object({
 });
 /** `gapMs`: for how long listeners who were there have had nothing new; null when nobody can be waiting. */
 export const claimReplySchema = z.object({ epoch: epochSchema, gapMs: z.number().nonnegative().nullable() });
-export const announceSchema = z.object({ mount, segment: segmentRefSchema });
+export const announceSchema = z.object({
+  mount,
+  segment: segmentRefSchema,
+  ordersDone: natural.optional(),
+});
 /** The source has gone. */
 export const holdSchema = z.object({ mount, epoch: epochSchema });
 /** The source is connected though no segment came, or has sent more of what is no audio. */
 export const renewSchema = holdSchema.extend({
   /** Bytes since it connected that were neither frames nor tags; an ingest host of an earlier release does not say. */
   garbageBytes: natural.optional(),
+  ordersDone: natural.optional(),
+});
+/**
+ * What the mount tells its source's ingest host. Orders come again until a call names the newest of them as `ordersDone`.
+ */
+export const holdReplySchema = z.object({
+  orders: z
+    .array(
+      z.object({
+        sequence: natural,
+        kind: z.literal("title"),
+        title: z.object({ text: z.string().max(4096), url: z.string().max(1024).optional() }),
+      }),
+    )
+    .default([]),
+  /** Listeners of the mount now; an edge of an earlier release does not say. */
+  listeners: natural.optional(),
 });
 /** The station's settings for its listeners, as its station file has them: they replace those that the edge was deployed with. */
-export const stationCallSchema = z.object({ station: edgeStationSchema });
+export const stationCallSchema = z.object({
+  station: edgeStationSchema,
+  /** Absent from an ingest host of an earlier release. */
+  secrets: edgeSecretsSchema.optional(),
+});
 export const edgeErrorSchema = z.object({ error: z.string(), message: z.string() });
 
 export interface Claim {
@@ -101,6 +128,8 @@ export interface Claim {
 export interface Announcement {
   readonly mount: MountPath;
   readonly segment: SegmentRef;
+  /** The newest order that was carried out, `orders.ts`. */
+  readonly ordersDone?: number | undefined;
 }
 export interface Hold {
   readonly mount: MountPath;
@@ -108,7 +137,13 @@ export interface Hold {
 }
 export interface Renewal extends Hold {
   readonly garbageBytes?: number | undefined;
+  readonly ordersDone?: number | undefined;
+}
+export interface HoldReply {
+  readonly orders: readonly SourceOrder[];
+  readonly listeners?: number | undefined;
 }
 export interface StationCall {
   readonly station: EdgeStation;
+  readonly secrets?: EdgeSecrets | undefined;
 }

@@ -20,6 +20,27 @@ const fallbackSchema = z.discriminatedUnion("kind", [
 ]);
 export type Fallback = z.infer<typeof fallbackSchema>;
 
+/** A header for replies, as `http-headers` in an Icecast configuration. */
+const replyHeaderSchema = z.object({
+  name: z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}$/),
+  value: z.string().regex(/^[^\r\n\0]{0,1024}$/),
+  /** Only on replies with this status. */
+  status: z.number().int().min(100).max(599).optional(),
+});
+export type ReplyHeader = z.infer<typeof replyHeaderSchema>;
+
+/** What the station says of a stream, whatever its source says. */
+const streamInfoSchema = z.object({
+  name: z.string().max(1024).optional(),
+  description: z.string().max(1024).optional(),
+  url: z.string().max(1024).optional(),
+  genre: z.string().max(1024).optional(),
+  bitrate: z.string().max(16).optional(),
+  subtype: z.string().max(128).optional(),
+});
+export type StreamInfo = z.infer<typeof streamInfoSchema>;
+
+/** Rules of a mount; keys of `mounts` may be patterns (`mount-pattern.ts`), so every field that is absent is not said. */
 const mountRulesSchema = z.object({
   maxListeners: listenersSchema.optional(),
   maxListenerMs: z.number().int().min(1_000).optional(),
@@ -28,11 +49,26 @@ const mountRulesSchema = z.object({
    * Who leaves the fallback when the source is back. own: those who came from this mount. all: those who chose the
    * fallback mount themselves as well. none: nobody.
    */
-  fallbackOverride: z.enum(["none", "own", "all"]).default("own"),
+  fallbackOverride: z.enum(["none", "own", "all"]).optional(),
   /** Whether one listener too many gets the fallback and not a refusal. */
-  fallbackWhenFull: z.boolean().default(false),
+  fallbackWhenFull: z.boolean().optional(),
   /** Played once to each listener before anything else. */
   intro: storedFileSchema.optional(),
+  /** Not listed anywhere but for administrators. */
+  hidden: z.boolean().optional(),
+  /** Whether directories may list it, whatever the source says. */
+  public: z.boolean().optional(),
+  /** Nobody may ask for it: it is there as a fallback of others. */
+  noMount: z.boolean().optional(),
+  /** ICY metadata interval, bytes; 0: no metadata. */
+  metaint: z.number().int().min(0).max(1_048_576).optional(),
+  /** Encoding of titles towards listeners: a label of the Encoding Standard; UTF-8 where it is absent. */
+  charset: z.string().max(40).optional(),
+  /** How far behind live a listener joins: ms, or bytes of audio at least. */
+  burstMs: z.number().int().min(0).max(60_000).optional(),
+  burstBytes: z.number().int().min(0).max(16_777_216).optional(),
+  headers: z.array(replyHeaderSchema).max(64).optional(),
+  stream: streamInfoSchema.optional(),
 });
 export type MountRules = z.infer<typeof mountRulesSchema>;
 
@@ -65,7 +101,24 @@ export const edgeStationSchema = z.object({
   maxListenersPerAddress: listenersSchema.optional(),
   /** How long a listener may stay, ms; absent means for ever. */
   maxListenerMs: z.number().int().min(1_000).optional(),
-  /** Per-mount rules, by mount path. */
+  /** On every reply to a listener. */
+  headers: z.array(replyHeaderSchema).max(64).default([]),
+  /** Paths that stand for others, the first that fits counts; one with a `port` only on that port of an ingest host. */
+  aliases: z
+    .array(
+      z.object({
+        source: z.string().max(1024),
+        destination: z.string().max(1024),
+        port: z.number().int().optional(),
+      }),
+    )
+    .max(256)
+    .default([]),
+  /** What the server calls itself in statistics; tools look for "Icecast" there. */
+  serverId: z.string().max(256).default("Icecast 2.4.4"),
+  /** Whether each listener's address, player and request are kept for the access log when it has left. */
+  accessLog: z.boolean().default(false),
+  /** Per-mount rules, by mount path or pattern: `settingsOfMount` in `mount-pattern.ts` reads them. */
   mounts: z.record(z.string(), mountRulesSchema).default({}),
   /** Where sources connect, for the encoder settings on the status page: "radio.example:8000". */
   ingestHost: z.string().optional(),

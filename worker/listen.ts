@@ -15,6 +15,7 @@ import { RecentListeners } from "./recent-listeners.ts";
 import { replyHeaders } from "./reply-headers.ts";
 import { takeSeat } from "./seat-desk.ts";
 import { settledWithin } from "./settled-within.ts";
+import { rulesOf } from "./station.ts";
 import { Sleeper } from "./sleepers.ts";
 
 /**
@@ -28,7 +29,7 @@ export async function listen(
   host: Host,
   depth = 0,
 ): Promise<Response> {
-  const rules = station.mounts[mount];
+  const rules = rulesOf(station, mount);
   if (rules?.fallback === undefined && !(await isKnownMount(mount, host))) return fileNotFound();
   const programme = programmeOf(mount, station);
   await refresh(programme, host);
@@ -86,7 +87,7 @@ async function seated(
       metaint,
       behindMs: burstMs(new URL(request.url), station),
       leastBytes: wantsMediaElementBurst(request, metaint) ? mediaElementBurstBytes : 0,
-      maxMs: station.mounts[home.mount]?.maxListenerMs ?? station.maxListenerMs,
+      maxMs: rulesOf(station, home.mount)?.maxListenerMs ?? station.maxListenerMs,
     },
     host,
     request.signal,
@@ -114,7 +115,7 @@ async function takePlace(
   station: EdgeStation,
   host: Host,
 ): Promise<Place | "full" | "too-many" | "unknown"> {
-  const rules = station.mounts[mount];
+  const rules = rulesOf(station, mount);
   const client = await clientAddress(request.headers, host.env);
   const leaveAddress = listenersByAddress.enter(client, station.maxListenersPerAddress);
   if (!leaveAddress) return "too-many";

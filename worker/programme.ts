@@ -6,6 +6,7 @@ import { fileStageOf } from "./file-stage.ts";
 import { maxFallbacks } from "./limits.ts";
 import { feedOf, type MountFeed } from "./mount-feed.ts";
 import { silenceStage } from "./silence-stage.ts";
+import { rulesOf } from "./station.ts";
 import type { Stage } from "./stage.ts";
 
 /** Where a listener of a mount may be, the best place first: those that take it over, the mount, what it falls back to. */
@@ -40,7 +41,7 @@ export function programmeOf(mount: MountPath, { mounts }: Pick<EdgeStation, "mou
     rules: chain.map(({ rule }) => rule),
     first: before.length,
     home,
-    intro: mounts[mount]?.intro ?? null,
+    intro: rulesOf({ mounts }, mount)?.intro ?? null,
   };
 }
 
@@ -61,7 +62,7 @@ function fallbackChain(mount: MountPath, home: Stage, mounts: Rules): { stage: S
   let stage = home;
   let at: MountPath | null = mount;
   while (chain.length <= maxFallbacks) {
-    const rules: MountRules | undefined = at === null ? undefined : mounts[at];
+    const rules: MountRules | undefined = at === null ? undefined : rulesOf({ mounts }, at);
     if (at !== null) seen.add(at);
     chain.push({ stage, rule: { returns: rules?.fallbackOverride !== "none", mustReturn: false } });
     const fallback: Fallback | undefined = rules?.fallback;

@@ -1,5 +1,7 @@
-import { type EdgeStation, edgeStationSchema } from "../shared/edge-station.ts";
+import { type EdgeStation, edgeStationSchema, type MountRules } from "../shared/edge-station.ts";
+import { settingsOfMount } from "../shared/mount-pattern.ts";
 import type { MountLimits } from "../shared/mount-state.ts";
+import type { MountPath } from "../shared/units.ts";
 import type { Env } from "./env.ts";
 
 let parsed: { readonly text: string | undefined; readonly station: EdgeStation } | undefined;
@@ -12,6 +14,10 @@ export function deployedStation(env: Pick<Env, "STATION">): EdgeStation {
   }
   return parsed.station;
 }
+
+/** What the station says of a mount. */
+export const rulesOf = ({ mounts }: Pick<EdgeStation, "mounts">, mount: MountPath): MountRules | undefined =>
+  settingsOfMount(mounts, mount);
 
 export const mountLimits: MountLimits = {
   // Encoders send several times a second; over a bad line a second may pass.

@@ -1,3 +1,4 @@
+import { noSecrets } from "../../shared/edge-secrets.ts";
 import { once } from "node:events";
 import * as net from "node:net";
 import type { IngestSettings } from "../../config/ingest-settings.ts";
@@ -44,6 +45,10 @@ export class RunningIngest {
         adminPassword,
         mounts: new Map([["/own.mp3", { username: "dj", password: "dj-pw" }]]),
         shoutcastMount: "/stream",
+        edgeSecrets: noSecrets,
+        relays: [],
+        directories: [],
+        webhooks: [],
         limits: usualLimits,
         ...overrides,
       },
