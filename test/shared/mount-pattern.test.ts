@@ -1,0 +1,56 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { matchesMount, settingsOfMount } from "../../shared/mount-pattern.ts";
+import type { MountPath } from "../../shared/units.ts";
+
+const mount = (path: string) => path as MountPath;
+
+describe("a pattern of mounts", () => {
+  it.each([
+    ["/*", "/live.mp3", true],
+    ["/*", "/shows/live.mp3", false],
+    ["/shows/*.mp3", "/shows/live.mp3", true],
+    ["/shows/*.mp3", "/shows/live.ogg", false],
+    ["/li?e.mp3", "/live.mp3", true],
+    ["/li?e.mp3", "/lie.mp3", false],
+    ["/a?b", "/a/b", false],
+    ["/[a-c].mp3", "/b.mp3", true],
+    ["/[!a-c].mp3", "/b.mp3", false],
+    ["/[!a-c].mp3", "/d.mp3", true],
+    ["/a[!x]b", "/a/b", false],
+    ["/a.mp3", "/aXmp3", false],
+    ["/a+(b)|$", "/a+(b)|$", true],
+    ["/[.mp3", "/[.mp3", true],
+    ["/**", "/live", true],
+  ])("%s and %s: %s", (pattern, path, matches) => {
+    expect(matchesMount(pattern, mount(path))).toBe(matches);
+  });
+
+  it("never throws and never takes long, whatever it is", () => {
+    const part = fc.constantFrom("*", "?", "[", "]", "!", "-", "\\", "/", "a", ".", "^", "z");
+    fc.assert(
+      fc.property(fc.array(part, { maxLength: 40 }), fc.array(part, { maxLength: 40 }), (pattern, path) => {
+        expect(typeof matchesMount(pattern.join(""), mount(path.join("")))).toBe("boolean");
+      }),
+    );
+  });
+});
+
+describe("settings of a mount", () => {
+  const tables = {
+    "/*": { a: 1, b: 1 },
+    "/live*": { b: 2, c: 2 },
+    "/live.mp3": { c: 3 },
+  };
+
+  it("are its own before those of the patterns, of which later ones count more", () => {
+    expect(settingsOfMount(tables, mount("/live.mp3"))).toEqual({ a: 1, b: 2, c: 3 });
+    expect(settingsOfMount(tables, mount("/other.mp3"))).toEqual({ a: 1, b: 1 });
+  });
+
+  it("are the very ones of the table where only that names it", () => {
+    const own = { c: 3 };
+    expect(settingsOfMount({ "/x/live.mp3": own }, mount("/x/live.mp3"))).toBe(own);
+    expect(settingsOfMount({ "/x/live.mp3": own }, mount("/constructor"))).toBeUndefined();
+  });
+});
