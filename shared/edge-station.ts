@@ -36,6 +36,8 @@ const streamInfoSchema = z.object({
   url: z.string().max(1024).optional(),
   genre: z.string().max(1024).optional(),
   bitrate: z.string().max(16).optional(),
+  /** Its content type in statistics and directories; listeners are sent what it is. */
+  type: z.string().max(128).optional(),
   subtype: z.string().max(128).optional(),
 });
 export type StreamInfo = z.infer<typeof streamInfoSchema>;
