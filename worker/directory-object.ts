@@ -1,4 +1,5 @@
 import { DurableObject } from "cloudflare:workers";
+import type { EdgeSecrets } from "../shared/edge-secrets.ts";
 import type { EdgeStation } from "../shared/edge-station.ts";
 import type { MountStatus } from "../shared/mount-status.ts";
 import {
@@ -29,6 +30,8 @@ export interface DirectoryListing {
   readonly known: readonly MountPath[];
   /** The station's settings as an ingest host told them; null when none has. */
   readonly station: EdgeStation | null;
+  /** Who may do what, told along with the settings; never to be shown. */
+  readonly secrets: EdgeSecrets | null;
 }
 
 /**
@@ -66,9 +69,11 @@ export class DirectoryObject extends DurableObject<Env> {
     }
   }
 
-  /** The settings from now on. Resolves when they are stored. */
-  keepStation(station: EdgeStation): void {
+  /** The settings from now on. Without `secrets`, as from an earlier release, those that were told stay. */
+  keepStation(station: EdgeStation, secrets?: EdgeSecrets): void {
     this.ctx.storage.kv.put(stationKey, { format: 1, station } satisfies StoredStation);
+    // A value of their own: an earlier release reads the settings as it wrote them.
+    if (secrets) this.ctx.storage.kv.put(secretsKey, { format: 1, secrets } satisfies StoredSecrets);
   }
 
   /** `status` null takes the mount off the air. `validMs` from now. */
@@ -111,6 +116,7 @@ export class DirectoryObject extends DurableObject<Env> {
       mounts: mounts.toSorted((a, b) => (a.mount < b.mount ? -1 : 1)),
       known: this.#known.list,
       station: this.ctx.storage.kv.get<StoredStation>(stationKey)?.station ?? null,
+      secrets: this.ctx.storage.kv.get<StoredSecrets>(secretsKey)?.secrets ?? null,
     };
   }
 
@@ -127,8 +133,14 @@ const seatLimits = { ttlMs: mountLimits.reportTtlMs, runtimes: mountLimits.repor
 
 const knownPrefix = "known ";
 const stationKey = "station";
+const secretsKey = "secrets";
 
 interface StoredStation {
   readonly format: 1;
   readonly station: EdgeStation;
+}
+
+interface StoredSecrets {
+  readonly format: 1;
+  readonly secrets: EdgeSecrets;
 }

@@ -1,5 +1,6 @@
 import type { MountPath } from "../shared/units.ts";
 import type { DirectoryListing } from "./directory-object.ts";
+import { type EdgeSecrets, edgeSecretsSchema, noSecrets } from "../shared/edge-secrets.ts";
 import { type EdgeStation, edgeStationSchema } from "../shared/edge-station.ts";
 import type { Env } from "./env.ts";
 import { directoryAgeMs, mountCallTimeoutMs, stationAgeMs, unknownMountMs } from "./limits.ts";
@@ -41,10 +42,29 @@ export async function isKnownMount(mount: MountPath, host: Host): Promise<boolea
  * for whoever comes new, and at once: an older answer is used while a newer one is asked for.
  */
 export async function stationOf(host: Host): Promise<EdgeStation> {
+  await askedForSettings(host);
+  return knownStation(host.env);
+}
+
+/** Who may do what, as old as the settings. Rejects when nobody has told it and the directory cannot be asked. */
+export async function secretsOf(host: Host): Promise<EdgeSecrets> {
+  await askedForSettings(host);
+  // Nobody is refused for ever, or let in, because the directory could not be asked.
+  const told = (listing?.value ?? (await read(host, stationAgeMs))).secrets;
+  if (!told) return noSecrets;
+  if (parsedSecrets?.told !== told) {
+    // Stored by another release: what does not parse lets nobody in.
+    parsedSecrets = { told, secrets: edgeSecretsSchema.parse(told) };
+  }
+  return parsedSecrets.secrets;
+}
+
+let parsedSecrets: { readonly told: EdgeSecrets; readonly secrets: EdgeSecrets } | undefined;
+
+async function askedForSettings(host: Host): Promise<void> {
   const ageMs = listing ? msSince(listing.atMs) : Number.POSITIVE_INFINITY;
   const asked = ageMs < stationAgeMs ? undefined : read(host, stationAgeMs).catch(() => undefined);
   if (!listing) await asked;
-  return knownStation(host.env);
 }
 
 /** The same without asking anybody: for those who listen already. */

@@ -56,7 +56,7 @@ ingestApi.post("/release", (context) =>
 ingestApi.post("/station", async (context) => {
   const body = stationCallSchema.safeParse(await context.req.json().catch(() => null));
   if (!body.success) return malformed(body.error);
-  await context.env.DIRECTORY.getByName(directoryName).keepStation(body.data.station);
+  await context.env.DIRECTORY.getByName(directoryName).keepStation(body.data.station, body.data.secrets);
   forgetStation();
   return context.json({});
 });

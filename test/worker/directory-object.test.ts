@@ -1,4 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { noSecrets } from "../../shared/edge-secrets.ts";
+import { edgeStationSchema } from "../../shared/edge-station.ts";
 import { mountPath } from "../../shared/mount-path.ts";
 import type { MountStatus } from "../../shared/mount-status.ts";
 import { millis } from "../../shared/units.ts";
@@ -25,7 +27,17 @@ const status: MountStatus = {
 };
 
 function directory() {
-  const kv = { get: () => undefined, put: () => undefined, delete: () => false, list: () => [] };
+  return started(new Map());
+}
+
+/** The object as it starts over what was stored. */
+function started(stored: Map<string, unknown>) {
+  const kv = {
+    get: (key: string) => stored.get(key),
+    put: (key: string, value: unknown) => void stored.set(key, value),
+    delete: (key: string) => stored.delete(key),
+    list: ({ prefix }: { prefix: string }) => [...stored].filter(([key]) => key.startsWith(prefix)),
+  };
   return new DirectoryObject({ storage: { kv }, waitUntil: () => undefined }, {} as never);
 }
 
@@ -64,4 +76,22 @@ describe("the directory", () => {
       expect(object.list().mounts).toEqual([]);
     },
   );
+
+  it("keeps settings and secrets over a restart, and the secrets when only settings are told", () => {
+    const stored = new Map<string, unknown>();
+    const secrets = { ...noSecrets, signingKeys: ["k".repeat(43)] };
+    started(stored).keepStation(station("one"), secrets);
+    expect(started(stored).list()).toMatchObject({ station: { name: "one" }, secrets });
+    started(stored).keepStation(station("two"));
+    expect(started(stored).list()).toMatchObject({ station: { name: "two" }, secrets });
+    started(stored).keepStation(station("three"), noSecrets);
+    expect(started(stored).list().secrets).toEqual(noSecrets);
+  });
+
+  it("reads the settings that an earlier release stored", () => {
+    const stored = new Map<string, unknown>([["station", { format: 1, station: station("old") }]]);
+    expect(started(stored).list()).toMatchObject({ station: { name: "old" }, secrets: null });
+  });
 });
+
+const station = (name: string) => edgeStationSchema.parse({ name });

@@ -10,12 +10,15 @@ class FakeDirectory {
   calls = 0;
   name = "before";
   hangs = false;
+  fails = false;
+  secrets: DirectoryListing["secrets"] = null;
 
   async list(): Promise<DirectoryListing> {
     this.calls++;
+    if (this.fails) throw new Error("no directory");
     if (this.hangs) await new Promise(() => undefined);
     const station = { name: this.name } as unknown as DirectoryListing["station"];
-    return { startedMs: 0, mounts: [], known: [], station };
+    return { startedMs: 0, mounts: [], known: [], station, secrets: this.secrets };
   }
 }
 
@@ -71,5 +74,25 @@ describe("an isolate's view of the directory", () => {
     await vi.advanceTimersByTimeAsync(mountCallTimeoutMs);
     expect((await asked).mounts).toEqual([]);
     expect(directory.calls).toBe(2);
+  });
+
+  it("tells the secrets with their defaults, and none before an ingest host has told any", async () => {
+    const { directory, host, secretsOf } = await isolate();
+    expect(await secretsOf(host)).toEqual({ users: [], signingKeys: [], listeners: {} });
+    const users = [{ name: "ann", role: "admin" as const, hash: "x" }];
+    directory.secrets = { users } as unknown as DirectoryListing["secrets"];
+    vi.setSystemTime(Date.now() + hourMs);
+    await secretsOf(host);
+    await vi.advanceTimersByTimeAsync(0);
+    expect(await secretsOf(host)).toEqual({ users, signingKeys: [], listeners: {} });
+  });
+
+  it("lets nobody in when the secrets cannot be had or read", async () => {
+    const { directory, host, secretsOf } = await isolate();
+    directory.fails = true;
+    await expect(secretsOf(host)).rejects.toThrow("no directory");
+    directory.fails = false;
+    directory.secrets = { users: [{ name: "ann", role: "emperor", hash: "x" }] } as never;
+    await expect(secretsOf(host)).rejects.toThrow("role");
   });
 });
