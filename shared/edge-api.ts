@@ -18,6 +18,8 @@ import type { Epoch, Millis, MountPath, SampleCount, Sequence } from "./units.ts
  * | renew    | HoldReply      | 410 `fenced`                                                 |
  * | release  | `{}`           | 410 `fenced`                                                 |
  * | station  | `{}`           |                                                              |
+ * | statistics | Statistics   |                                                              |
+ * | records  | RecordsReply   |                                                              |
  *
  * 401 with a wrong token, 400 with a body that does not parse, 413 with one that is too large. Errors are `{ error, message }`.
  */
@@ -115,8 +117,35 @@ export const stationCallSchema = z.object({
   /** Absent from an ingest host of an earlier release. */
   secrets: edgeSecretsSchema.optional(),
 });
+const statisticsFields = z.record(z.string().max(256), z.string().max(8192));
+/** Every field of Icecast's `/admin/stats`, hidden mounts included: the station's, and those of each mount. */
+export const statisticsSchema = z.object({
+  global: statisticsFields,
+  sources: z.record(z.string(), statisticsFields),
+});
+
+/** Those up to `after` are in the access log and may be forgotten. */
+export const recordsCallSchema = z.object({ after: natural });
+const sessionRecordSchema = z.object({
+  sequence: natural,
+  id: natural,
+  mount,
+  address: z.string().max(64).nullable(),
+  userAgent: z.string().max(4096),
+  referer: z.string().max(4096),
+  country: z.string().max(8).nullable(),
+  user: z.string().max(256).nullable(),
+  request: z.string().max(8192),
+  startedMs: natural.transform((value) => value as Millis),
+  endedMs: natural.transform((value) => value as Millis),
+  bytesSent: natural,
+});
+/** In order of `sequence`; none when all have been told. */
+export const recordsReplySchema = z.object({ records: z.array(sessionRecordSchema).max(10_000) });
 export const edgeErrorSchema = z.object({ error: z.string(), message: z.string() });
 
+export type Statistics = z.infer<typeof statisticsSchema>;
+export type NumberedRecord = z.infer<typeof sessionRecordSchema>;
 export interface Claim {
   readonly mount: MountPath;
   readonly ingest: string;
