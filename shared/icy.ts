@@ -1,4 +1,5 @@
 import { cutToBytes, maxTitleBytes, sanitiseTitle } from "./title.ts";
+import { type TitleEncoding, utf8Encoding } from "./title-encoding.ts";
 
 /*
  * ICY metadata, as Icecast 2.4.4 sends it to a listener that asked with `Icy-MetaData: 1` and was told
@@ -8,9 +9,10 @@ import { cutToBytes, maxTitleBytes, sanitiseTitle } from "./title.ts";
  *   |--------|--------------------------------------------------------------------------------------------|
  *   | N      | audio; blocks are not counted, and a block may fall anywhere, also inside a frame          |
  *   | 1      | L, the block's length in units of 16 bytes; 0 to 255                                       |
- *   | 16 * L | `StreamTitle='text';` and perhaps `StreamUrl='url';` in UTF-8, filled up with NULs         |
+ *   | 16 * L | `StreamTitle='text';` and perhaps `StreamUrl='url';`, filled up with NULs                  |
  *
  * L = floor(n / 16) + 1 for n bytes of text: at least one NUL ends it, so n is at most 4079. L = 0 says "as before".
+ * Text is UTF-8, or what the mount's `charset` says (`title-encoding.ts`).
  * The first block always has a text, `StreamTitle='';` when there is no title yet; later ones only when the title has
  * changed since this listener's last block. Nothing escapes anything: players take the text up to the first `';`.
  */
@@ -21,16 +23,15 @@ export interface IcyTitle {
   readonly url?: string;
 }
 
-const encoder = new TextEncoder();
 const largestText = 255 * 16 - 1;
 
 /**
  * The block for a title, length byte first. Total: any text is made fit (`icyText`), and a URL that does not fit
  * beside it is left out, never cut.
  */
-export function encodeMetadataBlock(title: IcyTitle): Uint8Array {
-  const text = encoder.encode(`StreamTitle='${icyText(title.text)}';`);
-  const url = title.url ? encoder.encode(`StreamUrl='${icyUrl(title.url)}';`) : new Uint8Array(0);
+export function encodeMetadataBlock(title: IcyTitle, encoding: TitleEncoding = utf8Encoding): Uint8Array {
+  const text = encoding.encode(`StreamTitle='${icyText(title.text, encoding)}';`);
+  const url = title.url ? encoding.encode(`StreamUrl='${icyUrl(title.url, encoding)}';`) : new Uint8Array(0);
   const urlLength = text.length + url.length <= largestText ? url.length : 0;
   const units = Math.floor((text.length + urlLength) / 16) + 1;
   const block = new Uint8Array(1 + 16 * units);
@@ -46,17 +47,20 @@ const emptyMetadataBlock: Uint8Array = new Uint8Array(1);
 /**
  * How a title reads inside a block. A player ends it at the first `';`, so the apostrophe of every `';` becomes a
  * typographic one (U+2019) and the whole title shows; ffmpeg searches from the opening quote on, so a semicolon in
- * front gets a space before it. Everything else is as `sanitiseTitle` left it.
+ * front gets a space before it. An encoding without the typographic one gets a space instead, and for those it may be
+ * written as too. Everything else is as `sanitiseTitle` left it.
  */
-export function icyText(text: string): string {
-  const safe = sanitiseTitle(text).replaceAll("';", "’;").replace(/^;/, " ;");
-  return cutToBytes(safe, maxTitleBytes);
+export function icyText(text: string, encoding: TitleEncoding = utf8Encoding): string {
+  const line = sanitiseTitle(text);
+  const safe = encoding.has("’") ? line.replaceAll("';", "’;") : line.replace(/['‘’];/g, "' ;");
+  return cutToBytes(safe.replace(/^;/, " ;"), maxTitleBytes);
 }
 
-/** A URL has no use for quotes, spaces and control characters: they travel percent-encoded. */
-function icyUrl(url: string): string {
+/** A URL has no use for quotes, spaces and control characters: they travel percent-encoded, and beside UTF-8 all that is not ASCII. */
+function icyUrl(url: string, { name }: TitleEncoding): string {
   // oxlint-disable-next-line no-control-regex -- control characters are what this is about
-  const unsafe = /[\u0000-\u0020'\u007f-\u00a0\u2028\u2029]/g;
+  const unsafe =
+    name === "utf-8" ? /[\u0000-\u0020'\u007f-\u00a0\u2028\u2029]/g : /[^\u0021-\u0026\u0028-\u007e]/gu;
   return url.toWellFormed().replace(unsafe, (found) => (found === "'" ? "%27" : encodeURIComponent(found)));
 }
 

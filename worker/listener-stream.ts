@@ -7,6 +7,7 @@ import { encodeMetadataBlock, IcyInterleaver } from "../shared/icy.ts";
 import { frameAt } from "../shared/playhead.ts";
 import { isThere, lowMs, type PlayDecision, Playout } from "../shared/playout.ts";
 import { durationMs, type SegmentRef, type TitleMark } from "../shared/segment.ts";
+import type { TitleEncoding } from "../shared/title-encoding.ts";
 import { loadStoredSegment } from "./file-stage.ts";
 import { firstPieceMs, segmentReadRetryMs, segmentReadTimeoutMs } from "./limits.ts";
 import { BufferPool } from "./buffer-pool.ts";
@@ -23,6 +24,8 @@ import type { Stage } from "./stage.ts";
 export interface ListenerWish {
   /** Interval of metadata blocks, bytes; 0 for a listener that did not ask for them. */
   readonly metaint: number;
+  /** How titles are written; undefined: UTF-8. */
+  readonly encoding?: TitleEncoding | undefined;
   readonly behindMs: number;
   readonly leastBytes: number;
   readonly intro: { readonly file: StoredFile; readonly segments: readonly SegmentRef[] } | null;
@@ -214,7 +217,8 @@ class Listener {
     if (this.#bells.length !== watched) {
       this.#bells = this.#stages.slice(0, watched).map(({ bell }) => bell);
     }
-    let newsMs = ms;
+    const { maxMs } = this.#wish;
+    let newsMs = maxMs === undefined ? ms : Math.max(1, Math.min(ms, this.#joinedMs + maxMs - clock.now()));
     for (let index = 0; index < watched; index++) {
       newsMs = Math.min(newsMs, this.#stages[index]?.attend(this.#host) ?? newsMs);
     }
@@ -303,7 +307,7 @@ class Listener {
   ): Uint8Array {
     const primer = this.#primerOf(loaded, index);
     const title = titleAt(stage, segment, samplesBefore(loaded.frames, index));
-    this.#icy?.setTitle(encodeMetadataBlock(title ?? { text: "" }));
+    this.#icy?.setTitle(encodeMetadataBlock(title ?? { text: "" }, this.#wish.encoding));
     return this.#write(loaded, loaded.frames[index]?.offset ?? 0, pad ? concatenate([pad, primer]) : primer);
   }
 
@@ -317,7 +321,7 @@ class Listener {
     const audio = first && before > 0 ? concatenate([first, rest]) : rest;
     // All listeners without titles are sent the same bytes: the runtime copies what it takes from a stream.
     if (!this.#icy) return audio;
-    const titles = loaded.ref.titles.length === 0 ? [] : loaded.titles;
+    const titles = loaded.ref.titles.length === 0 ? [] : loaded.titles(this.#wish.encoding);
     return this.#icy.push(
       audio,
       titles

@@ -4,6 +4,7 @@ import { encodeMetadataBlock } from "../shared/icy.ts";
 import { decodeSegmentMetadata } from "../shared/object-format.ts";
 import { ProtocolError } from "../shared/protocol-error.ts";
 import type { SegmentRef } from "../shared/segment.ts";
+import { type TitleEncoding, utf8Encoding } from "../shared/title-encoding.ts";
 import { DataCentreCache, type StoredObject } from "./data-centre-cache.ts";
 import { isolateAsked } from "./isolate-counts.ts";
 import {
@@ -22,7 +23,8 @@ export class LoadedSegment {
   readonly body: Uint8Array;
   readonly reservoir: Uint8Array;
   #frames: readonly FrameSpan[] | undefined;
-  #titles: readonly TitleBlock[] | undefined;
+  /** By encoding: as many as the mounts that are heard here have, most often one. */
+  readonly #titles = new Map<TitleEncoding, readonly TitleBlock[]>();
 
   constructor(ref: SegmentRef, body: Uint8Array, reservoir: Uint8Array) {
     this.ref = ref;
@@ -36,13 +38,16 @@ export class LoadedSegment {
     return this.#frames;
   }
 
-  /** Titles that begin inside this segment, by byte, with their blocks ready. */
-  get titles(): readonly TitleBlock[] {
-    this.#titles ??= this.ref.titles.map((title) => ({
+  /** Titles that begin inside this segment, by byte, with their blocks ready: the same for all listeners of an encoding. */
+  titles(encoding: TitleEncoding = utf8Encoding): readonly TitleBlock[] {
+    const known = this.#titles.get(encoding);
+    if (known) return known;
+    const made = this.ref.titles.map((title) => ({
       offset: this.#byteOf(title.atSample),
-      block: encodeMetadataBlock(title),
+      block: encodeMetadataBlock(title, encoding),
     }));
-    return this.#titles;
+    this.#titles.set(encoding, made);
+    return made;
   }
 
   #byteOf(sample: number): number {

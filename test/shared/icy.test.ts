@@ -9,6 +9,7 @@ import {
   icyText,
   parseMetadataBlock,
 } from "../../shared/icy.ts";
+import { titleEncoding } from "../../shared/title-encoding.ts";
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
 const text = (block: Uint8Array): string => new TextDecoder().decode(block.subarray(1)).replace(/\0+$/, "");
@@ -41,6 +42,16 @@ describe("a metadata block", () => {
 
   test("is UTF-8", () => {
     expect(text(block("아이유 - 좋은 날 🎧"))).toBe("StreamTitle='아이유 - 좋은 날 🎧';");
+  });
+
+  test("in another encoding ends no earlier than its title, and its URL is ASCII", () => {
+    const latin1 = titleEncoding("iso-8859-1");
+    const written = encodeMetadataBlock({ text: "Jóga '; ’; €", url: "http://x/ü" }, latin1);
+    expect(Buffer.from(written.subarray(1)).toString("latin1").replace(/\0+$/, "")).toBe(
+      "StreamTitle='Jóga ' ; ' ; ?';StreamUrl='http://x/%C3%BC';",
+    );
+    const cp1252 = encodeMetadataBlock({ text: "a';b" }, titleEncoding("windows-1252"));
+    expect(cp1252[1 + "StreamTitle='a".length]).toBe(0x92);
   });
 
   test("carries a URL, with what would end it percent-encoded", () => {
