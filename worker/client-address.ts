@@ -10,20 +10,32 @@ import { isSecret } from "./is-secret.ts";
  */
 export async function clientAddress(
   headers: Headers,
-  { INGEST_TOKEN: secret, REACHED_DIRECTLY }: Pick<Env, "INGEST_TOKEN" | "REACHED_DIRECTLY">,
+  env: Pick<Env, "INGEST_TOKEN" | "REACHED_DIRECTLY">,
 ): Promise<string | null> {
+  const { address } = await seenAddress(headers, env);
+  return address === null ? null : addressGroup(address);
+}
+
+/** The same as it was seen, and whether the platform saw it: only then what it says of the request's place is the listener's. */
+export async function seenAddress(
+  headers: Headers,
+  { INGEST_TOKEN: secret, REACHED_DIRECTLY }: Pick<Env, "INGEST_TOKEN" | "REACHED_DIRECTLY">,
+): Promise<{ readonly address: string | null; readonly byPlatform: boolean }> {
   const token = headers.get(ingestHeader);
   // First: an ingest host comes through Cloudflare too, with an address of its own.
-  if (token !== null && secret && (await isSecret(token, secret))) return address(headers.get(clientHeader));
-  return REACHED_DIRECTLY ? null : address(headers.get("CF-Connecting-IP"));
+  if (token !== null && secret && (await isSecret(token, secret))) {
+    return { address: validAddress(headers.get(clientHeader)), byPlatform: false };
+  }
+  if (REACHED_DIRECTLY) return { address: null, byPlatform: false };
+  return { address: validAddress(headers.get("CF-Connecting-IP")), byPlatform: true };
 }
 
 const ingestHeader = "X-Skywave-Ingest";
 const clientHeader = "X-Skywave-Client";
 
-function address(text: string | null): string | null {
+function validAddress(text: string | null): string | null {
   const given = text?.trim() ?? "";
-  return /^[0-9a-f:.]{2,45}$/i.test(given) ? addressGroup(given) : null;
+  return /^[0-9a-f:.]{2,45}$/i.test(given) ? given : null;
 }
 
 /** Listeners of each address in this isolate. */

@@ -151,3 +151,18 @@ export const relayIdleMs = 10_000;
 
 /** For how long a relay that failed is not asked again: as much again at most, so that not all return together. */
 export const relayAvoidMs = 15_000;
+
+/** The largest form that an administrator's command may have: a title, a name and a password many times over. */
+export const adminFormBytes = 16 * 1024;
+
+/** How old the statistics may be for those who poll them. */
+export const statisticsAgeMs = 1_000;
+
+/** A player that returns within this time goes on with its session: reconnects follow in seconds. */
+export const sessionResumeMs = 10_000;
+/** Connections shorter than this may be probes: browsers and players look at a stream's head before they play it. */
+export const sessionProbeMs = 2_000;
+/** Sessions of an isolate that have ended and may be gone on with: as many as can leave it together. */
+export const endedSessions = 10_000;
+/** Characters kept of each text of a listener's request: they come from the network, for 20,000 listeners of a mount. */
+export const sessionTextLength = 256;
