@@ -100,7 +100,7 @@ function tableOf(name: string): Map<string, readonly number[]> {
   const table = new Map<string, readonly number[]>();
   const add = (character: string, bytes: readonly number[]): void => {
     // Of several ways to write a character the first is the usual one.
-    if ([...character].length === 1 && character !== "\ufffd" && !table.has(character)) {
+    if (Array.from(character).length === 1 && character !== "\ufffd" && !table.has(character)) {
       table.set(character, bytes);
     }
   };
