@@ -5,11 +5,12 @@ import {
   claimReplySchema,
   edgeErrorSchema,
   type Hold,
+  type HoldReply,
+  holdReplySchema,
   type Renewal,
   ingestApiPrefix,
   type StationCall,
 } from "../shared/edge-api.ts";
-import type { EdgeStation } from "../shared/edge-station.ts";
 import type { Epoch } from "../shared/units.ts";
 import { exchange } from "./http-exchange.ts";
 import { claimTimeoutMs, edgeTimeoutMs, replyBytes } from "./limits.ts";
@@ -25,8 +26,12 @@ export type ClaimResult =
   | { readonly kind: "claimed"; readonly epoch: Epoch; readonly gapMs: number | null }
   | { readonly kind: "in-use" };
 
-/** "fenced": a newer epoch exists, stop sending. "refused": the edge cannot read this call, sending it again is no use. */
-export type HoldResult = "ok" | "fenced" | "refused";
+export type HoldResult =
+  | { readonly kind: "ok"; readonly reply: HoldReply }
+  /** A newer epoch exists, or the source was sent away: stop sending. `reason` is the edge's word for it. */
+  | { readonly kind: "fenced"; readonly reason: string }
+  /** The edge cannot read this call, sending it again is no use. */
+  | { readonly kind: "refused" };
 
 /** The calls of `shared/edge-api.ts`. Every method rejects with EdgeError and nothing else. */
 export class EdgeClient {
@@ -58,8 +63,7 @@ export class EdgeClient {
     return this.#hold("release", hold);
   }
 
-  async station(station: EdgeStation, signal: AbortSignal): Promise<"ok" | "refused"> {
-    const argument: StationCall = { station };
+  async station(argument: StationCall, signal: AbortSignal): Promise<"ok" | "refused"> {
     const { status, body } = await this.#call("station", argument, { signal, timeoutMs: edgeTimeoutMs });
     if (status === 200) return "ok";
     if (status === 400 || status === 413) return "refused";
@@ -68,9 +72,13 @@ export class EdgeClient {
 
   async #hold(call: string, argument: Announcement | Hold, signal?: AbortSignal): Promise<HoldResult> {
     const { status, body } = await this.#call(call, argument, { signal, timeoutMs: edgeTimeoutMs });
-    if (status === 200) return "ok";
-    if (status === 410) return "fenced";
-    if (status === 400) return "refused";
+    if (status === 200) {
+      const reply = holdReplySchema.safeParse(body);
+      // The edge has done it, whatever it says of other things.
+      return { kind: "ok", reply: reply.success ? reply.data : { orders: [] } };
+    }
+    if (status === 410) return { kind: "fenced", reason: messageOf(body) ?? "another source has the mount" };
+    if (status === 400) return { kind: "refused" };
     throw unusable(call, status, body);
   }
 
@@ -96,10 +104,12 @@ export class EdgeClient {
 }
 
 function unusable(call: string, status: number, body: unknown): EdgeError {
-  const error = edgeErrorSchema.safeParse(body);
-  return new EdgeError(
-    `${call}: the edge answered ${status}${error.success ? ` (${error.data.message})` : ""}`,
-  );
+  const message = messageOf(body);
+  return new EdgeError(`${call}: the edge answered ${status}${message === undefined ? "" : ` (${message})`}`);
+}
+
+function messageOf(body: unknown): string | undefined {
+  return edgeErrorSchema.safeParse(body).data?.message;
 }
 
 function parsedJson(text: string): unknown {

@@ -15,6 +15,7 @@ import { SegmentPublisher } from "./segment-publisher.ts";
 import { S3SegmentStore } from "./segment-store.ts";
 import { type Ports, Servers } from "./server.ts";
 import { SourceIntake } from "./source-intake.ts";
+import { SourceEvents } from "./source-events.ts";
 import { Spool } from "./spool.ts";
 import { StationPush, type StationToTell } from "./station-push.ts";
 
@@ -35,6 +36,8 @@ export class Ingest {
   readonly #servers: Servers;
   readonly #push: StationPush;
   readonly #eventLoop = new EventLoopDelay();
+  /** What happens to the sources. */
+  readonly events: SourceEvents;
   #station: StationToTell | undefined;
   readonly #log: Log;
 
@@ -58,8 +61,10 @@ export class Ingest {
           log: log.child({ mount }),
         }),
     );
+    const events = new SourceEvents(log);
     const intake = new SourceIntake({
       mounts,
+      events,
       edge,
       codec: mp3,
       ingestId,
@@ -85,6 +90,7 @@ export class Ingest {
       log,
     });
     this.#settings = current;
+    this.events = events;
     this.#spool = spool;
     this.#push = new StationPush({ edge, store, codec: mp3, log });
     this.#station = station;
@@ -124,7 +130,7 @@ export class Ingest {
     // Not before the ports are ours: without them this process ends.
     for (const [mount, entries] of left) this.#mounts.publisher(mount).restore(entries);
     this.#log.info({ ...ports }, "listening for sources");
-    if (this.#station) this.#push.tell(this.#station);
+    this.#tellEdge();
     return ports;
   }
 
@@ -140,7 +146,11 @@ export class Ingest {
     const before = this.#station?.edge;
     const moved = before !== undefined && held.includes("ingest.port");
     this.#station = moved ? { ...station, edge: atAddressOf(before, station.edge) } : station;
-    this.#push.tell(this.#station);
+    this.#tellEdge();
+  }
+
+  #tellEdge(): void {
+    if (this.#station) this.#push.tell({ ...this.#station, secrets: this.#settings.now.edgeSecrets });
   }
 
   /**

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Announcement } from "../shared/edge-api.ts";
+import type { Announcement, HoldReply } from "../shared/edge-api.ts";
 import { encodeSegmentMetadata, segmentKey } from "../shared/object-format.ts";
 import type { Position, Segment, SegmentRef } from "../shared/segment.ts";
 import { type MountPath, sampleCount } from "../shared/units.ts";
@@ -37,10 +37,12 @@ interface Announcer {
 
 /** The source that a segment comes from, as far as its publication concerns it. */
 export interface Publication {
-  /** The mount knows of the segment. */
-  announced(): void;
-  /** A newer epoch has the mount: the source has to go. May come more than once. */
-  fenced(): void;
+  /** The newest order of the mount's that was carried out; undefined when there was none. */
+  readonly ordersDone?: number | undefined;
+  /** The mount knows of the segment, and says this. */
+  announced(reply: HoldReply): void;
+  /** A newer epoch has the mount, or the source was sent away: it has to go. May come more than once. */
+  fenced(reason: string): void;
 }
 
 export interface PublisherOptions {
@@ -244,7 +246,12 @@ export class SegmentPublisher {
   async #announce(item: QueuedSegment): Promise<void> {
     const { mount, announcer, log } = this.#options;
     if (!item.stored || item.at.epoch <= this.#fencedEpoch) return this.#queue.remove(item);
-    const announcement = { mount, segment: this.#titled(item, item.stored) };
+    const ordersDone = item.publication?.ordersDone;
+    const announcement: Announcement = {
+      mount,
+      segment: this.#titled(item, item.stored),
+      ...(ordersDone !== undefined && { ordersDone }),
+    };
     let result: HoldResult;
     try {
       result = await attempt(item, (signal) => announcer.announce(announcement, signal));
@@ -257,11 +264,11 @@ export class SegmentPublisher {
     this.#late = false;
     this.#announced = item.at;
     this.#queue.remove(item);
-    if (result === "ok") item.publication?.announced();
-    if (result === "refused") log.error({ ...item.at }, "the edge cannot read an announcement");
-    if (result === "fenced") {
+    if (result.kind === "ok") item.publication?.announced(result.reply);
+    if (result.kind === "refused") log.error({ ...item.at }, "the edge cannot read an announcement");
+    if (result.kind === "fenced") {
       this.#fencedEpoch = item.at.epoch;
-      item.publication?.fenced();
+      item.publication?.fenced(result.reason);
     }
   }
 

@@ -56,7 +56,7 @@ export async function serveShoutcast(socket: Socket, options: ShoutcastConnectio
   }
   const info = readSourceInfo({ headers }, { ip, protocol: "SHOUTcast" });
   const credential = credentials.sourceCredential(mount);
-  const session = await intake.admit({ mount, credential, info }, socket);
+  const session = await intake.admit({ mount, credential, user: null, info }, socket);
   if (typeof session === "string") {
     log.warn({ mount, reason: session }, "source refused");
     return refuse(socket, nothing);

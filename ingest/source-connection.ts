@@ -71,7 +71,7 @@ export async function serveSource(
 
   const info = readSourceInfo(head, { ip, protocol: head.method });
   const credential = credentials.sourceCredential(mount);
-  const session = await intake.admit({ mount, credential, info }, socket);
+  const session = await intake.admit({ mount, credential, user: shown.user, info }, socket);
   if (typeof session === "string") {
     log.warn({ reason: session }, "source refused");
     return refuse(socket, refusalOf(session, millis(Date.now())));

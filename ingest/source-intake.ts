@@ -12,6 +12,7 @@ import { handoverMs, heldAheadMs } from "./limits.ts";
 import { type Log, reasonOf } from "./log.ts";
 import type { MountTable, Reservation } from "./mount-table.ts";
 import { SourceFeed } from "./source-feed.ts";
+import type { SourceEvents } from "./source-events.ts";
 import { type MountHolder, SourceSession } from "./source-session.ts";
 
 /** Grants mounts. */
@@ -28,6 +29,7 @@ export interface IntakeOptions {
   /** Rules of single mounts. */
   readonly rules: IngestSettings["mounts"];
   readonly limits: Pick<IngestSettings["limits"], "segmentMs" | "burstMs" | "graceMs" | "sourceTimeoutMs">;
+  readonly events: SourceEvents;
   readonly log: Log;
 }
 
@@ -48,6 +50,8 @@ export interface Admission {
   readonly mount: MountPath;
   /** Names its login: equal for the same one. */
   readonly credential: string;
+  /** Who logged in; null where the protocol has no user. */
+  readonly user: string | null;
   readonly info: SourceInfo;
 }
 
@@ -98,8 +102,8 @@ export class SourceIntake {
   }
 
   async #admit(admission: Admission, socket: Socket): Promise<SourceSession | IntakeRefusal> {
-    const { mount, credential, info } = admission;
-    const { mounts, edge, codec, limits } = this.#options;
+    const { mount, credential, user, info } = admission;
+    const { mounts, edge, codec, events, limits } = this.#options;
     const log = this.#options.log.child({ mount, source: info.ip, protocol: info.protocol });
     const refusal = this.refusal(admission);
     if (refusal !== null) {
@@ -129,20 +133,23 @@ export class SourceIntake {
       reservation,
       epoch: claimed.epoch,
       codec,
-      protocol: info.protocol,
+      info,
+      user,
       credential,
       segmentMs: limits.segmentMs,
       burstMs: limits.burstMs,
       // The end of the one before may have been announced only now, however long ago it came.
       gapMs: claimed.gapMs === null ? null : Math.max(claimed.gapMs, silentMs),
       holder: edge,
+      events,
       log: log.child({ epoch: claimed.epoch }),
       onFenced: () => finish(socket),
       onTakenOver: () => socket.destroy(),
     });
     // Granted: until now it went on, as it does when nobody answers the claim. Its last goes before the first of this one.
     before?.takeOver();
-    log.info({ epoch: claimed.epoch, name: info.name, userAgent: info.userAgent }, "source on air");
+    log.info({ epoch: claimed.epoch, user, name: info.name, userAgent: info.userAgent }, "source on air");
+    events.emit({ kind: "connected", source: session, atMs: session.startedMs });
     return session;
   }
 

@@ -1,6 +1,7 @@
 import type { Codec, Frame, FrameParser } from "../shared/codec/codec.ts";
-import type { Hold, Renewal } from "../shared/edge-api.ts";
+import type { Hold, HoldReply, Renewal } from "../shared/edge-api.ts";
 import type { Segment } from "../shared/segment.ts";
+import type { SourceInfo } from "../shared/source/source-info.ts";
 import { SegmentTarget } from "../shared/segment-target.ts";
 import { Segmenter } from "../shared/segmenter.ts";
 import { Pacer } from "../shared/source/pacer.ts";
@@ -21,6 +22,7 @@ import {
 import { type Log, reasonOf } from "./log.ts";
 import type { Reservation } from "./mount-table.ts";
 import type { Publication } from "./segment-publisher.ts";
+import type { SourceEvents, SourceOnAir, Title } from "./source-events.ts";
 
 /** What arrives is not audio of the codec that the source declared: end the source. */
 export class NoAudioError extends Error {
@@ -38,8 +40,9 @@ export interface SourceSessionOptions {
   readonly reservation: Reservation;
   readonly epoch: Epoch;
   readonly codec: Codec;
-  /** How the source connected: "SOURCE", "PUT", "SHOUTcast". */
-  readonly protocol: string;
+  readonly info: SourceInfo;
+  /** Who logged in; null where the protocol has no user. */
+  readonly user: string | null;
   /** Names the login of the source: equal for the same one. */
   readonly credential: string;
   readonly segmentMs: number;
@@ -48,6 +51,7 @@ export interface SourceSessionOptions {
   /** For how long listeners had nothing new when the mount was claimed; null when there are none. */
   readonly gapMs: number | null;
   readonly holder: MountHolder;
+  readonly events: SourceEvents;
   readonly log: Log;
   /** A newer epoch has the mount: the connection has to be closed. */
   readonly onFenced: () => void;
@@ -59,10 +63,12 @@ export interface SourceSessionOptions {
  * One source on air, from its claim to its end: bytes in, segments to the mount's publisher. Knows no socket; who
  * feeds it leaves the socket unread for as long as `push` says.
  */
-export class SourceSession {
+export class SourceSession implements SourceOnAir {
   readonly mount: MountPath;
   readonly epoch: Epoch;
-  readonly protocol: string;
+  readonly info: SourceInfo;
+  readonly user: string | null;
+  readonly startedMs = millis(Date.now());
   readonly credential: string;
   readonly #options: SourceSessionOptions;
   readonly #parser: FrameParser;
@@ -77,7 +83,6 @@ export class SourceSession {
   #stallTimer: NodeJS.Timeout | undefined;
   readonly #publication: Publication;
   readonly #renewal: NodeJS.Timeout;
-  readonly #startedMs = Date.now();
   #bytes = 0;
   /** When the first bytes came; null before. */
   #framelessMs: number | null = null;
@@ -90,6 +95,10 @@ export class SourceSession {
   #heardMs = performance.now();
   /** Of what is no audio, what the edge has heard of, and when it was told last. */
   readonly #garbage = { toldBytes: 0, toldMs: Number.NEGATIVE_INFINITY };
+  #listeners = 0;
+  #title: Title | null = null;
+  /** The newest of the mount's orders that was carried out. */
+  #ordersDone: number | undefined;
   #fenced = false;
   #ended: Promise<void> | null = null;
 
@@ -97,17 +106,23 @@ export class SourceSession {
     this.#options = options;
     this.mount = options.reservation.mount;
     this.epoch = options.epoch;
-    this.protocol = options.protocol;
+    this.info = options.info;
+    this.user = options.user;
     this.credential = options.credential;
     this.#missedMs = options.gapMs;
     this.#target = new SegmentTarget(options);
     this.#parser = options.codec.createParser();
     this.#segmenter = new Segmenter({ epoch: options.epoch, targetMs: options.segmentMs });
+    const ordersDone = () => this.#ordersDone;
     this.#publication = {
-      announced: () => {
-        this.#heardMs = performance.now();
+      get ordersDone() {
+        return ordersDone();
       },
-      fenced: () => this.#onFenced(),
+      announced: (reply) => {
+        this.#heardMs = performance.now();
+        this.#hear(reply);
+      },
+      fenced: (reason) => this.#onFenced(reason),
     };
     const everyMs = Math.min(renewMs, options.segmentMs);
     // A quarter more, so that segments announced in time are signs enough.
@@ -150,17 +165,37 @@ export class SourceSession {
     return this.silentMs > stuckMs && performance.now() >= this.#bytesWatch.stalledAtMs;
   }
 
+  /** "SOURCE", "PUT", "SHOUTcast". */
+  get protocol(): string {
+    return this.info.protocol;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  get listeners(): number {
+    return this.#listeners;
+  }
+
+  get title(): Title | null {
+    return this.#title;
+  }
+
   /** Publishes what has come, however short. */
   flush(): void {
     if (!this.#ended) this.#publish(this.#segmenter.flush());
   }
 
   /** The title from the next frame on. */
-  setTitle(title: { readonly text: string; readonly url?: string }): void {
+  setTitle(title: { readonly text: string; readonly url?: string | undefined }): void {
     const text = sanitiseTitle(title.text);
     const url = title.url === undefined ? undefined : sanitiseTitle(title.url);
-    this.#segmenter.setTitle(url === undefined ? { text } : { text, url });
+    const next: Title = url === undefined ? { text } : { text, url };
+    this.#segmenter.setTitle(next);
+    this.#title = next;
     this.#options.log.info({ title: text }, "title");
+    this.#options.events.emit({ kind: "title", source: this, title: next, atMs: millis(Date.now()) });
   }
 
   /**
@@ -182,12 +217,13 @@ export class SourceSession {
   async #end(reason: string): Promise<void> {
     clearInterval(this.#renewal);
     clearTimeout(this.#stallTimer);
-    const { reservation, log, holder } = this.#options;
+    const { reservation, log, holder, events } = this.#options;
     if (this.#isAudio) this.#takeFrames(this.#parser.flush());
     this.#publish(this.#segmenter.flush());
     reservation.free();
-    const seconds = Math.round((Date.now() - this.#startedMs) / 1000);
+    const seconds = Math.round((Date.now() - this.startedMs) / 1000);
     log.info({ reason, seconds, bytes: this.#bytes, ...this.#parser.counts }, "source ended");
+    events.emit({ kind: "disconnected", source: this, reason, atMs: millis(Date.now()) });
     await reservation.publisher.drained(releaseAfterMs);
     if (this.#fenced) return;
     try {
@@ -278,9 +314,14 @@ export class SourceSession {
     this.#heardMs = now;
     this.#garbage.toldMs = now;
     try {
-      const result = await this.#options.holder.renew({ mount: this.mount, epoch: this.epoch, garbageBytes });
-      if (result === "ok") this.#garbage.toldBytes = garbageBytes;
-      if (result === "fenced") this.#onFenced();
+      const { mount, epoch } = this;
+      const ordersDone = this.#ordersDone;
+      const renewal = { mount, epoch, garbageBytes, ...(ordersDone !== undefined && { ordersDone }) };
+      const result = await this.#options.holder.renew(renewal);
+      if (result.kind === "fenced") this.#onFenced(result.reason);
+      if (result.kind !== "ok") return;
+      this.#garbage.toldBytes = garbageBytes;
+      this.#hear(result.reply);
     } catch (error) {
       this.#options.log.debug(
         { reason: reasonOf(error) },
@@ -289,11 +330,22 @@ export class SourceSession {
     }
   }
 
-  #onFenced(): void {
+  /** Orders come until they are known to be done, so most of them more than once. */
+  #hear({ orders, listeners }: HoldReply): void {
+    if (this.#ended) return;
+    this.#listeners = listeners ?? this.#listeners;
+    for (const { sequence, title } of orders.toSorted((a, b) => a.sequence - b.sequence)) {
+      if (sequence <= (this.#ordersDone ?? -1)) continue;
+      this.#ordersDone = sequence;
+      this.setTitle(title);
+    }
+  }
+
+  #onFenced(reason: string): void {
     if (this.#fenced) return;
     this.#fenced = true;
     if (this.#ended) return;
-    void this.end("another source has taken the mount");
+    void this.end(`sent away by the edge: ${reason}`);
     this.#options.onFenced();
   }
 }

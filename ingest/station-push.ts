@@ -1,5 +1,7 @@
 import { fileTitle, type MountFile, withStoredFiles } from "../config/edge-settings.ts";
 import type { Codec } from "../shared/codec/codec.ts";
+import type { StationCall } from "../shared/edge-api.ts";
+import type { EdgeSecrets } from "../shared/edge-secrets.ts";
 import type { EdgeStation, StoredFile } from "../shared/edge-station.ts";
 import { filesPatienceMs } from "./limits.ts";
 import { type Log, reasonOf } from "./log.ts";
@@ -9,13 +11,15 @@ import { type FileStore, StoredFileError, storedFileId, storeFile } from "./stor
 /** What the edge is told of the station. */
 export interface StationToTell {
   readonly edge: EdgeStation;
+  /** Absent: the edge keeps what it knows of users. */
+  readonly secrets?: EdgeSecrets;
   readonly files: readonly MountFile[];
 }
 
 /** Who takes the station's settings. */
 interface StationTaker {
   /** "refused": the edge cannot read them, sending them again is no use. Rejects when it gave no usable answer. */
-  station(station: EdgeStation, signal: AbortSignal): Promise<"ok" | "refused">;
+  station(call: StationCall, signal: AbortSignal): Promise<"ok" | "refused">;
 }
 
 export interface StationPushOptions {
@@ -64,7 +68,7 @@ export class StationPush {
     this.#running.abort();
   }
 
-  async #tell({ edge, files }: StationToTell, signal: AbortSignal): Promise<void> {
+  async #tell({ edge, secrets, files }: StationToTell, signal: AbortSignal): Promise<void> {
     const ids = new Map<string, string | null>();
     const storing = this.#storeAll(files, ids, signal);
     // A large file, or storage that is down, keeps nobody from the new settings; those that are there come with them.
@@ -72,14 +76,14 @@ export class StationPush {
     const inTime = await Promise.race([storing.then(() => true), unlessSettled(patienceMs, storing)]);
     if (!inTime) {
       const meanwhile = this.#filesMeanwhile(files, ids);
-      if (meanwhile) await this.#push(edge, meanwhile, signal);
+      if (meanwhile) await this.#push({ edge, secrets }, meanwhile, signal);
       else
         this.#options.log.warn(
           "the edge keeps the settings that it has until the station's files are stored",
         );
     }
     await storing;
-    await this.#push(edge, filesIn(files, ids), signal);
+    await this.#push({ edge, secrets }, filesIn(files, ids), signal);
   }
 
   /** Several mounts may play one file; it is read once. What storage has already is not kept waiting by what it has not. */
@@ -138,10 +142,15 @@ export class StationPush {
     return [...filesIn(files, ids), ...before];
   }
 
-  async #push(settings: EdgeStation, files: readonly Stored[], signal: AbortSignal): Promise<void> {
+  async #push(
+    settings: { readonly edge: EdgeStation; readonly secrets: EdgeSecrets | undefined },
+    files: readonly Stored[],
+    signal: AbortSignal,
+  ): Promise<void> {
     const { edge, log } = this.#options;
-    const station = withStoredFiles(settings, files);
-    const result = await persist(() => edge.station(station, signal), {
+    const station = withStoredFiles(settings.edge, files);
+    const call: StationCall = { station, ...(settings.secrets && { secrets: settings.secrets }) };
+    const result = await persist(() => edge.station(call, signal), {
       signal,
       isFinal: () => false,
       onFailure: (error) =>

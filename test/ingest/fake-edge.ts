@@ -1,6 +1,6 @@
 import * as http from "node:http";
 import type { z } from "zod";
-import { announceSchema, claimSchema, holdSchema } from "../../shared/edge-api.ts";
+import { announceSchema, claimSchema, type HoldReply, renewSchema } from "../../shared/edge-api.ts";
 
 export interface StoredObject {
   readonly body: Buffer;
@@ -25,6 +25,10 @@ export class FakeEdge {
   /** How long a PUT takes, ms. */
   putDelayMs = 0;
   apiAnswer: Partial<Record<Api, number | "hang">> = {};
+  /** What announcements and renewals are told. */
+  holdReply: HoldReply = { orders: [] };
+  /** The newest order that a call named as done. */
+  ordersDone: number | undefined;
   /** What claims are told of a gap. */
   gapMs: number | null = null;
   /** Closes the connection of the next request without an answer, as a server does with one it held idle too long. */
@@ -109,9 +113,14 @@ export class FakeEdge {
     if (call === "announce") {
       const announcement = announceSchema.parse(body);
       this.announcements.push(announcement);
+      this.ordersDone = announcement.ordersDone ?? this.ordersDone;
       this.calls.push(`announce ${announcement.segment.epoch}/${announcement.segment.sequence}`);
-    } else this.calls.push(`${call} ${holdSchema.parse(body).mount}`);
-    response.end("{}");
+    } else {
+      const { mount, ordersDone } = renewSchema.parse(body);
+      this.calls.push(`${call} ${mount}`);
+      this.ordersDone = ordersDone ?? this.ordersDone;
+    }
+    response.end(JSON.stringify(this.holdReply));
   }
 }
 

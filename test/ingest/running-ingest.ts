@@ -4,6 +4,7 @@ import * as net from "node:net";
 import type { IngestSettings } from "../../config/ingest-settings.ts";
 import { Ingest } from "../../ingest/ingest.ts";
 import { openLog } from "../../ingest/log.ts";
+import type { SourceEvent } from "../../ingest/source-events.ts";
 import type { Ports } from "../../ingest/server.ts";
 import { FakeEdge } from "./fake-edge.ts";
 
@@ -56,7 +57,18 @@ export class RunningIngest {
       log: openLog("debug", { write: (line) => void this.logLines.push(line) }),
     });
     this.#ingest = ingest;
+    ingest.events.subscribe((event) => this.#note(event));
     this.ports = await ingest.start();
+  }
+
+  /** What happened to sources so far, in short. */
+  readonly events: string[] = [];
+
+  #note(event: SourceEvent): void {
+    const { mount, user } = event.source;
+    if (event.kind === "connected") this.events.push(`connected ${mount} ${user}`);
+    else if (event.kind === "disconnected") this.events.push(`disconnected ${mount}: ${event.reason}`);
+    else this.events.push(`title ${mount} ${event.title.text}`);
   }
 
   /** Sockets that the ingest has open. */

@@ -5,6 +5,7 @@ import { openLog } from "../../ingest/log.ts";
 import { MountTable } from "../../ingest/mount-table.ts";
 import { type SegmentObject, SegmentPublisher } from "../../ingest/segment-publisher.ts";
 import { type IntakeOptions, SourceIntake } from "../../ingest/source-intake.ts";
+import { SourceEvents } from "../../ingest/source-events.ts";
 import type { SourceSession } from "../../ingest/source-session.ts";
 import type { Codec } from "../../shared/codec/codec.ts";
 import { mp3 } from "../../shared/codec/mp3/mp3.ts";
@@ -16,6 +17,8 @@ import { eventually, frames } from "./running-ingest.ts";
 
 const mount = mountPath("/m");
 const info = { contentType: "audio/mpeg", ip: "127.0.0.1", protocol: "SOURCE" };
+
+const held = { kind: "ok", reply: { orders: [] } } as const;
 
 type ClaimResult = Awaited<ReturnType<IntakeOptions["edge"]["claim"]>>;
 
@@ -29,9 +32,8 @@ function openIntake(
   const calls: string[] = [];
   let newest = 0;
   const heard = (call: string, of: number) => {
-    const word = of === newest ? "ok" : "fenced";
-    calls.push(word === "ok" ? call : `${call} (fenced)`);
-    return word;
+    calls.push(of === newest ? call : `${call} (fenced)`);
+    return of === newest ? held : ({ kind: "fenced", reason: "a newer epoch" } as const);
   };
   const edge = {
     claim: async (): Promise<ClaimResult> => {
@@ -41,7 +43,7 @@ function openIntake(
     },
     announce: async ({ segment }: Announcement) =>
       heard(`announce ${segment.epoch}/${segment.sequence}`, segment.epoch),
-    renew: async () => "ok" as const,
+    renew: async () => held,
     release: async (hold: Hold) => heard(`release ${hold.mount} ${hold.epoch}`, hold.epoch),
   };
   const stored: Uint8Array[] = [];
@@ -58,9 +60,10 @@ function openIntake(
   );
   const limits = { segmentMs: 500, burstMs: 4_000, graceMs: 15_000, sourceTimeoutMs: 10_000 };
   const rules = new Map([[mount, { takeover }]]);
-  const intake = new SourceIntake({ mounts, edge, codec, ingestId: "i", rules, limits, log });
+  const events = new SourceEvents(log);
+  const intake = new SourceIntake({ mounts, edge, codec, ingestId: "i", rules, limits, events, log });
   const admit = (socket = new net.Socket(), credential = "c") =>
-    intake.admit({ mount, credential, info }, socket);
+    intake.admit({ mount, credential, user: null, info }, socket);
   /** A source that is on air. */
   const onAir = async (socket?: net.Socket): Promise<SourceSession> => {
     const session = await admit(socket);
@@ -73,7 +76,7 @@ function openIntake(
 test("a source whose claim comes through while the ingest stops is refused, its mount given back", async () => {
   const grant = Promise.withResolvers<void>();
   const { intake, mounts, calls } = openIntake(mp3, { answer: () => grant.promise });
-  const admitted = intake.admit({ mount, credential: "c", info }, new net.Socket());
+  const admitted = intake.admit({ mount, credential: "c", user: null, info }, new net.Socket());
   while (calls.length === 0) await new Promise((resolve) => setImmediate(resolve));
   const stopped = intake.stop();
   grant.resolve();
@@ -86,7 +89,9 @@ test("a source whose claim comes through while the ingest stops is refused, its 
 test("nobody is admitted once the ingest stops", async () => {
   const { intake, calls } = openIntake(mp3);
   await intake.stop();
-  expect(await intake.admit({ mount, credential: "c", info }, new net.Socket())).toBe("edge-unavailable");
+  expect(await intake.admit({ mount, credential: "c", user: null, info }, new net.Socket())).toBe(
+    "edge-unavailable",
+  );
   expect(calls).toEqual([]);
 });
 
@@ -104,7 +109,7 @@ test("an unforeseen error in one source's bytes ends that source, is logged, and
   };
   const { intake, mounts, lines, calls } = openIntake(broken);
   const serve = async (socket: net.Socket): Promise<void> => {
-    const session = await intake.admit({ mount, credential: "c", info }, socket);
+    const session = await intake.admit({ mount, credential: "c", user: null, info }, socket);
     if (typeof session === "string") throw new Error(session);
     intake.stream(socket, session, { kind: "until-close" }, new Uint8Array(0));
   };

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import type { HoldResult } from "../../ingest/edge-client.ts";
 import { spoolOperations, spoolScanMs } from "../../ingest/limits.ts";
 import { openLog } from "../../ingest/log.ts";
 import type { PublisherLimits } from "../../ingest/publisher-limits.ts";
@@ -86,10 +87,10 @@ class Outside implements SegmentStore {
     return "stored";
   }
 
-  async announce({ segment: ref }: { segment: SegmentRef }): Promise<"ok"> {
+  async announce({ segment: ref }: { segment: SegmentRef }): Promise<HoldResult> {
     await Promise.resolve();
     this.announced.push(ref);
-    return "ok";
+    return { kind: "ok", reply: { orders: [] } };
   }
 
   get announcedAt(): number[] {

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { HoldResult } from "../../ingest/edge-client.ts";
 import { openLog } from "../../ingest/log.ts";
 import type { PublisherLimits } from "../../ingest/publisher-limits.ts";
 import { SegmentPublisher, type SegmentStore } from "../../ingest/segment-publisher.ts";
@@ -58,11 +59,11 @@ class Outside implements SegmentStore {
     return taken ? "exists" : "stored";
   }
 
-  async announce({ segment: ref }: { segment: SegmentRef }): Promise<"ok"> {
+  async announce({ segment: ref }: { segment: SegmentRef }): Promise<HoldResult> {
     await Promise.resolve();
     if (this.edge() === "fail") throw new Error("the edge is away");
     this.announced.push(ref);
-    return "ok";
+    return { kind: "ok", reply: { orders: [] } };
   }
 
   get announcedAt(): number[] {

@@ -6,6 +6,7 @@ import type { MountFile } from "../../config/edge-settings.ts";
 import { openLog } from "../../ingest/log.ts";
 import { StationPush } from "../../ingest/station-push.ts";
 import { mp3 } from "../../shared/codec/mp3/mp3.ts";
+import { noSecrets } from "../../shared/edge-secrets.ts";
 import { type EdgeStation, edgeStationSchema } from "../../shared/edge-station.ts";
 import { eventually } from "./running-ingest.ts";
 
@@ -17,6 +18,7 @@ const station = (name: string): EdgeStation =>
 
 let folder: string;
 let told: EdgeStation[];
+let secrets: unknown[];
 let lines: string[];
 /** What the edge does with the next calls; "ok" when there is nothing more. */
 let answers: ("refused" | Error)[];
@@ -26,7 +28,7 @@ let puts: Promise<void>;
 let push: StationPush;
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "skywave-push-"));
-  [told, lines, answers, storageIsUp, puts] = [[], [], [], true, Promise.resolve()];
+  [told, secrets, lines, answers, storageIsUp, puts] = [[], [], [], [], true, Promise.resolve()];
   objects.clear();
   push = openPush();
 });
@@ -36,10 +38,11 @@ const objects = new Set<string>();
 const openPush = () =>
   new StationPush({
     edge: {
-      station: async (value) => {
+      station: async (call) => {
         const answer = answers.shift();
         if (answer instanceof Error) throw answer;
-        if (answer === undefined) told.push(value);
+        if (answer === undefined) told.push(call.station);
+        if (answer === undefined) secrets.push(call.secrets);
         return answer ?? "ok";
       },
     },
@@ -183,4 +186,13 @@ describe("the station's settings", () => {
     expect(told[0]?.mounts["/b"]?.intro).toBeDefined();
     expect(logged("cannot be played")[0]).toContain("no frame of audio/mpeg");
   });
+});
+
+it("tells who may do what along, and leaves it to the edge where this host does not know", async () => {
+  const known = { ...noSecrets, users: [{ name: "ann", role: "viewer" as const, hash: "h" }] };
+  push.tell({ edge: station("one"), secrets: known, files: [] });
+  await eventually(() => told.length === 1);
+  push.tell({ edge: station("two"), files: [] });
+  await eventually(() => told.length === 2);
+  expect(secrets).toEqual([known, undefined]);
 });
