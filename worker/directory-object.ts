@@ -1,6 +1,7 @@
 import { DurableObject } from "cloudflare:workers";
 import type { EdgeSecrets } from "../shared/edge-secrets.ts";
 import type { EdgeStation } from "../shared/edge-station.ts";
+import { EventRing } from "../shared/event-ring.ts";
 import type { MountStatus } from "../shared/mount-status.ts";
 import {
   type Granted,
@@ -12,31 +13,59 @@ import {
   seatsTaken,
   type SeatTable,
 } from "../shared/seats.ts";
+import {
+  type EventFeed,
+  type EventId,
+  keysOf,
+  type StationEvent,
+  statusEvents,
+} from "../shared/station-events.ts";
 import { type Millis, type MountPath, millis } from "../shared/units.ts";
 import { BeatingClock } from "./beating-clock.ts";
 import type { Env } from "./env.ts";
 import { KnownMounts } from "./known-mounts.ts";
-import { stationSeatsRecallMs } from "./limits.ts";
+import { longestLeaseMs, republishMs, ringEvents, stationSeatsRecallMs } from "./limits.ts";
 import { SeatMemory } from "./seat-memory.ts";
 import { mountLimits } from "./station.ts";
 
+/** What an isolate has already, so that it is told only what is new. */
+export interface DirectoryQuestion {
+  /** `settingsVersion` of the settings it has. */
+  readonly settings?: string;
+  /** The newest event it has; null when it has none and wants them; absent when it does not want any. */
+  readonly events?: EventId | null;
+}
+
 /** What an isolate learns from the directory in one call. */
-export interface DirectoryListing {
+export interface DirectoryReply {
   /** Since when the directory has been up, ms since the Unix epoch. */
   readonly startedMs: number;
   /** Mounts on air, by path. */
   readonly mounts: readonly MountStatus[];
   /** Mounts that had a source, the last 1,000 of them. No others have an object, so nobody makes one by asking for it. */
   readonly known: readonly MountPath[];
-  /** The station's settings as an ingest host told them; null when none has. */
-  readonly station: EdgeStation | null;
-  /** Who may do what, told along with the settings; never to be shown. */
-  readonly secrets: EdgeSecrets | null;
+  /** Another for other settings. */
+  readonly settingsVersion: string;
+  /** Absent when the asker has them. */
+  readonly settings?: DirectorySettings;
+  readonly events?: EventFeed;
 }
 
+/** What an ingest host and administrators have told. */
+export interface DirectorySettings {
+  /** null when no ingest host has told any. */
+  readonly station: EdgeStation | null;
+  /** Who may do what, never to be shown; null when no ingest host has told it. */
+  readonly secrets: EdgeSecrets | null;
+  /** What administrators have mounts fall back to, before what the settings say; null: to nothing. */
+  readonly fallbacks: FallbackOverrides;
+}
+export type FallbackOverrides = Readonly<Record<string, MountPath | null>>;
+
 /**
- * The station's mounts and settings. Which mounts have had a source is stored, and so are the settings; what is on
- * air is not, for the mounts tell it again within seconds, and an entry that is not repeated expires.
+ * The station's mounts and settings, and what happens there. Which mounts have had a source is stored, and so are the
+ * settings. What is on air the mounts repeat within seconds, and an entry that is not repeated expires; so that a
+ * directory that was started anew does not have the station off the air meanwhile, its last word is stored too.
  */
 export class DirectoryObject extends DurableObject<Env> {
   readonly #startedMs = Date.now();
@@ -44,6 +73,10 @@ export class DirectoryObject extends DurableObject<Env> {
   readonly #clock = new BeatingClock((work) => this.ctx.waitUntil(work));
   readonly #known: KnownMounts;
   readonly #mounts = new Map<MountPath, { readonly status: MountStatus; readonly untilMs: number }>();
+  readonly #events = new EventRing<StationEvent>(ringEvents);
+  /** Of the events: how often the directory has been started. */
+  readonly #epoch: number;
+  #settingsChanges = 0;
   #seats: SeatTable = noSeats;
   readonly #memory: SeatMemory;
 
@@ -55,6 +88,12 @@ export class DirectoryObject extends DurableObject<Env> {
       // `true` is what was stored before times were.
       stored.map(([key, atMs]) => [key.slice(knownPrefix.length) as MountPath, Number(atMs)]),
     );
+    this.#epoch = (ctx.storage.kv.get<number>(startsKey) ?? 0) + 1;
+    ctx.storage.kv.put(startsKey, this.#epoch);
+    const untilMs = this.#clock.now() + longestLeaseMs + republishMs;
+    for (const [, { status }] of ctx.storage.kv.list<StoredStatus>({ prefix: onAirPrefix })) {
+      this.#mounts.set(status.mount, { status, untilMs });
+    }
   }
 
   /** A source has the mount. Resolves when that is stored. */
@@ -74,10 +113,18 @@ export class DirectoryObject extends DurableObject<Env> {
     this.ctx.storage.kv.put(stationKey, { format: 1, station } satisfies StoredStation);
     // A value of their own: an earlier release reads the settings as it wrote them.
     if (secrets) this.ctx.storage.kv.put(secretsKey, { format: 1, secrets } satisfies StoredSecrets);
+    this.#settingsChanges++;
+  }
+
+  /** What administrators have mounts fall back to from now on: all of it. */
+  keepFallbacks(fallbacks: FallbackOverrides): void {
+    this.ctx.storage.kv.put(fallbacksKey, fallbacks);
+    this.#settingsChanges++;
   }
 
   /** `status` null takes the mount off the air. `validMs` from now. */
   update(mount: MountPath, status: MountStatus | null, validMs: number): void {
+    this.#tell(mount, status);
     if (!status) {
       this.#mounts.delete(mount);
       return;
@@ -105,19 +152,50 @@ export class DirectoryObject extends DurableObject<Env> {
     if (this.#seatsTaken() === 0) this.#memory.keep(false);
   }
 
-  list(): DirectoryListing {
+  list(question: DirectoryQuestion = {}): DirectoryReply {
     const now = this.#now();
     for (const [mount, { untilMs }] of this.#mounts) {
-      if (untilMs < now) this.#mounts.delete(mount);
+      if (untilMs >= now) continue;
+      this.#tell(mount, null);
+      this.#mounts.delete(mount);
     }
     const mounts = [...this.#mounts.values()].map(({ status }) => status);
+    const settingsVersion = `${this.#epoch}-${this.#settingsChanges}`;
     return {
       startedMs: this.#startedMs,
       mounts: mounts.toSorted((a, b) => (a.mount < b.mount ? -1 : 1)),
       known: this.#known.list,
-      station: this.ctx.storage.kv.get<StoredStation>(stationKey)?.station ?? null,
-      secrets: this.ctx.storage.kv.get<StoredSecrets>(secretsKey)?.secrets ?? null,
+      settingsVersion,
+      ...(question.settings !== settingsVersion && { settings: this.#settings() }),
+      ...(question.events !== undefined && { events: this.#eventsAfter(question.events) }),
     };
+  }
+
+  #settings(): DirectorySettings {
+    const { kv } = this.ctx.storage;
+    return {
+      station: kv.get<StoredStation>(stationKey)?.station ?? null,
+      secrets: kv.get<StoredSecrets>(secretsKey)?.secrets ?? null,
+      fallbacks: kv.get<FallbackOverrides>(fallbacksKey) ?? {},
+    };
+  }
+
+  #eventsAfter(id: EventId | null): EventFeed {
+    const after = id?.epoch === this.#epoch ? id.sequence : null;
+    return { epoch: this.#epoch, ...this.#events.partAfter(after) };
+  }
+
+  /** Of a mount, before its entry changes. */
+  #tell(mount: MountPath, status: MountStatus | null): void {
+    const events = statusEvents(this.#mounts.get(mount)?.status, status);
+    for (const { event, key } of events) this.#events.push(event, key);
+    if (!status) {
+      for (const key of keysOf(mount)) this.#events.takeBack(key);
+      if (events.length > 0) this.ctx.storage.kv.delete(onAirPrefix + mount);
+    } else if (events.some(({ key }) => key === null)) {
+      // Not for each listener: what is stored costs, and within seconds the mount says the rest.
+      this.ctx.storage.kv.put(onAirPrefix + mount, { format: 1, status } satisfies StoredStatus);
+    }
   }
 
   #seatsTaken(): number {
@@ -134,6 +212,14 @@ const seatLimits = { ttlMs: mountLimits.reportTtlMs, runtimes: mountLimits.repor
 const knownPrefix = "known ";
 const stationKey = "station";
 const secretsKey = "secrets";
+const fallbacksKey = "fallbacks";
+const startsKey = "starts";
+const onAirPrefix = "on air ";
+
+interface StoredStatus {
+  readonly format: 1;
+  readonly status: MountStatus;
+}
 
 interface StoredStation {
   readonly format: 1;

@@ -1,9 +1,11 @@
 import type { MountPath } from "../shared/units.ts";
-import type { DirectoryListing } from "./directory-object.ts";
+import type { DirectoryReply, DirectorySettings, FallbackOverrides } from "./directory-object.ts";
 import { type EdgeSecrets, edgeSecretsSchema, noSecrets } from "../shared/edge-secrets.ts";
-import { type EdgeStation, edgeStationSchema } from "../shared/edge-station.ts";
+import { type EdgeStation, edgeStationSchema, type MountRules } from "../shared/edge-station.ts";
+import { EventRing } from "../shared/event-ring.ts";
+import type { StationEvent } from "../shared/station-events.ts";
 import type { Env } from "./env.ts";
-import { directoryAgeMs, mountCallTimeoutMs, stationAgeMs, unknownMountMs } from "./limits.ts";
+import { directoryAgeMs, mountCallTimeoutMs, ringEvents, stationAgeMs, unknownMountMs } from "./limits.ts";
 import { isolateAsked } from "./isolate-counts.ts";
 import { maxKnownMounts } from "./known-mounts.ts";
 import type { Host } from "./mount-feed.ts";
@@ -14,6 +16,18 @@ import { deployedStation } from "./station.ts";
 /** The station has one directory. */
 export const directoryName = "station";
 
+/** The directory as an isolate knows it. */
+export interface DirectoryListing
+  extends Pick<DirectoryReply, "startedMs" | "mounts" | "known" | "settingsVersion">,
+    DirectorySettings {}
+
+/** What happened until a listing. */
+export interface FollowedListing extends DirectoryListing {
+  readonly epoch: number;
+  /** Shared: it goes on with the next listing. */
+  readonly events: EventRing<StationEvent>;
+}
+
 /**
  * The directory as this isolate knows it: one call for all that ask in the same second. Status pages poll, and anybody
  * can ask for mounts that never were; neither may become a call to the one object each time.
@@ -22,6 +36,38 @@ let listing: { readonly value: DirectoryListing; readonly atMs: number } | undef
 /** Mounts once known stay known for a long time. */
 const known = new Set<MountPath>();
 let question: { readonly done: Promise<unknown>; readonly sinceMs: number } | undefined;
+
+/** Those of this isolate who follow what happens. */
+let followers = 0;
+
+/** What happens is asked for as well, with the listings, until the function that is returned is called. */
+export function followEvents(): () => void {
+  followers++;
+  let following = true;
+  return () => {
+    if (following) followers--;
+    following = false;
+  };
+}
+
+/** For who follows it: what is on air, and what happened until then. Rejects when the directory cannot be asked. */
+export async function followedListing(host: Host): Promise<FollowedListing> {
+  for (let tries = 0; ; tries++) {
+    const isFollowed = events !== undefined && events.until === listing?.value;
+    const value = await read(host, isFollowed ? directoryAgeMs : unknownMountMs);
+    if (events?.until === value) return { ...value, epoch: events.epoch, events: events.ring };
+    // Asked for by somebody else a moment ago, without what happened.
+    if (tries === followTries) throw new Error("the directory does not tell what happened");
+    await scheduler.wait(unknownMountMs);
+  }
+}
+
+const followTries = 8;
+
+/** What happened until the listing. */
+let events:
+  | { readonly epoch: number; readonly ring: EventRing<StationEvent>; readonly until: DirectoryListing }
+  | undefined;
 
 /** What is on air, at most `directoryAgeMs` old. Rejects when the directory cannot be asked and never could. */
 export const directoryListing = (host: Host): Promise<DirectoryListing> => read(host, directoryAgeMs);
@@ -50,16 +96,25 @@ export async function stationOf(host: Host): Promise<EdgeStation> {
 export async function secretsOf(host: Host): Promise<EdgeSecrets> {
   await askedForSettings(host);
   // Nobody is refused for ever, or let in, because the directory could not be asked.
-  const told = (listing?.value ?? (await read(host, stationAgeMs))).secrets;
-  if (!told) return noSecrets;
-  if (parsedSecrets?.told !== told) {
-    // Stored by another release: what does not parse lets nobody in.
-    parsedSecrets = { told, secrets: edgeSecretsSchema.parse(told) };
-  }
+  const { secrets, settingsVersion: version } = listing?.value ?? (await read(host, stationAgeMs));
+  if (!secrets) return noSecrets;
+  // Stored by another release: what does not parse lets nobody in.
+  if (parsedSecrets?.version !== version)
+    parsedSecrets = { version, secrets: edgeSecretsSchema.parse(secrets) };
   return parsedSecrets.secrets;
 }
 
-let parsedSecrets: { readonly told: EdgeSecrets; readonly secrets: EdgeSecrets } | undefined;
+let parsedSecrets: { readonly version: string; readonly secrets: EdgeSecrets } | undefined;
+
+/** The station with what administrators have said since. */
+function withOverrides(station: EdgeStation, fallbacks: FallbackOverrides): EdgeStation {
+  const overrides = Object.entries(fallbacks).map(([mount, other]): [string, MountRules] => {
+    const fallback = other === null ? undefined : { kind: "mount" as const, mount: other };
+    return [mount, { ...station.mounts[mount], fallback }];
+  });
+  if (overrides.length === 0) return station;
+  return { ...station, mounts: { ...station.mounts, ...Object.fromEntries(overrides) } };
+}
 
 async function askedForSettings(host: Host): Promise<void> {
   const ageMs = listing ? msSince(listing.atMs) : Number.POSITIVE_INFINITY;
@@ -69,17 +124,18 @@ async function askedForSettings(host: Host): Promise<void> {
 
 /** The same without asking anybody: for those who listen already. */
 export function knownStation(env: Pick<Env, "STATION">): EdgeStation {
-  const told = listing?.value.station;
+  const told = listing?.value;
   if (!told) return deployedStation(env);
-  if (parsed?.told !== told) {
+  if (parsed?.version !== told.settingsVersion) {
     // Stored by another release, which may not have known a setting.
-    const result = edgeStationSchema.safeParse(told);
-    parsed = { told, station: result.success ? result.data : deployedStation(env) };
+    const result = told.station ? edgeStationSchema.safeParse(told.station) : null;
+    const station = result?.success ? result.data : deployedStation(env);
+    parsed = { version: told.settingsVersion, station: withOverrides(station, told.fallbacks) };
   }
   return parsed.station;
 }
 
-let parsed: { readonly told: EdgeStation; readonly station: EdgeStation } | undefined;
+let parsed: { readonly version: string; readonly station: EdgeStation } | undefined;
 
 /** Settings were told through this isolate. */
 export function forgetStation(): void {
@@ -109,7 +165,22 @@ async function read(host: Host, maxAgeMs: number): Promise<DirectoryListing> {
 async function ask(env: Env): Promise<DirectoryListing> {
   isolateAsked.directoryCalls++;
   try {
-    const value = await env.DIRECTORY.getByName(directoryName).list();
+    const before = listing?.value;
+    const reply = await env.DIRECTORY.getByName(directoryName).list({
+      ...(before && { settings: before.settingsVersion }),
+      ...(followers > 0 && {
+        events: events ? { epoch: events.epoch, sequence: events.ring.last } : null,
+      }),
+    });
+    const { events: fresh, settings = before, ...rest } = reply;
+    if (!settings) throw new Error("the directory does not tell the settings");
+    const { station, secrets, fallbacks } = settings;
+    const value = { ...rest, station, secrets, fallbacks };
+    if (fresh) {
+      const ring = events?.epoch === fresh.epoch ? events.ring : new EventRing<StationEvent>(ringEvents);
+      ring.take(fresh);
+      events = { epoch: fresh.epoch, ring, until: value };
+    }
     listing = { value, atMs: Date.now() };
     if (known.size > 2 * maxKnownMounts) known.clear();
     for (const mount of value.known) known.add(mount);

@@ -40,8 +40,17 @@ export const absentMountMs = 250;
 /** How old the list of what is on air may be, for status pages and tools. */
 export const directoryAgeMs = 1_000;
 
+/**
+ * Events of the station that the directory keeps, for those who lost their connection: of a hundred mounts with a title
+ * every three minutes half an hour. Counts of listeners come on top, one of each mount.
+ */
+export const ringEvents = 1_024;
+
 /** How old the station's settings may be when a listener comes. */
 export const stationAgeMs = 5_000;
+
+/** How long a request waits for them where nobody has told them yet, before it goes by those the worker was deployed with. */
+export const settingsWaitMs = 1_000;
 
 /** How soon a mount that nobody knew is looked for again: it may just have got its first source. */
 export const unknownMountMs = 250;

@@ -81,16 +81,71 @@ describe("the directory", () => {
     const stored = new Map<string, unknown>();
     const secrets = { ...noSecrets, signingKeys: ["k".repeat(43)] };
     started(stored).keepStation(station("one"), secrets);
-    expect(started(stored).list()).toMatchObject({ station: { name: "one" }, secrets });
+    expect(started(stored).list().settings).toMatchObject({ station: { name: "one" }, secrets });
     started(stored).keepStation(station("two"));
-    expect(started(stored).list()).toMatchObject({ station: { name: "two" }, secrets });
+    expect(started(stored).list().settings).toMatchObject({ station: { name: "two" }, secrets });
     started(stored).keepStation(station("three"), noSecrets);
-    expect(started(stored).list().secrets).toEqual(noSecrets);
+    expect(started(stored).list().settings?.secrets).toEqual(noSecrets);
   });
 
   it("reads the settings that an earlier release stored", () => {
     const stored = new Map<string, unknown>([["station", { format: 1, station: station("old") }]]);
-    expect(started(stored).list()).toMatchObject({ station: { name: "old" }, secrets: null });
+    expect(started(stored).list().settings).toMatchObject({ station: { name: "old" }, secrets: null });
+  });
+
+  it("tells settings only to those who have others", () => {
+    const object = directory();
+    const { settingsVersion } = object.list();
+    expect(object.list({ settings: settingsVersion })).not.toHaveProperty("settings");
+    object.keepFallbacks({ "/live.mp3": null });
+    const reply = object.list({ settings: settingsVersion });
+    expect(reply.settings?.fallbacks).toEqual({ "/live.mp3": null });
+    expect(reply.settingsVersion).not.toBe(settingsVersion);
+  });
+
+  it("tells each title once, and what else happens to a mount", () => {
+    const object = directory();
+    const { events: begin } = object.list({ events: null });
+    expect(begin).toEqual({ epoch: 1, after: 0, last: 0, events: [] });
+    for (const title of ["one", "two", "two"]) object.update(mount, { ...status, title }, 15_000);
+    for (const listeners of [1, 2]) {
+      object.update(mount, { ...status, title: "two", listeners, listenerPeak: listeners }, 15_000);
+    }
+    const { events } = object.list({ events: { epoch: 1, sequence: 0 } });
+    expect(events?.events.map(({ body }) => body)).toEqual([
+      { kind: "source-on", status: { ...status, title: "one" } },
+      { kind: "title", mount, title: "two" },
+      { kind: "listeners", mount, listeners: 2, listenerPeak: 2 },
+    ]);
+    object.update(mount, null, 0);
+    const { events: after } = object.list({ events: { epoch: 1, sequence: events?.last ?? 0 } });
+    expect(after?.events.map(({ body }) => body)).toEqual([{ kind: "source-off", mount }]);
+  });
+
+  it("tells of a mount that expires", async () => {
+    const object = directory();
+    object.update(mount, status, 15_000);
+    await vi.advanceTimersByTimeAsync(16_000);
+    const { events } = object.list({ events: null });
+    expect(events?.events.map(({ body }) => body.kind)).toEqual(["source-on", "source-off"]);
+  });
+
+  it("has after a restart what was on air, in another epoch, until that expires", async () => {
+    const stored = new Map<string, unknown>();
+    started(stored).update(mount, { ...status, title: "one" }, 15_000);
+    const object = started(stored);
+    expect(object.list().mounts).toEqual([{ ...status, title: "one" }]);
+    expect(object.list({ events: { epoch: 1, sequence: 1 } }).events).toEqual({
+      epoch: 2,
+      after: 0,
+      last: 0,
+      events: [],
+    });
+    object.update(mount, { ...status, title: "two" }, 15_000);
+    expect(object.list({ events: null }).events?.events).toMatchObject([{ body: { title: "two" } }]);
+    await vi.advanceTimersByTimeAsync(20_000);
+    expect(object.list().mounts).toEqual([]);
+    expect(started(stored).list().mounts).toEqual([]);
   });
 });
 

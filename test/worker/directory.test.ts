@@ -1,6 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import type { DirectoryListing } from "../../worker/directory-object.ts";
-import { directoryAgeMs, mountCallTimeoutMs } from "../../worker/limits.ts";
+import { EventRing } from "../../shared/event-ring.ts";
+import { mountPath } from "../../shared/mount-path.ts";
+import type { StationEvent } from "../../shared/station-events.ts";
+import type { DirectoryQuestion, DirectoryReply, DirectorySettings } from "../../worker/directory-object.ts";
+import { directoryAgeMs, mountCallTimeoutMs, ringEvents, unknownMountMs } from "../../worker/limits.ts";
 import type { Host } from "../../worker/mount-feed.ts";
 
 const hourMs = 3_600_000;
@@ -11,16 +14,41 @@ class FakeDirectory {
   name = "before";
   hangs = false;
   fails = false;
-  secrets: DirectoryListing["secrets"] = null;
+  secrets: DirectorySettings["secrets"] = null;
+  fallbacks: DirectorySettings["fallbacks"] = {};
+  epoch = 1;
+  ring = new EventRing<StationEvent>(ringEvents);
+  questions: (DirectoryQuestion | undefined)[] = [];
 
-  async list(): Promise<DirectoryListing> {
+  async list(question?: DirectoryQuestion): Promise<DirectoryReply> {
     this.calls++;
+    this.questions.push(question);
     if (this.fails) throw new Error("no directory");
     if (this.hangs) await new Promise(() => undefined);
-    const station = { name: this.name } as unknown as DirectoryListing["station"];
-    return { startedMs: 0, mounts: [], known: [], station, secrets: this.secrets };
+    const { secrets, fallbacks, epoch } = this;
+    const station = { name: this.name } as unknown as DirectorySettings["station"];
+    const settingsVersion = JSON.stringify([station, secrets, fallbacks]);
+    const after = question?.events;
+    return {
+      startedMs: 0,
+      mounts: [],
+      known: [],
+      settingsVersion,
+      ...(question?.settings !== settingsVersion && { settings: { station, secrets, fallbacks } }),
+      ...(after !== undefined && {
+        events: { epoch, ...this.ring.partAfter(after?.epoch === epoch ? after.sequence : null) },
+      }),
+    };
+  }
+
+  titled(title: string): void {
+    this.ring.push({ kind: "title", mount: live, title });
   }
 }
+
+const live = mountPath("/live.mp3");
+const titles = (events: readonly { readonly body: StationEvent }[] | null) =>
+  events?.map(({ body }) => body.kind === "title" && body.title);
 
 describe("an isolate's view of the directory", () => {
   beforeEach(() => {
@@ -80,7 +108,7 @@ describe("an isolate's view of the directory", () => {
     const { directory, host, secretsOf } = await isolate();
     expect(await secretsOf(host)).toEqual({ users: [], signingKeys: [], listeners: {} });
     const users = [{ name: "ann", role: "admin" as const, hash: "x" }];
-    directory.secrets = { users } as unknown as DirectoryListing["secrets"];
+    directory.secrets = { users } as unknown as DirectorySettings["secrets"];
     vi.setSystemTime(Date.now() + hourMs);
     await secretsOf(host);
     await vi.advanceTimersByTimeAsync(0);
@@ -94,5 +122,70 @@ describe("an isolate's view of the directory", () => {
     directory.fails = false;
     directory.secrets = { users: [{ name: "ann", role: "emperor", hash: "x" }] } as never;
     await expect(secretsOf(host)).rejects.toThrow("role");
+  });
+
+  it("is told settings again only when they have changed", async () => {
+    const { directory, host, stationOf, directoryListing } = await isolate();
+    await directoryListing(host);
+    vi.setSystemTime(Date.now() + directoryAgeMs);
+    await directoryListing(host);
+    expect(directory.questions.map((question) => question?.settings === undefined)).toEqual([true, false]);
+    expect(await stationOf(host)).toMatchObject({ name: "before" });
+    directory.name = "after";
+    vi.setSystemTime(Date.now() + directoryAgeMs);
+    await directoryListing(host);
+    expect(await stationOf(host)).toMatchObject({ name: "after" });
+  });
+
+  it("puts an administrator's fallback before that of the settings, and none in its place", async () => {
+    const { directory, host, stationOf } = await isolate();
+    directory.fallbacks = { "/live.mp3": mountPath("/other.mp3"), "/none.mp3": null };
+    const { mounts } = await stationOf(host);
+    expect(mounts["/live.mp3"]?.fallback).toEqual({ kind: "mount", mount: "/other.mp3" });
+    expect(mounts).toHaveProperty(["/none.mp3", "fallback"], undefined);
+  });
+
+  it("tells those who follow what has happened, in calls that all share", async () => {
+    const { directory, host, directoryListing, followEvents, followedListing } = await isolate();
+    directory.titled("one");
+    await directoryListing(host);
+    expect(directory.questions.at(-1)).not.toHaveProperty("events");
+    followEvents();
+    const asked = Promise.all([followedListing(host), followedListing(host)]);
+    await vi.advanceTimersByTimeAsync(2 * unknownMountMs);
+    const [first] = await asked;
+    expect(titles(first.events.after(0))).toEqual(["one"]);
+    expect(directory.calls).toBe(2);
+    directory.titled("two");
+    await followedListing(host);
+    expect(directory.calls).toBe(2);
+    vi.setSystemTime(Date.now() + directoryAgeMs);
+    const next = await followedListing(host);
+    expect(titles(next.events.after(1))).toEqual(["two"]);
+    expect(directory.questions.at(-1)?.events).toEqual({ epoch: 1, sequence: 1 });
+  });
+
+  it("begins anew with a directory that was started anew", async () => {
+    const { directory, host, followEvents, followedListing } = await isolate();
+    followEvents();
+    directory.titled("one");
+    expect((await followedListing(host)).epoch).toBe(1);
+    directory.ring = new EventRing(ringEvents);
+    directory.epoch = 2;
+    directory.titled("two");
+    vi.setSystemTime(Date.now() + directoryAgeMs);
+    const { epoch, events } = await followedListing(host);
+    expect([epoch, titles(events.after(0))]).toEqual([2, ["two"]]);
+  });
+
+  it("asks no more for what happens when nobody follows any more", async () => {
+    const { directory, host, directoryListing, followEvents, followedListing } = await isolate();
+    const unfollow = followEvents();
+    await followedListing(host);
+    unfollow();
+    unfollow();
+    vi.setSystemTime(Date.now() + directoryAgeMs);
+    await directoryListing(host);
+    expect(directory.questions.at(-1)).not.toHaveProperty("events");
   });
 });
