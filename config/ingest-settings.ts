@@ -29,6 +29,9 @@ export interface IngestSettings {
     readonly accessKeyId: string;
     readonly secretAccessKey: string;
   };
+  /** What this server is told to others as, in the questions to authentication servers: its public host name, and its name and version. */
+  readonly hostname?: string;
+  readonly serverId?: string;
   readonly sourcePassword: string;
   readonly adminUser: string;
   readonly adminPassword: string;
