@@ -1,5 +1,6 @@
 import type { EdgeStation, Fallback, MountRules, StoredFile } from "../shared/edge-station.ts";
 import { MountPathError, mountPath } from "../shared/mount-path.ts";
+import { isPattern } from "../shared/mount-pattern.ts";
 import type { StageRule } from "../shared/playout.ts";
 import type { MountPath } from "../shared/units.ts";
 import { fileStageOf } from "./file-stage.ts";
@@ -25,12 +26,12 @@ type Rules = Readonly<Record<string, MountRules>>;
 export function programmeOf(mount: MountPath, { mounts }: Pick<EdgeStation, "mounts">): Programme {
   const home = feedOf(mount);
   const takers = Object.keys(mounts)
+    .filter((name) => !isPattern(name))
+    .flatMap(validMount)
     .filter((name) => {
-      const rules = mounts[name];
-      const fallback = rules?.fallback;
-      return rules?.fallbackOverride === "all" && fallback?.kind === "mount" && fallback.mount === mount;
-    })
-    .flatMap(validMount);
+      const { fallback, fallbackOverride } = rulesOf({ mounts }, name) ?? {};
+      return fallbackOverride === "all" && fallback?.kind === "mount" && fallback.mount === mount;
+    });
   const before = takers.map((name) => ({
     stage: feedOf(name) as Stage,
     rule: { returns: true, mustReturn: true },

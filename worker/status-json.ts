@@ -1,5 +1,5 @@
 import type { EdgeStation } from "../shared/edge-station.ts";
-import type { MountStatus } from "../shared/mount-status.ts";
+import type { ShownMount } from "./stream-info.ts";
 
 /*
  * /status-json.xsl as Icecast 2.4.4 sends it (its XML statistics through a generic XML-to-JSON stylesheet), which other
@@ -16,11 +16,11 @@ import type { MountStatus } from "../shared/mount-status.ts";
  */
 
 export interface StatusInput {
-  readonly station: Pick<EdgeStation, "admin" | "hostname" | "location">;
+  readonly station: Pick<EdgeStation, "admin" | "hostname" | "location" | "serverId">;
   /** Since when the station has been up, ms since the Unix epoch. */
   readonly serverStartMs: number;
   /** Those to show, in order. */
-  readonly mounts: readonly MountStatus[];
+  readonly mounts: readonly ShownMount[];
   /** Scheme and authority that listeners use: "https://radio.example". */
   readonly host: string;
 }
@@ -30,7 +30,7 @@ export function statusJson({ station, serverStartMs, mounts, host }: StatusInput
     ["admin", station.admin],
     ["host", station.hostname],
     ["location", station.location],
-    ["server_id", serverId],
+    ["server_id", station.serverId],
     ["server_start", rfcDate(serverStartMs)],
     ["server_start_iso8601", isoDate(serverStartMs)],
   ]);
@@ -39,11 +39,9 @@ export function statusJson({ station, serverStartMs, mounts, host }: StatusInput
   return `{"icestats":{${server},${source === undefined ? dummy : `"source":${source}`}}}`;
 }
 
-/** Tools look for "Icecast" here before they trust the rest. */
-const serverId = "Icecast 2.4.4";
 const dummy = `"dummy":null`;
 
-function sourceFields({ source, ...mount }: MountStatus, host: string): Map<string, string> {
+function sourceFields({ source, ...mount }: ShownMount, host: string): Map<string, string> {
   const fields = audioInfoFields(source.audioInfo);
   const set = (name: string, value: string | undefined): void => {
     if (value !== undefined) fields.set(name, value);
@@ -60,6 +58,7 @@ function sourceFields({ source, ...mount }: MountStatus, host: string): Map<stri
   set("server_url", source.url || undefined);
   set("stream_start", rfcDate(mount.streamStartMs));
   set("stream_start_iso8601", isoDate(mount.streamStartMs));
+  set("subtype", source.subtype || undefined);
   set("title", mount.title);
   return fields;
 }

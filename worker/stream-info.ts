@@ -8,6 +8,11 @@ export interface ShownInfo extends SourceInfo {
   readonly subtype?: string;
 }
 
+/** A mount as it is shown. */
+export interface ShownMount extends MountStatus {
+  readonly source: ShownInfo;
+}
+
 /** What listeners, statistics and directories are told of a source: what the station says of its mount, else its own words. */
 export function sourceInfoOf(source: SourceInfo, rules: MountRules | undefined): ShownInfo {
   const said = rules?.stream;
@@ -22,10 +27,7 @@ export function sourceInfoOf(source: SourceInfo, rules: MountRules | undefined):
 }
 
 /** A mount as it is shown, with what the station says of it. */
-export const shownStatus = (
-  status: MountStatus,
-  station: Pick<EdgeStation, "mounts">,
-): MountStatus & { readonly source: ShownInfo } => ({
+export const shownStatus = (status: MountStatus, station: Pick<EdgeStation, "mounts">): ShownMount => ({
   ...status,
   source: sourceInfoOf(status.source, rulesOf(station, status.mount)),
 });
@@ -34,7 +36,7 @@ export const shownStatus = (
 export const shownMounts = (
   mounts: readonly MountStatus[],
   station: Pick<EdgeStation, "mounts">,
-): MountStatus[] =>
+): ShownMount[] =>
   mounts
     .filter(({ mount }) => rulesOf(station, mount)?.hidden !== true)
     .map((status) => shownStatus(status, station));

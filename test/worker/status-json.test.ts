@@ -4,7 +4,12 @@ import type { MountStatus } from "../../shared/mount-status.ts";
 import { type MountPath, millis } from "../../shared/units.ts";
 import { statusJson } from "../../worker/status-json.ts";
 
-const station = { admin: "ops@example.org", hostname: "radio.example", location: "Testland" };
+const station = {
+  admin: "ops@example.org",
+  hostname: "radio.example",
+  location: "Testland",
+  serverId: "Icecast 2.4.4",
+};
 const host = "http://radio.example:18457";
 const serverStartMs = Date.UTC(2026, 10, 21, 0, 12, 6);
 

@@ -1,0 +1,81 @@
+import { Hono } from "hono";
+import { ingestApiPrefix } from "../shared/edge-api.ts";
+import { formatWarnings } from "../shared/format-warnings.ts";
+import { MountPathError, parseMountPath } from "../shared/mount-path.ts";
+import { directoryListing, stationOf } from "./directory.ts";
+import { badRequest, fileNotFound } from "./icecast-errors.ts";
+import { ingestApi } from "./ingest-api.ts";
+import { listen } from "./listen.ts";
+import { isolateCounts } from "./mount-feed.ts";
+import { noteRegion } from "./mount-relay.ts";
+import { page } from "./page-routes.ts";
+import { playlistReply } from "./playlist-reply.ts";
+import { replyHeaders } from "./reply-headers.ts";
+import { type App, hostOf, publicOrigin } from "./request-host.ts";
+import { statusJson } from "./status-json.ts";
+import { shownMounts } from "./stream-info.ts";
+
+/** Everything that has an address here; the mounts come last. */
+export const site = new Hono<App>();
+
+site.route(ingestApiPrefix, ingestApi);
+site.route("/", page);
+
+site.get("/health", async (context) => {
+  const { mounts } = await directoryListing(hostOf(context));
+  return json({ ok: true, mounts: mounts.length, ...isolateCounts() });
+});
+
+site.get("/api/v1/station", async (context) => {
+  const { name, description, ingestHost, shoutcastPort } = await stationOf(hostOf(context));
+  return json({ name, description, ingestHost, shoutcastPort });
+});
+
+site.get("/api/v1/warnings", async (context) => {
+  const host = hostOf(context);
+  const [{ mounts }, station] = await Promise.all([directoryListing(host), stationOf(host)]);
+  return json({ warnings: formatWarnings(shownMounts(mounts, station), station.mounts) });
+});
+
+site.get("/status-json.xsl", async (context) => {
+  const host = hostOf(context);
+  const { startedMs, mounts } = await directoryListing(host);
+  const station = await stationOf(host);
+  const shown = shownMounts(mounts, station);
+  const only = context.req.query("mount");
+  const body = statusJson({
+    station,
+    serverStartMs: startedMs,
+    mounts: only === undefined ? shown : shown.filter(({ mount }) => mount === only),
+    host: await publicOrigin(context),
+  });
+  return reply(body, "application/json; charset=UTF-8");
+});
+
+site.on(["GET", "HEAD"], "/*", async (context) => {
+  const { pathname } = new URL(context.req.url);
+  const playlist = /^(\/.+)\.(m3u|pls|xspf|vclt)$/.exec(pathname);
+  try {
+    if (playlist?.[1]) {
+      return await playlistReply(context, parseMountPath(playlist[1]), playlist[2] ?? "");
+    }
+    const host = hostOf(context);
+    noteRegion(context.req.raw);
+    return await listen(context.req.raw, parseMountPath(pathname), await stationOf(host), host);
+  } catch (error) {
+    if (error instanceof MountPathError) return fileNotFound();
+    throw error;
+  }
+});
+
+site.all("/*", () => badRequest("unknown request"));
+
+site.onError((error) => {
+  console.error("request failed", error.stack ?? String(error));
+  return new Response("Internal Server Error\n", { status: 500, headers: { "Cache-Control": "no-store" } });
+});
+
+const reply = (body: string, contentType: string): Response =>
+  new Response(body, { headers: replyHeaders(contentType) });
+
+const json = (value: unknown): Response => reply(JSON.stringify(value), "application/json; charset=UTF-8");
