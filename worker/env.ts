@@ -1,3 +1,4 @@
+import type { AccountsObject } from "./access/accounts-object.ts";
 import type { DirectoryObject } from "./directory-object.ts";
 import type { MountObject } from "./mount-object.ts";
 import type { RelayObject } from "./mount-relay-object.ts";
@@ -8,6 +9,7 @@ export interface Env {
   readonly MOUNT: DurableObjectNamespace<MountObject>;
   readonly RELAY: DurableObjectNamespace<RelayObject>;
   readonly DIRECTORY: DurableObjectNamespace<DirectoryObject>;
+  readonly ACCOUNTS: DurableObjectNamespace<AccountsObject>;
   /** Shared secret of the station's ingest hosts. Without it no source can go on air. */
   readonly INGEST_TOKEN?: string;
   /** JSON, `shared/edge-station.ts`. */

@@ -36,6 +36,7 @@ import {
   relayPlanMs,
   republishMs,
 } from "./limits.ts";
+import { isSecret } from "./is-secret.ts";
 import { SeatMemory } from "./seat-memory.ts";
 import { mountLimits } from "./station.ts";
 import type { ClockReading } from "./steady-clock.ts";
@@ -106,6 +107,12 @@ export class MountObject extends DurableObject<Env> {
 
   release({ mount, epoch }: Hold): MountReply {
     return this.#apply(mount, { kind: "release", epoch });
+  }
+
+  /** Whether it is the login of the source that has the mount now, as its claim named it. */
+  async isHeldBy(credential: string): Promise<boolean> {
+    const { holder } = this.#state;
+    return holder !== null && this.#phase() === "live" && isSecret(credential, holder.credential);
   }
 
   /** As many of the seats asked for as are free. */
