@@ -30,8 +30,8 @@ export async function ingestPort(headers: Headers, env: Env): Promise<number | n
   return port === undefined ? (forwardedScheme(headers) === "https" ? 443 : 80) : Number(port);
 }
 
-/** Nobody is believed but an ingest host. */
-async function forwardedHost(headers: Headers, env: Env): Promise<string | null> {
+/** Host and port that an ingest host was asked for; null for a request that came straight here. Nobody else is believed. */
+export async function forwardedHost(headers: Headers, env: Env): Promise<string | null> {
   const token = headers.get("X-Skywave-Ingest");
   const host = headers.get("X-Forwarded-Host");
   if (token === null || host === null || !env.INGEST_TOKEN) return null;

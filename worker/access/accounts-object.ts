@@ -2,6 +2,7 @@ import { DurableObject } from "cloudflare:workers";
 import { decodeBase64Url, encodeBase64Url } from "../../shared/base64.ts";
 import type { Role } from "../../shared/edge-secrets.ts";
 import type { MountPath } from "../../shared/units.ts";
+import { directoryName } from "../directory.ts";
 import type { Env } from "../env.ts";
 import { AccountThrottle, type LoginTry } from "./account-throttle.ts";
 import { auditEntries, knownLogins, maxFallbackOverrides, maxListenerUserChanges } from "./limits.ts";
@@ -33,13 +34,11 @@ export interface ListenerUserChange {
   readonly hash: string;
 }
 
-/** What administrators have changed at the edge. */
+/** What administrators have changed of the settings' users. */
 export interface AccountChanges {
   /** Another one after each change. */
   readonly version: number;
   readonly listenerUsers: readonly ListenerUserChange[];
-  /** Fallbacks that were set, by mount. */
-  readonly fallbacks: Readonly<Record<MountPath, MountPath>>;
 }
 
 /** The station has one. */
@@ -53,7 +52,6 @@ export class AccountsObject extends DurableObject<Env> {
   readonly #sql: SqlStorage;
   readonly #throttle = new AccountThrottle();
   readonly #secret: string;
-  #digestKey: Promise<CryptoKey> | undefined;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
@@ -89,19 +87,8 @@ export class AccountsObject extends DurableObject<Env> {
   changes(version: number | null): AccountChanges | null {
     const current = this.#version();
     if (version === current) return null;
-    const users = this.#sql.exec<Row<ListenerUserChange>>(
-      "SELECT scope, name, kind, hash FROM listener_user",
-    );
-    const fallbacks = this.#sql.exec<{ mount: string; fallback: string }>(
-      "SELECT mount, fallback FROM fallback",
-    );
-    return {
-      version: current,
-      listenerUsers: users.toArray() as ListenerUserChange[],
-      fallbacks: Object.fromEntries(
-        fallbacks.toArray().map(({ mount, fallback }) => [mount, fallback]),
-      ) as Record<MountPath, MountPath>,
-    };
+    const rows = this.#sql.exec<Row<ListenerUserChange>>("SELECT scope, name, kind, hash FROM listener_user");
+    return { version: current, listenerUsers: rows.toArray() as ListenerUserChange[] };
   }
 
   /** False when there are as many changes as are kept. */
@@ -120,8 +107,11 @@ export class AccountsObject extends DurableObject<Env> {
     this.#changed();
   }
 
-  /** `fallback` null: what the settings say holds again. False when there are as many as are kept. */
-  overrideFallback(mount: MountPath, fallback: MountPath | null): boolean {
+  /**
+   * `fallback` null: what the settings say holds again. Resolves when the directory, which tells it to all, knows; false when there
+   * are as many as are kept.
+   */
+  async overrideFallback(mount: MountPath, fallback: MountPath | null): Promise<boolean> {
     if (fallback === null) {
       this.#sql.exec("DELETE FROM fallback WHERE mount = ?", mount);
     } else {
@@ -129,7 +119,11 @@ export class AccountsObject extends DurableObject<Env> {
       if (!replaced && this.#count("fallback") >= maxFallbackOverrides) return false;
       this.#sql.exec("INSERT OR REPLACE INTO fallback (mount, fallback) VALUES (?, ?)", mount, fallback);
     }
-    this.#changed();
+    const rows = this.#sql
+      .exec<{ mount: string; fallback: string }>("SELECT mount, fallback FROM fallback")
+      .toArray();
+    const all = Object.fromEntries(rows.map((row) => [row.mount, row.fallback as MountPath]));
+    await this.env.DIRECTORY.getByName(directoryName).keepFallbacks(all);
     return true;
   }
 
@@ -179,15 +173,11 @@ export class AccountsObject extends DurableObject<Env> {
   }
 
   async #digest(account: string, address: string): Promise<string> {
-    this.#digestKey ??= crypto.subtle.importKey(
-      "raw",
-      decodeBase64Url(this.#secret),
-      { name: "HMAC", hash: "SHA-256" },
-      false,
-      ["sign"],
-    );
+    const secret = decodeBase64Url(this.#secret);
+    const algorithm = { name: "HMAC", hash: "SHA-256" };
+    const key = await crypto.subtle.importKey("raw", secret, algorithm, false, ["sign"]);
     const login = new TextEncoder().encode(JSON.stringify(["login", account, address]));
-    return encodeBase64Url(new Uint8Array(await crypto.subtle.sign("HMAC", await this.#digestKey, login)));
+    return encodeBase64Url(new Uint8Array(await crypto.subtle.sign("HMAC", key, login)));
   }
 }
 

@@ -8,25 +8,21 @@ import { accountChangesAgeMs, accountsCallTimeoutMs } from "./limits.ts";
 export const accountsOf = ({ env }: Pick<Host, "env">): DurableObjectStub<AccountsObject> =>
   env.ACCOUNTS.getByName(accountsName);
 
-const noChanges: AccountChanges = { version: 0, listenerUsers: [], fallbacks: {} };
-
 /** What administrators have changed, as this isolate knows it. */
 let known: { readonly changes: AccountChanges; readonly atMs: number } | undefined;
 let question: { readonly done: Promise<void>; readonly sinceMs: number } | undefined;
 
 /**
  * What administrators have changed, at most `accountChangesAgeMs` old for whoever comes after that, and at once: an older answer is
- * used while a newer one is asked for. Nothing where the object never could be asked: the settings hold.
+ * used while a newer one is asked for. Rejects when the object cannot be asked and never could.
  */
 export async function accountChanges(host: Host): Promise<AccountChanges> {
   if (known && msSince(known.atMs) < accountChangesAgeMs) return known.changes;
   const asked = refresh(host);
   if (!known) await settledWithin(asked, accountsCallTimeoutMs);
-  return knownAccountChanges();
+  if (!known) throw new Error("the accounts cannot be asked");
+  return known.changes;
 }
-
-/** The same without asking anybody. */
-export const knownAccountChanges = (): AccountChanges => known?.changes ?? noChanges;
 
 /** Something was changed through this isolate: it is known here at once. */
 export async function accountsChanged(host: Host): Promise<void> {
@@ -48,12 +44,12 @@ function refresh(host: Host): Promise<void> {
 async function ask(host: Host): Promise<void> {
   try {
     const newer = await accountsOf(host).changes(known?.changes.version ?? null);
-    const changes = newer ?? known?.changes ?? noChanges;
+    const changes = newer ?? known?.changes;
     // Answers may overtake each other.
-    if (!known || changes.version >= known.changes.version) known = { changes, atMs: Date.now() };
+    if (changes && changes.version >= (known?.changes.version ?? 0)) known = { changes, atMs: Date.now() };
   } catch (error) {
     console.warn("accounts call failed", String(error));
-    known = { changes: knownAccountChanges(), atMs: Date.now() };
+    if (known) known = { ...known, atMs: Date.now() };
   }
 }
 

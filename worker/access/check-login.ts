@@ -149,18 +149,16 @@ function noteSlowed(key: string, untilMs: number): void {
 /** PBKDF2 of nothing that anybody knows, as dear as all others. */
 const nobodysHash = `$pbkdf2-sha256$i=100000$${"A".repeat(22)}$${"A".repeat(43)}`;
 
-let fingerprintKey: Promise<CryptoKey> | undefined;
+/** Made when it is first needed: random bytes cannot be had before a request. */
+let fingerprintSecret: Uint8Array<ArrayBuffer> | undefined;
 
 /** Of a login and what it is compared with: tells nothing of either outside of this isolate, and nothing after its end. */
 async function fingerprint(login: Login, hashes: readonly string[]): Promise<string> {
-  fingerprintKey ??= crypto.subtle.importKey(
-    "raw",
-    crypto.getRandomValues(new Uint8Array(32)),
-    { name: "HMAC", hash: "SHA-256" },
-    false,
-    ["sign"],
-  );
+  fingerprintSecret ??= crypto.getRandomValues(new Uint8Array(32));
+  const algorithm = { name: "HMAC", hash: "SHA-256" };
+  const key = await crypto.subtle.importKey("raw", fingerprintSecret, algorithm, false, ["sign"]);
   const text = JSON.stringify([login.account, login.address, login.password, hashes]);
-  const mac = await crypto.subtle.sign("HMAC", await fingerprintKey, new TextEncoder().encode(text));
-  return encodeBase64Url(new Uint8Array(mac));
+  return encodeBase64Url(
+    new Uint8Array(await crypto.subtle.sign("HMAC", key, new TextEncoder().encode(text))),
+  );
 }
