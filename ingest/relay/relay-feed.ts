@@ -1,0 +1,71 @@
+import { type FoundTitle, IcyDeinterleaver } from "../../shared/icy.ts";
+import type { MountPath } from "../../shared/units.ts";
+import { NoAudioError, type SourceSession } from "../source-session.ts";
+
+type Session = Pick<SourceSession, "mount" | "push" | "end" | "setTitle">;
+
+export interface RelayFeedOptions {
+  readonly session: Session;
+  /** Bytes between two metadata blocks of the stream; 0: it has none. */
+  readonly metaint: number;
+  /** Whether its titles are the mount's. */
+  readonly titles: boolean;
+  readonly onEnd: (reason: string) => void;
+}
+
+/** Stands between a relayed stream and its session: takes the metadata blocks out and sets each title where it stood. */
+export class RelayFeed {
+  readonly mount: MountPath;
+  readonly #options: RelayFeedOptions;
+  readonly #icy: IcyDeinterleaver | null;
+  /** Audio bytes given to the session. */
+  #audioBytes = 0;
+  #title = "";
+
+  constructor(options: RelayFeedOptions) {
+    this.#options = options;
+    this.mount = options.session.mount;
+    this.#icy = options.metaint > 0 ? new IcyDeinterleaver(options.metaint) : null;
+  }
+
+  /** As `SourceSession.push`. */
+  push(chunk: Uint8Array): number {
+    const { session } = this.#options;
+    if (!this.#icy) return session.push(chunk);
+    const { audio, titles } = this.#icy.push(chunk);
+    let delayMs = 0;
+    for (const part of audio) {
+      this.#setTitles(titles);
+      delayMs = session.push(part);
+      this.#audioBytes += part.length;
+    }
+    this.#setTitles(titles);
+    return delayMs;
+  }
+
+  async end(reason: string): Promise<void> {
+    this.#options.onEnd(reason);
+    await this.#options.session.end(reason);
+  }
+
+  /** Titles whose blocks stand before the next byte of audio. The same one again is none: Icecast repeats it to each newcomer. */
+  #setTitles(titles: FoundTitle[]): void {
+    for (let next = titles[0]; next && next.atByte <= this.#audioBytes; next = titles[0]) {
+      titles.shift();
+      const key = JSON.stringify([next.text, next.url]);
+      if (!this.#options.titles || key === this.#title || (this.#title === "" && next.text === "")) continue;
+      this.#title = key;
+      this.#options.session.setTitle(
+        next.url === undefined ? { text: next.text } : { text: next.text, url: next.url },
+      );
+    }
+  }
+}
+
+/** The interval that a server named; 0 where it named none. Throws NoAudioError for one that cannot be. */
+export function metaintOf(value: string | undefined): number {
+  if (value === undefined || value === "" || value === "0") return 0;
+  const metaint = /^\d{1,8}$/.test(value) ? Number(value) : 0;
+  if (metaint < 1) throw new NoAudioError("the stream's icy-metaint is not a number");
+  return metaint;
+}

@@ -1,0 +1,74 @@
+/**
+ * Bounds of what this host does for the station besides taking sources: relays, directories, statistics, logs, files.
+ * Each says what it bounds and how its value was chosen.
+ */
+
+const kibi = 1024;
+const mebi = 1024 * kibi;
+
+/** One question to the edge for statistics or records: the edge gathers them from many objects. */
+export const questionTimeoutMs = 10_000;
+/** Its reply: 1,000 mounts with 40 fields, or a batch of 1,000 records with long players' names. */
+export const questionReplyBytes = 4 * mebi;
+/** How long statistics are as good as new; Icecast's clients look once a second at most. */
+export const statisticsAgeMs = 1_000;
+
+/** Between two looks at the statistics while a STATS client is there. */
+export const statsPollMs = 1_000;
+/** STATS clients at once: each costs a copy of every change. */
+export const statsClients = 64;
+/** What a STATS client may leave unread: a dump of 1,000 mounts fits; one that is further behind is dropped, as in Icecast. */
+export const statsBehindBytes = 2 * mebi;
+
+/** A head of a server that is relayed: Icecast's own limit for what it reads from its master is 4,096. */
+export const relayHeadLimits = { maxBytes: 16 * kibi, maxHeaders: 100 } as const;
+/** From the connection's beginning to the end of the head. Icecast's client timeout is 30 s; a live server answers at once. */
+export const relayHeadMs = 10_000;
+/** As Icecast. */
+export const relayRedirects = 10;
+/** Before a relay is tried again; doubled each time, half of it random. Icecast looks every `master-update-interval`, 120 s, and only for those listed. */
+export const relayRetryFirstMs = 1_000;
+export const relayRetryMaxMs = 60_000;
+/** A relay that was on air for so long begins its waits anew. */
+export const relaySteadyMs = 30_000;
+/** How often a relay whose mount another source has looks whether it is free. */
+export const relayYieldMs = 5_000;
+/** How often it is looked whether somebody listens to a mount on demand, and for how long nobody must have, before it is left. */
+export const demandPollMs = 2_000;
+export const demandLingerMs = 30_000;
+/** How long a listener who asks this port for a mount on demand waits for its source: Icecast's client waits as long as the connection takes. */
+export const demandWaitMs = 5_000;
+/** Streams of one master: its list has one line each. */
+export const masterStreams = 1_000;
+export const masterListBytes = 256 * kibi;
+export const masterTimeoutMs = 10_000;
+
+/** Icecast 2.4.4, yp.c: from the source's start to the add, from there to the first touch, and the least time between touches. */
+export const directoryAddMs = 60_000;
+export const directoryFirstTouchMs = 5_000;
+export const directoryTouchMinMs = 30_000;
+/** A new title is told within this time. */
+export const directoryTitleMs = 3_000;
+/** After a directory could not be reached, and after it refused an add. A refused touch waits the first of them at least. */
+export const directoryUnreachableMs = 1_200_000;
+export const directoryRefusedMs = 7_200_000;
+/** The longest touch interval that a directory may ask for: it would have forgotten the stream. */
+export const directoryTouchMaxMs = 24 * 3_600_000;
+/** Its whole reply; the answer is in its headers. */
+export const directoryReplyBytes = 64 * kibi;
+/** When this process ends: all removals together. */
+export const directoryGoodbyeMs = 1_000;
+
+/** How often the edge is asked for sessions that have ended; at once again while there are more. */
+export const recordsPollMs = 2_000;
+/** After the edge could not be asked, or the disk did not take them. */
+export const recordsRetryMs = 10_000;
+/** Lines of sources and titles that wait for the disk: a disk that hangs costs lines, not memory. */
+export const logWaitingLines = 1_000;
+/** Between two complaints about a log that cannot be written. */
+export const logComplainMs = 60_000;
+/** Of one field of a line: longer ones are cut. */
+export const logFieldLength = 2_048;
+
+/** Passwords of the station's users that are looked at at the same time: each costs 30 ms of a processor. */
+export const stationLogins = 4;
