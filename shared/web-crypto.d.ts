@@ -16,6 +16,14 @@ declare const crypto: {
       extractable: false,
       usages: readonly "deriveBits"[],
     ): Promise<SharedCryptoKey>;
+    importKey(
+      format: "raw",
+      key: Uint8Array<ArrayBuffer>,
+      algorithm: { readonly name: "HMAC"; readonly hash: "SHA-256" },
+      extractable: false,
+      usages: readonly "sign"[],
+    ): Promise<SharedCryptoKey>;
+    sign(algorithm: "HMAC", key: SharedCryptoKey, data: Uint8Array<ArrayBuffer>): Promise<ArrayBuffer>;
     deriveBits(
       algorithm: {
         readonly name: "PBKDF2";
