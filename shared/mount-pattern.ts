@@ -27,24 +27,6 @@ export function settingsOfMount<Settings extends object>(
   return merged && own ? { ...merged, ...own } : (own ?? merged);
 }
 
-/**
- * What may not be merged of two tables (who may listen): its own counts whole, else that of the pattern with the most
- * characters that stand for themselves, the later of two.
- */
-export function mostParticular<Settings extends object>(
-  tables: Readonly<Record<string, Settings>>,
-  mount: MountPath,
-): Settings | undefined {
-  if (Object.hasOwn(tables, mount)) return tables[mount];
-  let best: { readonly settings: Settings; readonly own: number } | undefined;
-  for (const [name, settings] of Object.entries(tables)) {
-    if (!isPattern(name) || !matchesMount(name, mount)) continue;
-    const own = name.replace(/\[[^\]]*\]|[*?]/g, "").length;
-    if (!best || own >= best.own) best = { settings, own };
-  }
-  return best?.settings;
-}
-
 const expressions = new Map<string, RegExp | null>();
 
 function expressionOf(pattern: string): RegExp | null {
