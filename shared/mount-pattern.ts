@@ -3,8 +3,10 @@ import type { MountPath } from "./units.ts";
 /**
  * Whether a name of a mount in the settings means this mount: the path itself, or a pattern as Icecast's default mounts
  * have (`fnmatch` with FNM_PATHNAME): `*` and `?` stand for anything but a slash, `[a-z]` and `[!a-z]` for one character.
+ * `/**` alone is every mount, as a default mount of Icecast without a name.
  */
 export function matchesMount(pattern: string, mount: MountPath): boolean {
+  if (pattern === "/**") return true;
   if (!isPattern(pattern)) return pattern === mount;
   return expressionOf(pattern)?.test(mount) === true;
 }
@@ -25,6 +27,15 @@ export function settingsOfMount<Settings extends object>(
     if (isPattern(name) && matchesMount(name, mount)) merged = { ...merged, ...settings };
   }
   return merged && own ? { ...merged, ...own } : (own ?? merged);
+}
+
+/** What may not be merged (who may listen): its own settings whole, else those of the last pattern that it matches. */
+export function mostParticular<Settings extends object>(
+  tables: Readonly<Record<string, Settings>>,
+  mount: MountPath,
+): Settings | undefined {
+  if (Object.hasOwn(tables, mount)) return tables[mount];
+  return Object.entries(tables).findLast(([name]) => isPattern(name) && matchesMount(name, mount))?.[1];
 }
 
 const expressions = new Map<string, RegExp | null>();

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { matchesMount, settingsOfMount } from "../../shared/mount-pattern.ts";
+import { matchesMount, mostParticular, settingsOfMount } from "../../shared/mount-pattern.ts";
 import type { MountPath } from "../../shared/units.ts";
 
 const mount = (path: string) => path as MountPath;
@@ -52,5 +52,16 @@ describe("settings of a mount", () => {
     const own = { c: 3 };
     expect(settingsOfMount({ "/x/live.mp3": own }, mount("/x/live.mp3"))).toBe(own);
     expect(settingsOfMount({ "/x/live.mp3": own }, mount("/constructor"))).toBeUndefined();
+  });
+});
+
+describe("the most particular settings of a mount", () => {
+  const tables = { "/live.mp3": { b: 5 }, "/*.mp3": { a: 1 }, "/li*.mp3": { c: 2 } };
+
+  it("are its own or those of one pattern, whole", () => {
+    expect(mostParticular(tables, mount("/live.mp3"))).toEqual({ b: 5 });
+    expect(mostParticular(tables, mount("/lime.mp3"))).toEqual({ c: 2 });
+    expect(mostParticular(tables, mount("/b.mp3"))).toEqual({ a: 1 });
+    expect(mostParticular(tables, mount("/b/c"))).toBeUndefined();
   });
 });
