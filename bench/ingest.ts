@@ -9,7 +9,7 @@ import { freePorts } from "../test/support/free-port.ts";
 import { startIngest } from "../test/support/ingest-process.ts";
 import { startStack } from "../test/support/stack.ts";
 import { Histogram } from "./support/histogram.ts";
-import { startIcecast } from "./support/icecast-server.ts";
+import { startIcecast } from "../test/support/icecast-server.ts";
 import { atMost, type Findings, figure, medianOf, shareBudget } from "./support/row.ts";
 import { type SegmentMoment, SourceLoad, type SourceReport } from "./support/source-load.ts";
 import { NullStore } from "./support/source-null-store.ts";

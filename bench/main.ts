@@ -6,7 +6,7 @@ import { ingestFindings } from "./ingest.ts";
 import { latencyFindings, measureLatency } from "./latency.ts";
 import { measureSteady, steadyFindings } from "./steady.ts";
 import { measureStorm, stormFindings } from "./storm.ts";
-import { icecastVersion } from "./support/icecast-server.ts";
+import { icecastVersion } from "../test/support/icecast-server.ts";
 import { describeMachine } from "./support/machine.ts";
 import { type Findings, tableOf } from "./support/row.ts";
 

@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { cpus, loadavg, release, totalmem, type } from "node:os";
 import { join } from "node:path";
-import { icecastVersion } from "./icecast-server.ts";
+import { icecastVersion } from "../../test/support/icecast-server.ts";
 
 const root = join(import.meta.dirname, "..", "..");
 

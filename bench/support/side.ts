@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { startStation } from "../../test/support/station.ts";
 import { streamMp3 } from "../../test/support/stream-mp3.ts";
 import type { LoadOrder } from "./load.ts";
-import { startIcecast } from "./icecast-server.ts";
+import { startIcecast } from "../../test/support/icecast-server.ts";
 import { type Usage, usageOf } from "./usage.ts";
 
 /** One of the two that are compared, with a source on the air. */

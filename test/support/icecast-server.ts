@@ -2,15 +2,17 @@ import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { freePorts } from "../../test/support/free-port.ts";
-import { rawRequest } from "../../test/support/raw-request.ts";
-import { waitFor } from "../../test/support/wait.ts";
+import { freePorts } from "./free-port.ts";
+import { rawRequest } from "./raw-request.ts";
+import { waitFor } from "./wait.ts";
 
-/** Debian's Icecast, running with its defaults but for how many may come. */
+/** Debian's Icecast. */
 export interface IcecastServer {
   readonly port: number;
   readonly pid: number;
   readonly password: string;
+  /** What it was configured with. */
+  readonly file: string;
   stop(): Promise<void>;
 }
 
@@ -30,15 +32,27 @@ export function icecastVersion(): string | null {
   return /\d+(\.\d+)+/.exec(stdout)?.[0] ?? "unknown";
 }
 
-/** Null where Icecast is not installed. */
-export async function startIcecast(): Promise<IcecastServer | null> {
+/** Where an Icecast that a test configures is to listen and may write. */
+export interface IcecastPlace {
+  readonly port: number;
+  /** A folder of its own. */
+  readonly folder: string;
+  /** Where Debian keeps its pages. */
+  readonly share: string;
+}
+
+/** With its defaults, but for how many may come, unless it is `configured`. Null where Icecast is not installed. */
+export async function startIcecast(
+  configured: (place: IcecastPlace) => string = usual,
+): Promise<IcecastServer | null> {
   if (!existsSync(program)) return null;
-  const port = await freePorts();
+  // One more for SHOUTcast sources, should it be configured to take them.
+  const port = await freePorts(2);
   const folder = mkdtempSync(join(tmpdir(), "skywave-icecast-"));
   // It refuses to run as root and becomes its own user, who writes the log.
   chmodSync(folder, 0o777);
   const file = join(folder, "icecast.xml");
-  writeFileSync(file, configuration(port, folder));
+  writeFileSync(file, configured({ port, folder, share }));
   const child = spawn(program, ["-c", file], { stdio: "ignore" });
   running.add(child);
   const exited = new Promise<void>((resolve) => {
@@ -58,7 +72,7 @@ export async function startIcecast(): Promise<IcecastServer | null> {
     await stop();
     throw error;
   }
-  return { port, pid: child.pid ?? 0, password, stop };
+  return { port, pid: child.pid ?? 0, password, file, stop };
 }
 
 async function answers(port: number, child: ChildProcess): Promise<boolean> {
@@ -67,7 +81,7 @@ async function answers(port: number, child: ChildProcess): Promise<boolean> {
   return reply.toString("latin1").startsWith("HTTP/1.0 200");
 }
 
-const configuration = (port: number, folder: string): string => `<icecast>
+const usual = ({ port, folder }: IcecastPlace): string => `<icecast>
   <limits>
     <clients>20000</clients><sources>2000</sources><queue-size>524288</queue-size>
     <client-timeout>30</client-timeout><header-timeout>15</header-timeout><source-timeout>10</source-timeout>
