@@ -41,9 +41,6 @@ export interface AccountChanges {
   readonly listenerUsers: readonly ListenerUserChange[];
 }
 
-/** The station has one. */
-export const accountsName = "station";
-
 /**
  * What the station's administrators have done, and who tries to be one: the audit log, changes on top of the settings, and the
  * throttle of logins, which is kept in memory only.

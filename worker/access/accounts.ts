@@ -2,8 +2,11 @@ import { decodeBase64Url } from "../../shared/base64.ts";
 import type { Host } from "../mount-feed.ts";
 import { msSince } from "../ms-since.ts";
 import { settledWithin } from "../settled-within.ts";
-import { type AccountChanges, type AccountsObject, accountsName } from "./accounts-object.ts";
+import type { AccountChanges, AccountsObject } from "./accounts-object.ts";
 import { accountChangesAgeMs, accountsCallTimeoutMs } from "./limits.ts";
+
+/** The station has one object of accounts. */
+const accountsName = "station";
 
 export const accountsOf = ({ env }: Pick<Host, "env">): DurableObjectStub<AccountsObject> =>
   env.ACCOUNTS.getByName(accountsName);

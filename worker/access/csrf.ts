@@ -76,15 +76,20 @@ async function isToken(token: string, { name }: Visitor, host: Host): Promise<bo
 async function formToken(request: Request): Promise<string | null> {
   const type = request.headers.get("Content-Type")?.toLowerCase() ?? "";
   if (!type.startsWith("application/x-www-form-urlencoded") || request.bodyUsed) return null;
-  const { body } = request.clone();
-  if (!body) return null;
+  const reader = request.clone().body?.getReader();
   const decoder = new TextDecoder();
   let text = "";
   let bytes = 0;
-  for await (const part of body) {
-    bytes += part.length;
-    if (bytes > formBytes) return null;
-    text += decoder.decode(part, { stream: true });
+  for (;;) {
+    const { value } = (await reader?.read()) ?? {};
+    if (!value) break;
+    bytes += value.length;
+    if (bytes > formBytes) {
+      // Not waited for: a copy is only over when the request itself is.
+      void reader?.cancel().catch(() => undefined);
+      return null;
+    }
+    text += decoder.decode(value, { stream: true });
   }
   return new URLSearchParams(text).get(csrfField);
 }
