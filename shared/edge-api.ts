@@ -141,7 +141,11 @@ const sessionRecordSchema = z.object({
   bytesSent: natural,
 });
 /** In order of `sequence`; none when all have been told. */
-export const recordsReplySchema = z.object({ records: z.array(sessionRecordSchema).max(10_000) });
+export const recordsReplySchema = z.object({
+  records: z.array(sessionRecordSchema).max(10_000),
+  /** Those that nobody fetched in time, since the station was set up. */
+  dropped: natural.optional(),
+});
 export const edgeErrorSchema = z.object({ error: z.string(), message: z.string() });
 
 export type Statistics = z.infer<typeof statisticsSchema>;

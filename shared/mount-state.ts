@@ -1,3 +1,4 @@
+import type { AgedOrder } from "./order-book.ts";
 import { comparePosition, durationMs, type Position, type SegmentRef, type TitleMark } from "./segment.ts";
 import {
   type Granted,
@@ -21,9 +22,10 @@ import { type Epoch, type Millis, type MountPath, epoch as epochOf, millis } fro
  *   announce  a segment is in storage
  *   renew     the source is connected though no segment came
  *   release   the source has gone
+ *   expel     an administrator ends its connection: it is fenced, and may come back
  *   report    how many listeners runtimes (isolates) have: `seats.ts`
  *
- * Fencing: every event but claim and report names its epoch; one older than the state's is refused, and so is its sender
+ * Fencing: every event but claim, expel and report names its epoch; one older than the state's is refused, and so is its sender
  * from then on. Invariants: the epoch never falls; the window is in order of play without duplicates; at most one source.
  */
 export interface MountState {
@@ -94,6 +96,7 @@ export type MountEvent =
   | { readonly kind: "announce"; readonly segment: SegmentRef }
   | { readonly kind: "renew"; readonly epoch: Epoch; readonly garbageBytes?: number | undefined }
   | { readonly kind: "release"; readonly epoch: Epoch }
+  | { readonly kind: "expel" }
   | { readonly kind: "report"; readonly reports: readonly SeatReport[] };
 
 export interface ClaimEvent {
@@ -154,6 +157,8 @@ export function reduceMount(state: MountState, event: MountEvent, now: Millis, l
       return withGarbage(hold(state, event.epoch, now, false), event.garbageBytes);
     case "release":
       return hold(state, event.epoch, now, true);
+    case "expel":
+      return expel(state, now);
   }
 }
 
@@ -260,6 +265,17 @@ function hold(state: MountState, epoch: Epoch, now: Millis, released: boolean): 
   };
 }
 
+/** For listeners it is as if the source had gone by itself. Without a source the state stays as it is. */
+function expel(state: MountState, now: Millis): Reduced {
+  const { holder } = state;
+  if (!holder || !holds(holder, now)) return { state, reply: { kind: "ok" } };
+  const epoch = epochOf(state.epoch + 1);
+  return {
+    state: { ...state, epoch, holder: { ...holder, epoch, seenMs: now, released: true } },
+    reply: { kind: "ok" },
+  };
+}
+
 function withGarbage({ state, reply }: Reduced, garbageBytes: number | undefined): Reduced {
   const { holder } = state;
   if (!holder || reply.kind !== "ok" || garbageBytes === undefined) return { state, reply };
@@ -329,4 +345,6 @@ export interface MountView {
   readonly patienceMs: number;
   /** Relays of each region that further questions should go through, `relay.ts`; 0: none. */
   readonly relays: number;
+  /** What the asker's listeners are ordered and it does not know, in order; an object of an earlier release orders nothing. */
+  readonly orders?: readonly AgedOrder[];
 }

@@ -7,6 +7,7 @@ import {
   phaseOf,
   type Title,
 } from "./mount-state.ts";
+import { keepOrders, newestOrder, ordersAfter, timedOrders, type TimedOrder } from "./order-book.ts";
 import { comparePosition, type Position, type SegmentRef } from "./segment.ts";
 import type { SourceInfo } from "./source/source-info.ts";
 import { type Millis, type MountPath, millis } from "./units.ts";
@@ -30,10 +31,17 @@ export interface MountFacts {
   readonly patienceMs: number;
   /** Relays that those who ask should go through, in each region; 0: none. */
   readonly relays: number;
+  /** For listeners, in order. */
+  readonly orders: readonly TimedOrder[];
 }
 
 /** What the mount itself knows. */
-export const factsOf = (state: MountState, now: Millis, relays: number): MountFacts => ({
+export const factsOf = (
+  state: MountState,
+  now: Millis,
+  relays: number,
+  orders: readonly TimedOrder[] = [],
+): MountFacts => ({
   phase: phaseOf(state, now),
   epoch: state.epoch,
   source: state.holder?.source ?? null,
@@ -43,6 +51,7 @@ export const factsOf = (state: MountState, now: Millis, relays: number): MountFa
   silentSinceMs: millis(Math.max(state.edgeMs, state.holder?.sinceMs ?? 0)),
   patienceMs: state.holder ? patienceMs(state.holder.policy) : 0,
   relays,
+  orders,
 });
 
 /** What an asker has. */
@@ -50,18 +59,29 @@ interface Known {
   /** The newest segment; null for none. */
   readonly after: Position | null;
   readonly phase: MountPhase;
+  /** The newest order; an asker of an earlier release knows of none. */
+  readonly orders?: number;
 }
 
 /** Whether there is something that an asker does not have. What a mount that is off has left is not for listeners. */
-export function hasNews({ phase, window }: Pick<MountFacts, "phase" | "window">, known: Known): boolean {
+export function hasNews(
+  { phase, window, orders }: Pick<MountFacts, "phase" | "window" | "orders">,
+  known: Known,
+): boolean {
   if (phase !== known.phase) return true;
+  if (newestOrder(orders) > (known.orders ?? Number.POSITIVE_INFINITY)) return true;
   const newest = window.at(-1);
   if (phase === "off" || newest === undefined) return false;
   return known.after === null || comparePosition(newest, known.after) > 0;
 }
 
-/** The answer to one who has everything up to `after`. */
-export function viewOf(mount: MountPath, facts: MountFacts, after: Position | null, now: Millis): MountView {
+/** The answer to one who has everything up to `after`, and all orders up to `orders`. */
+export function viewOf(
+  mount: MountPath,
+  facts: MountFacts,
+  { after, orders }: Omit<Known, "phase">,
+  now: Millis,
+): MountView {
   const { window } = facts;
   const first = after ? window.findIndex((segment) => comparePosition(segment, after) > 0) : 0;
   const from = first < 0 ? window.length : first;
@@ -78,6 +98,7 @@ export function viewOf(mount: MountPath, facts: MountFacts, after: Position | nu
     silentMs: now - facts.silentSinceMs,
     patienceMs: facts.patienceMs,
     relays: facts.relays,
+    orders: orders === undefined ? [] : ordersAfter(facts.orders, orders, now),
   };
 }
 
@@ -115,5 +136,6 @@ export function learn(known: MountFacts | null, view: MountView, now: Millis): M
     silentSinceMs: millis(now - view.silentMs),
     patienceMs: view.patienceMs,
     relays: view.relays,
+    orders: keepOrders(known?.orders ?? [], timedOrders(view.orders ?? [], now), now),
   };
 }

@@ -93,16 +93,17 @@ const playerStartMs = 500;
 const longestStepMs = 90_000;
 
 export class Playout {
-  readonly #rules: readonly StageRule[];
+  #rules: readonly StageRule[];
   readonly #wish: PlayoutWish;
   /** Last segment heard of each stage; undefined before it was joined. */
-  readonly #positions: (Position | null | undefined)[];
-  readonly #armed: boolean[];
+  #positions: (Position | null | undefined)[];
+  #armed: boolean[];
   #stage: number;
   /** When what was sent will have been played. */
   #heldUntilMs: number;
   #sentAnything = false;
   #sentBytes = 0;
+  #skips = 0;
   #introsSent = 0;
   #atMs: number;
   /** The next frame does not continue what was sent. */
@@ -124,6 +125,26 @@ export class Playout {
   /** The stage the listener is on. */
   get stage(): number {
     return this.#stage;
+  }
+
+  /** Bytes sent, silence not counted. */
+  get sentBytes(): number {
+    return this.#sentBytes;
+  }
+
+  /** How often the listener fell out of a window and joined anew. */
+  get skips(): number {
+    return this.#skips;
+  }
+
+  /** The listener gets other stages, as in the constructor. What is in hand plays on, what comes next is spliced to it. */
+  moveTo(rules: readonly StageRule[], first: number): void {
+    this.#rules = rules;
+    this.#positions = rules.map(() => undefined);
+    this.#armed = rules.map(({ mustReturn }) => !mustReturn);
+    this.#stage = first;
+    this.#broken = true;
+    this.skipIntro();
   }
 
   /** Audio sent that is not played yet, ms. */
@@ -246,7 +267,10 @@ export class Playout {
     if (position === undefined) return this.#join(stage, null, nowMs);
     const step = stepAfter(stage.window, position);
     if (step.kind === "wait") return null;
-    if (step.kind === "lagged") return this.#join(stage, null, nowMs);
+    if (step.kind === "lagged") {
+      this.#skips++;
+      return this.#join(stage, null, nowMs);
+    }
     const { segment } = step;
     if (this.#wasSilent && audioFrom(stage.window, segment) > this.#wish.behindMs + behindTooFarMs) {
       return this.#join(stage, segment, nowMs);

@@ -11,7 +11,7 @@
  * - a connection that is closed within `probeMs` of its beginning, while one of its key that began later is open, was a
  *   *probe* of that one: its session never was. Closed before the later one comes, it is gone on with by the first rule;
  * - a connection that asks for no more than two bytes (`asksForProbe`) is a probe until it is `probeMs` old: nobody is told
- *   of it before.
+ *   of it before, unless it goes on with a session.
  */
 
 export interface SessionLimits {
@@ -69,8 +69,8 @@ export class SessionMemory<Kept> {
   }
 
   /** Whether others may be told of a connection that is open. */
-  counts({ asksForProbe, beganMs }: SessionStay<Kept>, nowMs: number): boolean {
-    return !asksForProbe || nowMs - beganMs >= this.#limits.probeMs;
+  counts({ asksForProbe, beganMs, resumes }: SessionStay<Kept>, nowMs: number): boolean {
+    return !asksForProbe || resumes || nowMs - beganMs >= this.#limits.probeMs;
   }
 
   /** A connection has ended, which is told once; `forGood`: nobody goes on with its session. */

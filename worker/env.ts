@@ -2,12 +2,16 @@ import type { AccountsObject } from "./access/accounts-object.ts";
 import type { DirectoryObject } from "./directory-object.ts";
 import type { MountObject } from "./mount-object.ts";
 import type { RelayObject } from "./mount-relay-object.ts";
+import type { LedgerObject } from "./roster/ledger-object.ts";
+import type { RosterObject } from "./roster/roster-object.ts";
 
 /** Bindings and variables of the edge worker: `wrangler.toml`, and the local stack's copies of them. */
 export interface Env {
   readonly SEGMENTS: R2Bucket;
   readonly MOUNT: DurableObjectNamespace<MountObject>;
   readonly RELAY: DurableObjectNamespace<RelayObject>;
+  readonly ROSTER: DurableObjectNamespace<RosterObject>;
+  readonly LEDGER: DurableObjectNamespace<LedgerObject>;
   readonly DIRECTORY: DurableObjectNamespace<DirectoryObject>;
   readonly ACCOUNTS: DurableObjectNamespace<AccountsObject>;
   /** Shared secret of the station's ingest hosts. Without it no source can go on air. */

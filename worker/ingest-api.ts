@@ -8,6 +8,7 @@ import {
   claimSchema,
   type Hold,
   holdSchema,
+  recordsCallSchema,
   type Renewal,
   renewSchema,
   stationCallSchema,
@@ -19,7 +20,8 @@ import type { Env } from "./env.ts";
 import { isSecret } from "./is-secret.ts";
 import { ingestBodyBytes } from "./limits.ts";
 import { forgetAbsence } from "./mount-feed.ts";
-import type { MountObject } from "./mount-object.ts";
+import type { HoldOutcome, MountObject } from "./mount-object.ts";
+import { ledgerName } from "./roster/ledger-object.ts";
 
 /** The calls of `shared/edge-api.ts`, each one call of the mount's object. */
 export const ingestApi = new Hono<{ Bindings: Env }>();
@@ -61,11 +63,18 @@ ingestApi.post("/station", async (context) => {
   return context.json({});
 });
 
+ingestApi.post("/records", async (context) => {
+  const body = recordsCallSchema.safeParse(await context.req.json().catch(() => null));
+  if (!body.success) return malformed(body.error);
+  const ledger = context.env.LEDGER.getByName(ledgerName);
+  return context.json(await ledger.records(body.data.after));
+});
+
 async function call<Body extends { mount: MountPath }>(
   request: Request,
   schema: z.ZodType<Body>,
   env: Env,
-  act: (mount: DurableObjectStub<MountObject>, body: Body) => Promise<MountReply>,
+  act: (mount: DurableObjectStub<MountObject>, body: Body) => Promise<MountReply | HoldOutcome>,
 ): Promise<Response> {
   const body = schema.safeParse(await request.json().catch(() => null));
   if (!body.success) return malformed(body.error);
@@ -75,6 +84,8 @@ async function call<Body extends { mount: MountPath }>(
       noteKnownMount(body.data.mount);
       forgetAbsence(body.data.mount);
       return Response.json({ epoch: reply.epoch, gapMs: reply.gapMs });
+    case "held":
+      return Response.json({ orders: reply.orders, listeners: reply.listeners });
     case "ok":
       return Response.json({});
     case "in-use":

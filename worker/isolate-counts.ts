@@ -10,6 +10,8 @@ export const isolateAsked = {
   directoryCalls: 0,
   /** Seats asked for and told of, at mounts and at the directory. */
   seatCalls: 0,
+  /** Reports of who joined and left, to rosters. */
+  rosterCalls: 0,
   /** Of the data centre's cache. */
   cacheReads: 0,
   cacheHits: 0,

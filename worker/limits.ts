@@ -175,3 +175,34 @@ export const sessionProbeMs = 2_000;
 export const endedSessions = 10_000;
 /** Characters kept of each text of a listener's request: they come from the network, for 20,000 listeners of a mount. */
 export const sessionTextLength = 256;
+
+/** An object asks another's roster again when it failed: so often, with this between. */
+export const rosterTries = 5;
+export const rosterRetryMs = 1_000;
+/** Past this a call of a roster is taken for lost and made again. */
+export const rosterCallTimeoutMs = 3_000;
+/** How many distances between reports pass, at most, before an isolate with listeners speaks though nothing changed... */
+export const rosterIdleReports = 5;
+/** ...and before it tells everything again, for a roster that lost something. */
+export const rosterWholeReports = 60;
+/** How often isolates look whether something is due: at every question to a mount, but no more often. */
+export const rosterLookMs = 1_000;
+/** What a roster keeps; `shared/roster.ts` has the arithmetic. Sessions: what fits a page and 128 MB, with texts of 256 characters. */
+export const rosterLimits = {
+  everyMs: 2_000,
+  reportsPerSecond: 250,
+  silentReports: 16,
+  sessions: 20_000,
+  runtimes: 10_000,
+  countsMs: 3_600_000,
+};
+/** Between two times that a roster stores its counts and tells the ledger: what a crash costs, and 9,000 rows a day. */
+export const rosterSaveMs = 10_000;
+/** Records for the access log on their way, in an isolate and in a roster; the oldest are lost first. */
+export const recordsOnTheirWay = 20_000;
+/** Records kept for the ingest host; the oldest go first and are counted. */
+export const ledgerRecords = 50_000;
+/** Records in one call: half a megabyte of texts. */
+export const recordsPerCall = 1_000;
+/** Mounts whose counts the ledger keeps apart. */
+export const ledgerMounts = 10_000;

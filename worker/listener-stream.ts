@@ -8,12 +8,15 @@ import { frameAt } from "../shared/playhead.ts";
 import { isThere, lowMs, type PlayDecision, Playout } from "../shared/playout.ts";
 import { durationMs, type SegmentRef, type TitleMark } from "../shared/segment.ts";
 import type { TitleEncoding } from "../shared/title-encoding.ts";
+import type { MountPath } from "../shared/units.ts";
+import { knownStation } from "./directory.ts";
 import { loadStoredSegment } from "./file-stage.ts";
 import { firstPieceMs, segmentReadRetryMs, segmentReadTimeoutMs } from "./limits.ts";
 import { BufferPool } from "./buffer-pool.ts";
 import { clock } from "./isolate-clock.ts";
 import type { Host } from "./mount-feed.ts";
-import type { Programme } from "./programme.ts";
+import { type Programme, programmeOf } from "./programme.ts";
+import type { SessionHandle } from "./roster/sessions.ts";
 import type { LoadedSegment } from "./segment-cache.ts";
 import { settledWithin } from "./settled-within.ts";
 import { StuckWatch } from "./stuck-listener.ts";
@@ -31,6 +34,8 @@ export interface ListenerWish {
   readonly intro: { readonly file: StoredFile; readonly segments: readonly SegmentRef[] } | null;
   /** The stream ends after so long; undefined: when the mount does. */
   readonly maxMs: number | undefined;
+  /** Has the stream ended or moved to another mount, and counts what it sends. */
+  readonly session?: SessionHandle | undefined;
 }
 
 /**
@@ -50,6 +55,9 @@ export function openListenerStream(
   const listener = new Listener(programme, wish, host);
   let open = true;
   let ended = false;
+  /** By an administrator, from another listener's request: this one has to end by itself. */
+  let killed = false;
+  const goesOn = (): boolean => open && !killed;
   let end: () => void = () => undefined;
   const watch = new StuckWatch(() => {
     leave();
@@ -63,6 +71,19 @@ export function openListenerStream(
     onLeave();
   };
   signal.addEventListener("abort", leave);
+  wish.session?.attach({
+    end() {
+      killed = true;
+      listener.wake();
+    },
+    moveTo: (mount) => listener.moveTo(mount),
+    get bytesSent() {
+      return listener.bytesSent;
+    },
+    get skips() {
+      return listener.skips;
+    },
+  });
   return new ReadableStream<Uint8Array>(
     {
       start(controller) {
@@ -74,7 +95,7 @@ export function openListenerStream(
       async pull(controller) {
         watch.asked();
         try {
-          const bytes = open ? await listener.next(() => open) : null;
+          const bytes = goesOn() ? await listener.next(goesOn) : null;
           if (ended) return;
           if (bytes) {
             watch.given();
@@ -98,9 +119,11 @@ const unsureSilenceMs = 500;
 
 /** Does what the playout decides. */
 class Listener {
-  readonly #stages: readonly Stage[];
-  /** Name of the mount that was asked for. */
-  readonly #home: string;
+  #stages: readonly Stage[];
+  /** Name of the mount that was asked for, or to which it was moved. */
+  #home: string;
+  /** Where an administrator wants it to be. */
+  #movesTo: MountPath | null = null;
   readonly #wish: ListenerWish;
   readonly #host: Host;
   readonly #sleeper: Sleeper;
@@ -114,6 +137,7 @@ class Listener {
   /** What was sent last: silence sounds like it. */
   #last: LoadedSegment | null = null;
   #hasBegun = false;
+  #silentBytes = 0;
   /** What was handed over last, to be filled again. */
   #buffer: Uint8Array | null = null;
 
@@ -131,6 +155,25 @@ class Listener {
       clock.now(),
     );
     this.#icy = wish.metaint > 0 ? new IcyInterleaver(wish.metaint) : null;
+  }
+
+  get bytesSent(): number {
+    return this.#playout.sentBytes + this.#silentBytes;
+  }
+
+  get skips(): number {
+    return this.#playout.skips;
+  }
+
+  /** What it waits for is looked at again. */
+  wake(): void {
+    this.#sleeper.wake();
+  }
+
+  /** From the next buffer on. */
+  moveTo(mount: MountPath): void {
+    this.#movesTo = mount;
+    this.wake();
   }
 
   /** Nothing is waited for any more. */
@@ -169,6 +212,7 @@ class Listener {
     while (isOpen()) {
       const { maxMs } = this.#wish;
       if (maxMs !== undefined && clock.now() - this.#joinedMs >= maxMs) return null;
+      if (this.#movesTo !== null) this.#move(this.#movesTo);
       const looking = this.#look();
       const hasLooked = looking instanceof Promise ? await looking : looking;
       const decision = this.#playout.next(clock.now(), this.#stages);
@@ -198,6 +242,16 @@ class Listener {
       }
     }
     return null;
+  }
+
+  /** Between two buffers: what comes next is spliced to what was sent, as when a fallback plays. */
+  #move(mount: MountPath): void {
+    this.#movesTo = null;
+    const { stages, rules, first, home } = programmeOf(mount, knownStation(this.#host.env));
+    this.#stages = stages;
+    this.#home = home.name;
+    this.#bells = [];
+    this.#playout.moveTo(rules, first);
   }
 
   /**
@@ -275,7 +329,9 @@ class Listener {
   #silence(ms: number): Uint8Array {
     const { bytes, audioMs } = silence(this.#last, ms);
     this.#playout.sentSilence(audioMs, clock.now());
-    return this.#icy?.push(bytes, []) ?? bytes;
+    const sent = this.#icy?.push(bytes, []) ?? bytes;
+    this.#silentBytes += sent.length;
+    return sent;
   }
 
   async #introduce(segment: SegmentRef): Promise<Uint8Array | null> {

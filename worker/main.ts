@@ -4,5 +4,7 @@ export { AccountsObject } from "./access/accounts-object.ts";
 export { DirectoryObject } from "./directory-object.ts";
 export { MountObject } from "./mount-object.ts";
 export { RelayObject } from "./mount-relay-object.ts";
+export { LedgerObject } from "./roster/ledger-object.ts";
+export { RosterObject } from "./roster/roster-object.ts";
 
 export default { fetch: app.fetch };

@@ -1,5 +1,6 @@
 import type { MountPhase, MountView, Title } from "../shared/mount-state.ts";
 import { clock } from "./isolate-clock.ts";
+import { newestOrder } from "../shared/order-book.ts";
 import { extended } from "../shared/mount-view.ts";
 import { segmentKey } from "../shared/object-format.ts";
 import { comparePosition, type SegmentRef } from "../shared/segment.ts";
@@ -9,6 +10,7 @@ import type { Env } from "./env.ts";
 import { absentMountMs, mountCallHoldMs, mountCallRetryMs, mountCallTimeoutMs } from "./limits.ts";
 import { mountOf } from "./mount-relay.ts";
 import { isolateAsked } from "./isolate-counts.ts";
+import { mountsToAttend, obeyOrders, renewRosters } from "./roster/sessions.ts";
 import { listenersHere, seatReport } from "./seat-desk.ts";
 import { type LoadedSegment, SegmentCache } from "./segment-cache.ts";
 import type { Stage } from "./stage.ts";
@@ -44,6 +46,8 @@ export class MountFeed implements Stage {
   readonly bell = new Bell();
   readonly #keys = new WeakMap<SegmentRef, string>();
   #epoch = 0;
+  /** The newest order that was carried out. */
+  #orders = 0;
   #edgeAtMs = 0;
   #silentSinceMs = 0;
   #answeredMs = 0;
@@ -138,6 +142,11 @@ export class MountFeed implements Stage {
   async #askOnce(host: Host, waitMs: number): Promise<void> {
     const newest = this.window.at(-1) ?? null;
     isolateAsked.mountCalls++;
+    renewRosters(host);
+    // Also of mounts whose listeners hear another, orders are to be heard of.
+    for (const mount of mountsToAttend()) {
+      if (mount !== this.mount) feedOf(mount).attend(host);
+    }
     try {
       const view = await mountOf(host, this.mount).view({
         mount: this.mount,
@@ -145,7 +154,11 @@ export class MountFeed implements Stage {
         after: newest && { epoch: newest.epoch, sequence: newest.sequence },
         phase: this.phase,
         waitMs,
+        orders: this.#orders,
       });
+      const orders = view.orders ?? [];
+      this.#orders = Math.max(this.#orders, newestOrder(orders));
+      obeyOrders(this.mount, orders, host);
       // Whoever is woken finds the bytes there: one read, then no waiting.
       const fresh = waitMs > 0 ? view.segments.at(-1) : undefined;
       if (fresh) await this.segment(fresh, host);
@@ -163,6 +176,8 @@ export class MountFeed implements Stage {
     this.patienceMs = view.patienceMs;
     this.#silentSinceMs = clock.now() - view.silentMs;
     const restarted = view.epoch < this.#epoch;
+    // Orders are numbered anew too.
+    if (restarted) this.#orders = 0;
     this.#epoch = view.epoch;
     // A broadcast that began anew may have no segment yet.
     const begunAnew = !view.continues && (view.segments.length > 0 || view.oldest === null);

@@ -1,5 +1,5 @@
 import { DurableObject } from "cloudflare:workers";
-import type { Announcement, Claim, Hold, Renewal } from "../shared/edge-api.ts";
+import type { Announcement, Claim, Hold, HoldReply, Renewal } from "../shared/edge-api.ts";
 import { formatChange } from "../shared/format-warnings.ts";
 import {
   currentTitle,
@@ -20,6 +20,7 @@ import type { MountStatus } from "../shared/mount-status.ts";
 import type { Granted, SeatReport, SeatRequest } from "../shared/seats.ts";
 import { factsOf, hasNews, viewOf } from "../shared/mount-view.ts";
 import { askingRate, planRelays, type RelayPlan } from "../shared/relay.ts";
+import type { SourceOrder } from "../shared/orders.ts";
 import { durationMs, type Position } from "../shared/segment.ts";
 import { type Millis, type MountPath, millis } from "../shared/units.ts";
 import { BeatingClock } from "./beating-clock.ts";
@@ -35,8 +36,11 @@ import {
   relayLimits,
   relayPlanMs,
   republishMs,
+  rosterRetryMs,
+  rosterTries,
 } from "./limits.ts";
 import { isSecret } from "./is-secret.ts";
+import { type ListenerWant, MountOrders } from "./mount-orders.ts";
 import { SeatMemory } from "./seat-memory.ts";
 import { mountLimits } from "./station.ts";
 import type { ClockReading } from "./steady-clock.ts";
@@ -53,7 +57,12 @@ export interface MountQuestion {
   readonly phase: MountPhase;
   /** Hold the question up to this long until there is something newer or another phase; 0 answers at once. */
   readonly waitMs: number;
+  /** The newest order for listeners that it has, 0 for none; absent from an isolate of an earlier release. */
+  readonly orders?: number;
 }
+
+/** What the source's ingest host is told when it has the mount. */
+export type HoldOutcome = MountReply | ({ readonly kind: "held" } & HoldReply);
 
 /** What a relay asks: for itself, and with what those who ask it say of themselves. */
 export interface RelayQuestion extends Omit<MountQuestion, "seats"> {
@@ -69,6 +78,7 @@ export class MountObject extends DurableObject<Env> {
   readonly #memory: SeatMemory;
   /** Those whose questions are held. */
   readonly #waiting = new Waiters();
+  readonly #orders: MountOrders;
   #publishedMs = 0;
   /** What the directory is known to know. */
   #published: string | null = null;
@@ -81,6 +91,7 @@ export class MountObject extends DurableObject<Env> {
     this.#plan = { relays: ctx.storage.kv.get<number>(relaysKey) ?? 0, fewerSinceMs: null };
     // Through a relay words take their isolate's question and then the relay's.
     const detourMs = this.#plan.relays > 0 ? 2 * relayHoldMs : 0;
+    this.#orders = new MountOrders(ctx.storage);
     this.#memory = new SeatMemory(ctx.storage, mountSeatsRecallMs + detourMs);
     const { clock, ...stored }: StoredMount = ctx.storage.kv.get<StoredMount>(stateKey) ?? emptyMount;
     // The times in the state are this clock's: one that began anew would be off by as much as the machine's was ever set.
@@ -91,18 +102,21 @@ export class MountObject extends DurableObject<Env> {
 
   async claim(claim: Claim): Promise<MountReply> {
     const { mount, ...rest } = claim;
+    const isFresh = this.#phase() === "off";
     const reply = this.#apply(mount, { kind: "claim", ...rest });
+    if (reply.kind !== "claimed") return reply;
+    this.ctx.waitUntil(this.#tellRoster(mount, reply.epoch, isFresh));
     // Before the source is told: from then on listeners may come, and only mounts that are known have an object.
-    if (reply.kind === "claimed") await this.env.DIRECTORY.getByName(directoryName).remember(mount);
+    await this.env.DIRECTORY.getByName(directoryName).remember(mount);
     return reply;
   }
 
-  announce({ mount, segment }: Announcement): MountReply {
-    return this.#apply(mount, { kind: "announce", segment });
+  announce({ mount, segment, ordersDone }: Announcement): HoldOutcome {
+    return this.#withOrders(this.#apply(mount, { kind: "announce", segment }), ordersDone);
   }
 
-  renew({ mount, ...renewal }: Renewal): MountReply {
-    return this.#apply(mount, { kind: "renew", ...renewal });
+  renew({ mount, ordersDone, ...renewal }: Renewal): HoldOutcome {
+    return this.#withOrders(this.#apply(mount, { kind: "renew", ...renewal }), ordersDone);
   }
 
   release({ mount, epoch }: Hold): MountReply {
@@ -113,6 +127,26 @@ export class MountObject extends DurableObject<Env> {
   async isHeldBy(credential: string): Promise<boolean> {
     const { holder } = this.#state;
     return holder !== null && this.#phase() === "live" && isSecret(credential, holder.credential);
+  }
+
+  /** Listeners are told at once, wherever they are. */
+  orderListeners(want: ListenerWant): void {
+    this.#orders.order(want, millis(this.#clock.now()));
+    this.#waiting.wake();
+  }
+
+  /** The source is fenced and may come back; false when there is none. */
+  killSource(mount: MountPath): boolean {
+    const before = this.#state;
+    this.#apply(mount, { kind: "expel" });
+    return this.#state !== before;
+  }
+
+  /** The source's ingest host is told with its next word; false when there is no source. */
+  setSourceTitle(title: SourceOrder["title"]): boolean {
+    if (this.#phase() !== "live") return false;
+    this.#orders.setTitle(title, this.#state.epoch);
+    return true;
   }
 
   /** As many of the seats asked for as are free. */
@@ -138,7 +172,7 @@ export class MountObject extends DurableObject<Env> {
 
   /** The same for a relay. */
   async viewThroughRelay(question: RelayQuestion): Promise<MountView> {
-    const { mount, after } = question;
+    const { mount } = question;
     this.#clock.beat();
     // Of a runtime without listeners nothing need be known, unless it had some.
     const reports = question.reports.filter(
@@ -146,7 +180,7 @@ export class MountObject extends DurableObject<Env> {
     );
     if (reports.length > 0) this.#apply(mount, { kind: "report", reports });
     const deadline = this.#clock.now() + Math.min(question.waitMs, mountCallHoldMs);
-    while (!hasNews({ phase: this.#phase(), window: this.#state.window }, question)) {
+    while (!this.#hasNews(question)) {
       // The end of a lease or of the grace wakes nobody by itself.
       const now = this.#clock.now();
       const leftMs = Math.min(deadline, phaseEndsAt(this.#state, millis(now)) ?? deadline) - now;
@@ -154,7 +188,31 @@ export class MountObject extends DurableObject<Env> {
       await this.#waiting.wait(leftMs);
     }
     const now = millis(this.#clock.now());
-    return viewOf(mount, factsOf(this.#state, now, this.#plannedRelays(now)), after, now);
+    const relays = this.#plannedRelays(now);
+    return viewOf(mount, factsOf(this.#state, now, relays, this.#orders.forListeners(now)), question, now);
+  }
+
+  #hasNews(question: RelayQuestion): boolean {
+    const orders = this.#orders.forListeners(millis(this.#clock.now()));
+    return hasNews({ phase: this.#phase(), window: this.#state.window, orders }, question);
+  }
+
+  #withOrders(reply: MountReply, done: number | undefined): HoldOutcome {
+    if (reply.kind !== "ok") return reply;
+    const listeners = listenerCount(this.#state, millis(this.#clock.now()), mountLimits);
+    return { kind: "held", orders: this.#orders.forSource(this.#state.epoch, done), listeners };
+  }
+
+  /** Its counts begin with a broadcast, and it counts sources. */
+  async #tellRoster(mount: MountPath, epoch: number, isFresh: boolean): Promise<void> {
+    for (let tries = 0; tries < rosterTries; tries++) {
+      try {
+        return await this.env.ROSTER.getByName(mount).begin(mount, epoch, isFresh);
+      } catch (error) {
+        console.warn("roster call failed", mount, String(error));
+        await scheduler.wait(rosterRetryMs);
+      }
+    }
   }
 
   #phase(): MountPhase {

@@ -1,5 +1,6 @@
 import { DurableObject } from "cloudflare:workers";
 import type { MountView } from "../shared/mount-state.ts";
+import { newestOrder } from "../shared/order-book.ts";
 import { hasNews, learn, type MountFacts, viewOf } from "../shared/mount-view.ts";
 import type { SeatReport } from "../shared/seats.ts";
 import { type MountPath, millis } from "../shared/units.ts";
@@ -45,7 +46,7 @@ export class RelayObject extends DurableObject<Env> {
       const leftMs = deadline - now;
       const facts = this.#facts;
       if (facts && (leftMs <= 0 || hasNews(facts, question))) {
-        return viewOf(mount, facts, question.after, millis(now));
+        return viewOf(mount, facts, question, millis(now));
       }
       await this.#waiting.wait(facts ? Math.min(leftMs, trustedMs) : trustedMs);
     }
@@ -69,6 +70,7 @@ export class RelayObject extends DurableObject<Env> {
       reports,
       after: newest ? { epoch: newest.epoch, sequence: newest.sequence } : null,
       phase: facts?.phase ?? "off",
+      orders: newestOrder(facts?.orders ?? []),
       waitMs: facts ? relayHoldMs : 0,
     });
     try {

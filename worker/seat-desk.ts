@@ -11,6 +11,8 @@ import { SeatPool } from "./seat-pool.ts";
 export interface Seat {
   /** The first call counts. `host` may be that of any request that still works. */
   leave(host: Host): void;
+  /** The listener goes on on another mount, which may have more than its limit then: an administrator wants it so. */
+  moveTo(mount: MountPath, host: Host): void;
 }
 
 export interface SeatLimits {
@@ -41,7 +43,7 @@ async function take(
   { max, maxInAll }: SeatLimits,
   host: Host,
 ): Promise<Seat | "full" | "unknown"> {
-  const pool = poolOf(mount);
+  let pool = poolOf(mount);
   const onMount = await pool.take(host, max);
   if (onMount !== "seat") return onMount;
   const inAll = await station.take(host, maxInAll);
@@ -50,14 +52,23 @@ async function take(
     return inAll;
   }
   let taken = true;
+  const leaveMount = (last: Host): void => {
+    pool.leave(last);
+    // The count goes along with the next question, which nobody asks when nobody is left.
+    if (pool.seated === 0) pool.renew(last, 0);
+  };
   return {
     leave(last) {
       if (!taken) return;
       taken = false;
-      pool.leave(last);
+      leaveMount(last);
       station.leave(last);
-      // The count goes along with the next question, which nobody asks when nobody is left.
-      if (pool.seated === 0) pool.renew(last, 0);
+    },
+    moveTo(other, last) {
+      if (!taken) return;
+      leaveMount(last);
+      pool = poolOf(other);
+      pool.add(last);
     },
   };
 }

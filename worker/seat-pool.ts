@@ -86,6 +86,12 @@ export class SeatPool {
     return "unknown";
   }
 
+  /** One more, whatever the limit: a listener who was moved here. */
+  add(host: Host): void {
+    this.#holder.add();
+    if (this.#max !== undefined) this.#tell(host, seatBatchMs);
+  }
+
   /** Without a limit nobody is told. */
   leave(host: Host): void {
     this.#holder.giveBack();

@@ -1,19 +1,28 @@
-import type { ListenerSession } from "../../shared/listener-session.ts";
+import type { ListenerSession, SessionRecord } from "../../shared/listener-session.ts";
+import type { AgedOrder } from "../../shared/order-book.ts";
 import { asksForProbe, SessionMemory, type SessionStay } from "../../shared/session-memory.ts";
-import { type MountPath, millis } from "../../shared/units.ts";
+import { type Millis, type MountPath, millis } from "../../shared/units.ts";
 import { seenAddress } from "../client-address.ts";
+import { knownStation } from "../directory.ts";
 import { clock } from "../isolate-clock.ts";
-import { endedSessions, sessionProbeMs, sessionResumeMs, sessionTextLength } from "../limits.ts";
+import {
+  endedSessions,
+  rosterLookMs,
+  sessionProbeMs,
+  sessionResumeMs,
+  sessionTextLength,
+} from "../limits.ts";
 import type { Host } from "../mount-feed.ts";
-import type { Programme } from "../programme.ts";
+import { msSince } from "../ms-since.ts";
 import type { Seat } from "../seat-desk.ts";
+import { type ReportedSession, RosterReporter } from "./roster-reporter.ts";
 
 /** What a session can have done with its stream, and wants to know of it. Any request may call these. */
 export interface SessionStream {
   /** The stream ends as soon as its listener's request runs. */
   end(): void;
-  /** The stream goes on with another programme, the connection as it is. */
-  moveTo(programme: Programme): void;
+  /** The stream goes on with another mount, the connection as it is. */
+  moveTo(mount: MountPath): void;
   /** Of this connection so far. */
   readonly bytesSent: number;
   /** How often it fell out of the window because it was too slow. */
@@ -23,6 +32,8 @@ export interface SessionStream {
 export interface SessionWish {
   /** Who logged in, where listeners do. */
   readonly user: string | null;
+  /** A number from `newSessionId` that others have been told; a session that is gone on with keeps its own. */
+  readonly id?: number | undefined;
   /** Goes along when the listener is moved; whoever took it gives it back. */
   readonly seat?: Seat | undefined;
 }
@@ -50,43 +61,78 @@ export async function openSession(
   host: Host,
 ): Promise<SessionHandle> {
   const { address, byPlatform } = await seenAddress(request.headers, host.env);
-  return new OpenSession(mount, request, { ...wish, address, byPlatform });
+  const session = new OpenSession(aboutOf(mount, request, { address, byPlatform, user: wish.user }), {
+    asksForProbe: asksForProbe(request.headers.get("Range")),
+    seat: wish.seat,
+    id: wish.id,
+  });
+  session.enter(host);
+  return session;
 }
+
+/** Carries out what the listeners of a mount are ordered; `host` is that of any request that works. */
+export function obeyOrders(mount: MountPath, orders: readonly AgedOrder[], host: Host): void {
+  for (const { order, ageMs } of orders) {
+    for (const session of [...(open.get(mount)?.values() ?? [])]) {
+      const isMeant =
+        order.listener === null ? session.ageMs >= ageMs : session.session.id === order.listener;
+      if (!isMeant) continue;
+      if (order.kind === "kill") session.kill(host);
+      else session.moveTo(order.to, host);
+    }
+  }
+}
+
+/** Mounts that have sessions here, when it is time to see that each of them is asked for orders; none at other times. */
+export function mountsToAttend(): readonly MountPath[] {
+  if (msSince(lookedMs) < rosterLookMs) return [];
+  lookedMs = Date.now();
+  return [...open.keys()];
+}
+
+/** Tells rosters what is due to be told. Costs nothing while nothing is. */
+export function renewRosters(host: Host): void {
+  if (msSince(renewedMs) < rosterLookMs) return;
+  renewedMs = Date.now();
+  keepRecords(host);
+  for (const [mount, reporter] of reporters) {
+    if (reporter.isDone) reporters.delete(mount);
+    else reporter.renew(host);
+  }
+}
+
+type About = Omit<ListenerSession, "id" | "startedMs">;
 
 /** What is kept of a session over its connections. */
 interface KeptSession {
   session: ListenerSession;
+  /** Of its connections that are over. */
+  bytesSent: number;
+  endedMs: Millis;
 }
 
-class OpenSession implements SessionHandle {
+class OpenSession implements SessionHandle, ReportedSession {
   readonly #stay: SessionStay<KeptSession>;
+  readonly #seat: Seat | undefined;
   #stream: SessionStream | null = null;
   #isOpen = true;
+  #isKilled = false;
+  #movedTo: MountPath | null = null;
+  /** What was told of this connection to the rosters of mounts it was moved from. */
+  #toldBytes = 0;
+  #toldSkips = 0;
 
-  constructor(
-    mount: MountPath,
-    request: Request,
-    facts: SessionWish & { readonly address: string | null; readonly byPlatform: boolean },
-  ) {
-    const { headers, method, url, cf } = request;
-    const { address, byPlatform, user } = facts;
-    const userAgent = text(headers.get("User-Agent"));
+  constructor(about: About, facts: Pick<SessionWish, "seat" | "id"> & { readonly asksForProbe: boolean }) {
+    const { mount, address, userAgent } = about;
     const key = address === null ? null : `${mount}\n${address}\n${userAgent}`;
-    const country = byPlatform ? cf?.["country"] : null;
-    const about = {
-      mount,
-      address,
-      userAgent,
-      referer: text(headers.get("Referer")),
-      country: typeof country === "string" && /^[A-Z][A-Z0-9]$/.test(country) ? country : null,
-      user,
-      request: text(`${method} ${new URL(url).pathname} HTTP/1.1`),
-    };
-    this.#stay = memory.open(key, asksForProbe(headers.get("Range")), clock.now(), () => ({
-      session: { ...about, id: randomId(), startedMs: millis(Date.now()) },
+    this.#stay = memory.open(key, facts.asksForProbe, clock.now(), () => ({
+      session: { ...about, id: facts.id ?? newSessionId(), startedMs: millis(Date.now()) },
+      bytesSent: 0,
+      endedMs: millis(0),
     }));
-    const { id, startedMs } = this.#stay.kept.session;
-    this.#stay.kept.session = { ...about, id, startedMs };
+    const { kept } = this.#stay;
+    kept.session = { ...about, id: kept.session.id, startedMs: kept.session.startedMs };
+    this.#seat = facts.seat;
   }
 
   get session(): ListenerSession {
@@ -97,14 +143,68 @@ class OpenSession implements SessionHandle {
     return this.#stay.resumes;
   }
 
-  attach(stream: SessionStream): void {
-    this.#stream = stream;
+  get counts(): boolean {
+    return memory.counts(this.#stay, clock.now());
   }
 
-  leave(_host: Host): void {
+  get ageMs(): number {
+    return clock.now() - this.#stay.beganMs;
+  }
+
+  get bytesSent(): number {
+    return (this.#stream?.bytesSent ?? 0) - this.#toldBytes;
+  }
+
+  get skips(): number {
+    return (this.#stream?.skips ?? 0) - this.#toldSkips;
+  }
+
+  attach(stream: SessionStream): void {
+    this.#stream = stream;
+    if (this.#isKilled) stream.end();
+    else if (this.#movedTo) stream.moveTo(this.#movedTo);
+  }
+
+  enter(host: Host): void {
+    keepRecords(host);
+    const { mount } = this.session;
+    list(this);
+    reporterOf(mount).join(this, !this.resumes, host);
+  }
+
+  kill(host: Host): void {
+    this.#isKilled = true;
+    this.#stream?.end();
+    // Its connection may take a while to notice; nobody is to see it meanwhile.
+    this.leave(host);
+  }
+
+  moveTo(mount: MountPath, host: Host): void {
+    if (mount === this.session.mount) return;
+    unlist(this);
+    reporterOf(this.session.mount).leave(this, false, host);
+    this.#toldBytes = this.#stream?.bytesSent ?? 0;
+    this.#toldSkips = this.#stream?.skips ?? 0;
+    const { kept } = this.#stay;
+    kept.session = { ...kept.session, mount };
+    list(this);
+    reporterOf(mount).join(this, true, host);
+    this.#seat?.moveTo(mount, host);
+    this.#movedTo = mount;
+    this.#stream?.moveTo(mount);
+  }
+
+  leave(host: Host): void {
     if (!this.#isOpen) return;
     this.#isOpen = false;
-    memory.close(this.#stay, clock.now(), false);
+    unlist(this);
+    const { kept } = this.#stay;
+    kept.bytesSent += this.#stream?.bytesSent ?? 0;
+    kept.endedMs = millis(Date.now());
+    const outcome = memory.close(this.#stay, clock.now(), this.#isKilled);
+    reporterOf(this.session.mount).leave(this, outcome === "probe", host);
+    keepRecords(host);
+    if (memory.lingering > 0) keepRecordsLater(host);
   }
 }
 
@@ -113,11 +213,75 @@ const memory = new SessionMemory<KeptSession>({
   probeMs: sessionProbeMs,
   ended: endedSessions,
 });
+/** By mount as it is now, and number. */
+const open = new Map<MountPath, Map<number, OpenSession>>();
+const reporters = new Map<MountPath, RosterReporter>();
+let renewedMs = 0;
+let lookedMs = 0;
+let keepingSinceMs: number | null = null;
+
+function list(session: OpenSession): void {
+  const { mount, id } = session.session;
+  const sessions = open.get(mount);
+  if (sessions) sessions.set(id, session);
+  else open.set(mount, new Map([[id, session]]));
+}
+
+function unlist(session: OpenSession): void {
+  const { mount, id } = session.session;
+  const sessions = open.get(mount);
+  sessions?.delete(id);
+  if (sessions?.size === 0) open.delete(mount);
+}
+
+function reporterOf(mount: MountPath): RosterReporter {
+  const known = reporters.get(mount);
+  if (known) return known;
+  const reporter = new RosterReporter(mount);
+  reporters.set(mount, reporter);
+  return reporter;
+}
+
+/** Sessions that nobody goes on with any more go to the access log, where there is one, and are forgotten. */
+function keepRecords(host: Host): void {
+  const gone = memory.takeGone(clock.now());
+  if (gone.length === 0 || !knownStation(host.env).accessLog) return;
+  for (const { session, endedMs, bytesSent } of gone) {
+    const record: SessionRecord = { ...session, endedMs, bytesSent };
+    reporterOf(session.mount).add(record, host);
+  }
+}
+
+/** The last to leave may be the last to speak: its request looks again when nobody goes on with its session any more. */
+function keepRecordsLater(host: Host): void {
+  if (!knownStation(host.env).accessLog) return;
+  if (keepingSinceMs !== null && msSince(keepingSinceMs) < sessionResumeMs / 2) return;
+  keepingSinceMs = Date.now();
+  host.keepAlive(scheduler.wait(sessionResumeMs + rosterLookMs).then(() => keepRecords(host)));
+}
+
+function aboutOf(
+  mount: MountPath,
+  { headers, method, url, cf }: Request,
+  facts: { readonly address: string | null; readonly byPlatform: boolean; readonly user: string | null },
+): About {
+  const { address, byPlatform, user } = facts;
+  const country = byPlatform ? cf?.["country"] : null;
+  return {
+    mount,
+    address,
+    userAgent: text(headers.get("User-Agent")),
+    referer: text(headers.get("Referer")),
+    country: typeof country === "string" && /^[A-Z][A-Z0-9]$/.test(country) ? country : null,
+    user: user === null ? null : text(user),
+    request: text(`${method} ${new URL(url).pathname} HTTP/1.1`),
+  };
+}
 
 const text = (value: string | null): string => (value ?? "").slice(0, sessionTextLength);
 
 /** 48 random bits: among a million listeners two have the same number once in 500 stations. */
-function randomId(): number {
+export function newSessionId(): number {
   const [high = 0, low = 0] = crypto.getRandomValues(new Uint32Array(2));
   return (high % 0x1_0000) * 0x1_0000_0000 + low;
 }

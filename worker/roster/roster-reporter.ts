@@ -1,0 +1,213 @@
+import type { ListenerSession, SessionRecord } from "../../shared/listener-session.ts";
+import type { RosterReply, RosterReport, RosterTotals } from "../../shared/roster.ts";
+import type { MountPath } from "../../shared/units.ts";
+import { isolateAsked } from "../isolate-counts.ts";
+import {
+  recordsOnTheirWay,
+  recordsPerCall,
+  rosterCallTimeoutMs,
+  rosterIdleReports,
+  rosterLimits,
+  rosterTries,
+  rosterWholeReports,
+} from "../limits.ts";
+import type { Host } from "../mount-feed.ts";
+import { msSince } from "../ms-since.ts";
+import { settledWithin } from "../settled-within.ts";
+
+/** A connection as its mount's roster is told of it. */
+export interface ReportedSession {
+  readonly session: ListenerSession;
+  /** False while it may be a probe. */
+  readonly counts: boolean;
+  /** Of this connection so far. */
+  readonly bytesSent: number;
+  readonly skips: number;
+}
+
+/**
+ * Tells a mount's roster who listens in this isolate: the first at once, then those who join or leave together in one call.
+ *
+ * A call belongs to the request of a listener and may end with it; then the next to join, leave or ask the mount makes it.
+ * After one that had no answer everything is told again.
+ */
+export class RosterReporter {
+  readonly #mount: MountPath;
+  readonly #runtime = crypto.randomUUID();
+  #order = 0;
+  readonly #open = new Set<ReportedSession>();
+  /** Not told yet, for they may be probes. */
+  readonly #unsure = new Set<ReportedSession>();
+  #joined = new Set<ReportedSession>();
+  #left = new Set<number>();
+  #wantsWhole = true;
+  /** Something has changed that was not told. */
+  #isChanged = false;
+  /** Of connections that are over, but for `connections` and `sessions`. */
+  #totals = { connections: 0, sessions: 0, bytesSent: 0, slowListeners: 0 };
+  #records: SessionRecord[] = [];
+  #recordsFrom = 0;
+  #everyMs: number = rosterLimits.everyMs;
+  #calledMs = 0;
+  #wholeMs = 0;
+  #telling: { sinceMs: number } | null = null;
+
+  constructor(mount: MountPath) {
+    this.#mount = mount;
+  }
+
+  get hasListeners(): boolean {
+    return this.#open.size > 0;
+  }
+
+  /** Nobody listens and everything was told. */
+  get isDone(): boolean {
+    return this.#open.size === 0 && !this.#isDue;
+  }
+
+  /** `isNew`: the session begins with this connection. */
+  join(reported: ReportedSession, isNew: boolean, host: Host): void {
+    this.#open.add(reported);
+    if (isNew) this.#totals.sessions++;
+    this.#totals.connections++;
+    this.#left.delete(reported.session.id);
+    if (reported.counts) this.#joined.add(reported);
+    else this.#unsure.add(reported);
+    if (!reported.counts) return;
+    this.#isChanged = true;
+    this.tell(host);
+  }
+
+  /** `wasProbe`: there was no session. */
+  leave(reported: ReportedSession, wasProbe: boolean, host: Host): void {
+    this.#open.delete(reported);
+    this.#joined.delete(reported);
+    if (wasProbe) this.#totals.sessions--;
+    this.#totals.bytesSent += reported.bytesSent;
+    this.#totals.slowListeners += reported.skips;
+    if (!this.#unsure.delete(reported)) this.#left.add(reported.session.id);
+    this.#isChanged = true;
+    this.tell(host);
+  }
+
+  /** For the access log. */
+  add(record: SessionRecord, host: Host): void {
+    this.#records.push(record);
+    if (this.#records.length > recordsOnTheirWay) {
+      this.#records.shift();
+      this.#recordsFrom++;
+    }
+    this.tell(host);
+  }
+
+  /** Tells what is due, if anything is; `host` may be that of any request that works. */
+  renew(host: Host): void {
+    this.#becomeSure();
+    if (this.#open.size > this.#unsure.size && msSince(this.#calledMs) >= rosterIdleReports * this.#everyMs) {
+      this.#isChanged = true;
+      if (msSince(this.#wholeMs) >= rosterWholeReports * this.#everyMs) this.#wantsWhole = true;
+    }
+    if (this.#isDue) this.tell(host);
+  }
+
+  tell(host: Host): void {
+    const lostMs = this.#everyMs + 2 * rosterCallTimeoutMs;
+    if (this.#telling && msSince(this.#telling.sinceMs) < lostMs) return;
+    const telling = { sinceMs: Date.now() };
+    this.#telling = telling;
+    host.keepAlive(
+      this.#tellOn(host, telling).finally(() => {
+        if (this.#telling === telling) this.#telling = null;
+      }),
+    );
+  }
+
+  get #isDue(): boolean {
+    return this.#isChanged || this.#records.length > 0;
+  }
+
+  async #tellOn(host: Host, telling: { sinceMs: number }): Promise<void> {
+    let failures = 0;
+    do {
+      telling.sinceMs = Date.now();
+      const sinceMs = msSince(this.#calledMs);
+      if (sinceMs < this.#everyMs) await scheduler.wait(this.#everyMs - sinceMs);
+      // Another has taken over meanwhile.
+      if (this.#telling !== telling) return;
+      failures = (await this.#tellOnce(host)) ? 0 : failures + 1;
+    } while (this.#isDue && failures < rosterTries && this.#telling === telling);
+  }
+
+  async #tellOnce(host: Host): Promise<boolean> {
+    const report = this.#report();
+    this.#calledMs = Date.now();
+    if (report.whole) this.#wholeMs = this.#calledMs;
+    isolateAsked.rosterCalls++;
+    const answer = host.env.ROSTER.getByName(this.#mount).report(this.#mount, report);
+    const reply = await settledWithin<RosterReply>(answer, rosterCallTimeoutMs);
+    if (!reply) {
+      console.warn("a roster does not answer", this.#mount);
+      this.#wantsWhole = true;
+      this.#isChanged = true;
+      return false;
+    }
+    this.#everyMs = reply.everyMs;
+    if (reply.wantsWhole) {
+      this.#wantsWhole = true;
+      this.#isChanged = true;
+    }
+    // More may have been lost from the front than were told.
+    const told = Math.max(0, report.recordsFrom + report.records.length - this.#recordsFrom);
+    this.#records = this.#records.slice(told);
+    this.#recordsFrom += told;
+    return true;
+  }
+
+  #report(): RosterReport {
+    this.#becomeSure();
+    const known = [...this.#open].filter((reported) => !this.#unsure.has(reported));
+    const whole = this.#wantsWhole;
+    const joined = whole ? known : [...this.#joined];
+    const left = whole ? [] : [...this.#left];
+    this.#wantsWhole = false;
+    this.#isChanged = false;
+    this.#joined = new Set();
+    this.#left = new Set();
+    const byCountry: Record<string, number> = {};
+    for (const { session } of known) {
+      const country = session.country ?? "";
+      byCountry[country] = (byCountry[country] ?? 0) + 1;
+    }
+    return {
+      runtime: this.#runtime,
+      order: ++this.#order,
+      whole,
+      joined: joined.slice(0, rosterLimits.sessions).map(({ session }) => session),
+      left,
+      byCountry,
+      totals: this.#totalsNow(),
+      records: this.#records.slice(0, recordsPerCall),
+      recordsFrom: this.#recordsFrom,
+    };
+  }
+
+  #totalsNow(): RosterTotals {
+    let { bytesSent, slowListeners } = this.#totals;
+    for (const reported of this.#open) {
+      bytesSent += reported.bytesSent;
+      slowListeners += reported.skips;
+    }
+    // Nobody is told of sessions that may yet be none.
+    const sessions = this.#totals.sessions - this.#unsure.size;
+    return { ...this.#totals, sessions, bytesSent, slowListeners };
+  }
+
+  #becomeSure(): void {
+    for (const reported of this.#unsure) {
+      if (!reported.counts) continue;
+      this.#unsure.delete(reported);
+      this.#joined.add(reported);
+      this.#isChanged = true;
+    }
+  }
+}
