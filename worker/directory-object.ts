@@ -57,10 +57,10 @@ export interface DirectorySettings {
   readonly station: EdgeStation | null;
   /** Who may do what, never to be shown; null when no ingest host has told it. */
   readonly secrets: EdgeSecrets | null;
-  /** What administrators have mounts fall back to, before what the settings say; null: to nothing. */
+  /** What administrators have mounts fall back to, before what the settings say. */
   readonly fallbacks: FallbackOverrides;
 }
-export type FallbackOverrides = Readonly<Record<string, MountPath | null>>;
+export type FallbackOverrides = Readonly<Record<string, MountPath>>;
 
 /**
  * The station's mounts and settings, and what happens there. Which mounts have had a source is stored, and so are the

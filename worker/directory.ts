@@ -108,10 +108,10 @@ let parsedSecrets: { readonly version: string; readonly secrets: EdgeSecrets } |
 
 /** The station with what administrators have said since. */
 function withOverrides(station: EdgeStation, fallbacks: FallbackOverrides): EdgeStation {
-  const overrides = Object.entries(fallbacks).map(([mount, other]): [string, MountRules] => {
-    const fallback = other === null ? undefined : { kind: "mount" as const, mount: other };
-    return [mount, { ...station.mounts[mount], fallback }];
-  });
+  const overrides = Object.entries(fallbacks).map(([mount, other]): [string, MountRules] => [
+    mount,
+    { ...station.mounts[mount], fallback: { kind: "mount", mount: other } },
+  ]);
   if (overrides.length === 0) return station;
   return { ...station, mounts: { ...station.mounts, ...Object.fromEntries(overrides) } };
 }

@@ -1,7 +1,10 @@
 import { Hono } from "hono";
 import { ingestApiPrefix } from "../shared/edge-api.ts";
-import { formatWarnings } from "../shared/format-warnings.ts";
 import { MountPathError, parseMountPath } from "../shared/mount-path.ts";
+import { makeApi } from "./api/api.ts";
+import { stationDesk } from "./api/station-desk.ts";
+import { admin } from "./admin/admin-routes.ts";
+import { rootPages } from "./admin/root-routes.ts";
 import { directoryListing, stationOf } from "./directory.ts";
 import { badRequest, fileNotFound } from "./icecast-errors.ts";
 import { ingestApi } from "./ingest-api.ts";
@@ -19,23 +22,16 @@ import { shownMounts } from "./stream-info.ts";
 export const site = new Hono<App>();
 
 site.route(ingestApiPrefix, ingestApi);
+site.route("/admin", admin);
 site.route("/", page);
+site.route("/", rootPages);
 
 site.get("/health", async (context) => {
   const { mounts } = await directoryListing(hostOf(context));
   return json({ ok: true, mounts: mounts.length, ...isolateCounts() });
 });
 
-site.get("/api/v1/station", async (context) => {
-  const { name, description, ingestHost, shoutcastPort } = await stationOf(hostOf(context));
-  return json({ name, description, ingestHost, shoutcastPort });
-});
-
-site.get("/api/v1/warnings", async (context) => {
-  const host = hostOf(context);
-  const [{ mounts }, station] = await Promise.all([directoryListing(host), stationOf(host)]);
-  return json({ warnings: formatWarnings(shownMounts(mounts, station), station.mounts) });
-});
+site.route("/api/v1", makeApi(stationDesk));
 
 site.get("/status-json.xsl", async (context) => {
   const host = hostOf(context);

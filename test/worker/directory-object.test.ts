@@ -97,9 +97,9 @@ describe("the directory", () => {
     const object = directory();
     const { settingsVersion } = object.list();
     expect(object.list({ settings: settingsVersion })).not.toHaveProperty("settings");
-    object.keepFallbacks({ "/live.mp3": null });
+    object.keepFallbacks({ "/live.mp3": mount });
     const reply = object.list({ settings: settingsVersion });
-    expect(reply.settings?.fallbacks).toEqual({ "/live.mp3": null });
+    expect(reply.settings?.fallbacks).toEqual({ "/live.mp3": mount });
     expect(reply.settingsVersion).not.toBe(settingsVersion);
   });
 

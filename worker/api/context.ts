@@ -1,0 +1,45 @@
+import type { Context } from "hono";
+import type { OpenAPIHono } from "@hono/zod-openapi";
+import type { Role } from "../../shared/edge-secrets.ts";
+import type { MountPath } from "../../shared/units.ts";
+import type { Visitor } from "../access/admit.ts";
+import { isKnownMount } from "../directory.ts";
+import type { Host } from "../mount-feed.ts";
+import { type App, hostOf } from "../request-host.ts";
+import type { Desk } from "./desk.ts";
+import { Problem, problemOf } from "./problem.ts";
+
+export interface ApiApp extends App {
+  readonly Variables: { visitor: Visitor };
+}
+export type Api = OpenAPIHono<ApiApp>;
+export type ApiContext = Context<ApiApp>;
+
+/** As the worker's other routes have it. */
+export const apiHost = (context: ApiContext): Host => hostOf(context as unknown as Context<App>);
+
+/** Lets a login of these roles through, and a browser only with a page of ours behind it. */
+export const admitted =
+  (desk: Desk, may: readonly Role[]) =>
+  async (context: ApiContext, next: () => Promise<void>): Promise<void> => {
+    context.set("visitor", await visitorOf(desk, may, context));
+    await next();
+  };
+
+/** Throws Problem. */
+export async function visitorOf(desk: Desk, may: readonly Role[], context: ApiContext): Promise<Visitor> {
+  const host = apiHost(context);
+  const { raw } = context.req;
+  const visitor = await desk.admit(raw, may, host);
+  if (visitor instanceof Response) throw await problemOf(visitor);
+  if (raw.method !== "GET" && raw.method !== "HEAD") {
+    const refusal = await desk.guardUnsafe(raw, visitor, host);
+    if (refusal) throw await problemOf(refusal);
+  }
+  return visitor;
+}
+
+/** Throws Problem when nothing was ever there. */
+export async function expectKnown(mount: MountPath, host: Host): Promise<void> {
+  if (!(await isKnownMount(mount, host))) throw new Problem(404, `there is no mount ${mount}`);
+}
