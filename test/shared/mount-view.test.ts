@@ -51,6 +51,7 @@ describe("what a relay knows of a mount", () => {
         let state = emptyMount;
         let known: MountFacts | null = null;
         let orders: readonly TimedOrder[] = [];
+        let given = 0;
         let now = 1_000_000;
         let next = 0;
         const apply = (event: MountEvent) => {
@@ -76,7 +77,7 @@ describe("what a relay knows of a mount", () => {
           }
           orders = keepOrders(orders, [], millis(now));
           if (each.kind === "order") {
-            const order = { sequence: newestOrder(orders) + 1, kind: "kill", listener: 7 } as const;
+            const order = { sequence: ++given, kind: "kill", listener: 7 } as const;
             orders = keepOrders(orders, [{ order, atMs: millis(now) }], millis(now));
           }
           if (each.kind !== "learn") continue;
