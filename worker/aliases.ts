@@ -23,6 +23,22 @@ export function aliasOf(url: URL, ingestPort: number | null, aliases: readonly A
   return to;
 }
 
+/** What was asked for by requests that go by an alias. */
+const asked = new WeakMap<Request, string>();
+
+/** The request that goes to `to` instead; it ends when the listener's does. */
+export function aliased(request: Request, to: URL): Request {
+  const next = new Request(to, request);
+  asked.set(next, targetAsAsked(request));
+  return next;
+}
+
+/** Path and query of a request before any alias: what authentication servers are told. */
+export function targetAsAsked(request: Request): string {
+  const { pathname, search } = new URL(request.url);
+  return asked.get(request) ?? pathname + search;
+}
+
 function decoded(path: string): string {
   try {
     return decodeURIComponent(path);

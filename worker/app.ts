@@ -1,7 +1,7 @@
 import { Hono } from "hono";
 import { cors } from "hono/cors";
 import { ingestApiPrefix } from "../shared/edge-api.ts";
-import { aliasOf } from "./aliases.ts";
+import { aliased, aliasOf } from "./aliases.ts";
 import { knownStation, stationOf } from "./directory.ts";
 import type { Host } from "./mount-feed.ts";
 import { settingsWaitMs } from "./limits.ts";
@@ -50,7 +50,7 @@ app.all("/*", async (context) => {
   }
   const { aliases } = await settings(hostOf(context));
   const to = aliases.length === 0 ? null : aliasOf(url, await ingestPort(raw.headers, context.env), aliases);
-  return site.fetch(to ? new Request(to, raw) : raw, context.env, context.executionCtx);
+  return site.fetch(to ? aliased(raw, to) : raw, context.env, context.executionCtx);
 });
 
 /** A page needs no directory: it does not wait long for one that hangs. */

@@ -5,6 +5,9 @@ import { replyHeaders } from "./reply-headers.ts";
 export const fileNotFound = (): Response =>
   html(404, "File Not Found", "The file you requested could not be found");
 
+/** There is such a mount, and its listener has no time left. */
+export const mountUnavailable = (): Response => html(404, "File Not Found", "Mount unavailable");
+
 export const badRequest = (message: string): Response => html(400, "Bad Request", message);
 
 /** `message` is one of Icecast's: "max listeners reached", "Mountpoint in use". */

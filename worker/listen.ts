@@ -1,57 +1,87 @@
 import type { MountPath } from "../shared/units.ts";
 import { isThere } from "../shared/playout.ts";
-import type { EdgeStation } from "../shared/edge-station.ts";
-import { durationMs } from "../shared/segment.ts";
-import { clientAddress, listenersByAddress } from "./client-address.ts";
+import type { EdgeStation, MountRules } from "../shared/edge-station.ts";
+import { titleEncoding } from "../shared/title-encoding.ts";
 import { isKnownMount } from "./directory.ts";
 import { fileNotFound, forbidden, unavailable } from "./icecast-errors.ts";
 import { fileIndexes } from "./file-indexes.ts";
 import { firstSegmentWaitMs, maxBurstMs, maxFallbacks, mediaElementBurstBytes } from "./limits.ts";
+import { logIn } from "./listener-auth/log-in.ts";
+import type { Login } from "./listener-auth/login.ts";
 import { openListenerStream } from "./listener-stream.ts";
 import { clock } from "./isolate-clock.ts";
 import type { Host, MountFeed } from "./mount-feed.ts";
+import { type Place, takePlace } from "./place.ts";
 import { type Programme, programmeOf } from "./programme.ts";
-import { RecentListeners } from "./recent-listeners.ts";
-import { replyHeaders } from "./reply-headers.ts";
-import { takeSeat } from "./seat-desk.ts";
 import { settledWithin } from "./settled-within.ts";
 import { rulesOf } from "./station.ts";
 import { Sleeper } from "./sleepers.ts";
+import { streamHeaders } from "./stream-headers.ts";
 
 /**
  * `GET` and `HEAD` of a mount. Never a 206: a live stream has no ranges (Icecast 2.4.4 ignores them too; a 206 makes
- * ffmpeg and mpv seek to its end), and never cached. `depth`: mounts that were full before this one.
+ * ffmpeg and mpv seek to its end), and never cached. Who may listen is asked before whether there is anything to hear, as
+ * Icecast does.
  */
 export async function listen(
   request: Request,
   mount: MountPath,
   station: EdgeStation,
   host: Host,
-  depth = 0,
+): Promise<Response> {
+  if (rulesOf(station, mount)?.noMount === true) return forbidden("mountpoint unavailable");
+  const login = await logIn(request, mount, station, host);
+  if (login instanceof Response) return login;
+  // The listener may go at any moment, and what this request waits for then never comes.
+  request.signal.addEventListener("abort", () => login.end(host));
+  try {
+    const response = await admitted(request, mount, station, { host, login, depth: 0 });
+    if (response.status !== 200 || request.method === "HEAD") login.end(host);
+    return response;
+  } catch (error) {
+    login.end(host);
+    throw error;
+  }
+}
+
+interface Admitted {
+  readonly host: Host;
+  readonly login: Login;
+  /** Mounts that were full before this one. */
+  readonly depth: number;
+}
+
+async function admitted(
+  request: Request,
+  mount: MountPath,
+  station: EdgeStation,
+  { host, login, depth }: Admitted,
 ): Promise<Response> {
   const rules = rulesOf(station, mount);
   if (rules?.fallback === undefined && !(await isKnownMount(mount, host))) return fileNotFound();
   const programme = programmeOf(mount, station);
   await refresh(programme, host);
   if (isOff(programme)) return absent(programme);
-  const metaint = Number.parseInt(request.headers.get("Icy-MetaData") ?? "0", 10) ? station.metaint : 0;
+  const metaint = metaintFor(request, rules?.metaint ?? station.metaint);
   if (request.method === "HEAD") {
     return new Response(null, { headers: streamHeaders(programme.home, station, metaint) });
   }
-  const place = await takePlace(request, mount, station, host);
+  const place = await takePlace(request, mount, station, login, host);
   if (place === "full" && rules?.fallbackWhenFull === true && rules.fallback?.kind === "mount") {
+    const { mount: fallback } = rules.fallback;
     // As many fallbacks as a chain may have.
     const instead =
-      depth < maxFallbacks ? await listen(request, rules.fallback.mount, station, host, depth + 1) : null;
+      depth < maxFallbacks
+        ? await admitted(request, fallback, station, { host, login, depth: depth + 1 })
+        : null;
     if (instead?.ok) return instead;
   }
   if (place === "full") return forbidden("max listeners reached");
   if (place === "too-many") return forbidden("too many listeners from your address");
   if (place === "unknown") return unavailable();
-  // The listener may go at any moment, and what this request waits for then never comes.
   request.signal.addEventListener("abort", () => place.leave());
   try {
-    return await seated(request, programme, station, host, { place, metaint });
+    return await seated(request, programme, station, host, { place, metaint, login });
   } catch (error) {
     place.leave();
     throw error;
@@ -64,7 +94,7 @@ async function seated(
   programme: Programme,
   station: EdgeStation,
   host: Host,
-  { place, metaint }: { readonly place: Place; readonly metaint: number },
+  { place, metaint, login }: { readonly place: Place; readonly metaint: number; readonly login: Login },
 ): Promise<Response> {
   const { home } = programme;
   await firstSegment(home, host);
@@ -80,14 +110,17 @@ async function seated(
     place.leave();
     return absent(programme);
   }
+  const rules = rulesOf(station, home.mount);
   const stream = openListenerStream(
     programme,
     {
       intro: intro && segments ? { file: intro, segments } : null,
       metaint,
-      behindMs: burstMs(new URL(request.url), station),
-      leastBytes: wantsMediaElementBurst(request, metaint) ? mediaElementBurstBytes : 0,
-      maxMs: rulesOf(station, home.mount)?.maxListenerMs ?? station.maxListenerMs,
+      encoding: titleEncoding(rules?.charset),
+      session: place.session,
+      ...burstOf(request, rules, station, metaint),
+      // What somebody was granted goes before what holds for all, as in Icecast.
+      maxMs: login.maxMs ?? rules?.maxListenerMs ?? station.maxListenerMs,
     },
     host,
     request.signal,
@@ -96,56 +129,9 @@ async function seated(
   return new Response(stream, { headers: streamHeaders(home, station, metaint) });
 }
 
-/** Of a User-Agent that tells listeners of one address apart; they come from the network and are remembered. */
-const longestAgent = 200;
-
-/** Who was here lately, on this isolate. */
-const lately = new RecentListeners();
-
-/** What a listener holds: a seat on the mount and in the station, one of its address's connections. */
-interface Place {
-  /** The same listener was here a moment ago. */
-  readonly returns: boolean;
-  leave(): void;
-}
-
-async function takePlace(
-  request: Request,
-  mount: MountPath,
-  station: EdgeStation,
-  host: Host,
-): Promise<Place | "full" | "too-many" | "unknown"> {
-  const rules = rulesOf(station, mount);
-  const client = await clientAddress(request.headers, host.env);
-  const leaveAddress = listenersByAddress.enter(client, station.maxListenersPerAddress);
-  if (!leaveAddress) return "too-many";
-  const max = rules?.maxListeners ?? station.maxListeners;
-  const seat = await takeSeat(mount, { max, maxInAll: station.maxListenersInAll }, host).catch(
-    () => "unknown" as const,
-  );
-  if (seat === "full" || seat === "unknown") {
-    leaveAddress();
-    return seat;
-  }
-  const named = rules?.intro !== undefined && client !== null;
-  const name = named
-    ? `${mount} ${client} ${request.headers.get("User-Agent")?.slice(0, longestAgent) ?? ""}`
-    : null;
-  const returns = name !== null && lately.has(name, clock.now());
-  const note = (): void => {
-    if (name !== null) lately.note(name, clock.now());
-  };
-  // A player whose connection was lost is back before anybody has noticed that it went.
-  note();
-  return {
-    returns,
-    leave() {
-      leaveAddress();
-      seat.leave(host);
-      note();
-    },
-  };
-}
+/** Of a player that asks for titles, where the mount has any; 0: none. */
+const metaintFor = ({ headers }: Request, metaint: number): number =>
+  Number.parseInt(headers.get("Icy-MetaData") ?? "0", 10) ? metaint : 0;
 
 /** What the mount falls back to is asked for only when it is needed. */
 async function refresh({ home, stages, first }: Programme, host: Host): Promise<void> {
@@ -175,10 +161,27 @@ async function firstSegment(feed: MountFeed, host: Host): Promise<void> {
   sleeper.leave();
 }
 
-function burstMs(url: URL, station: EdgeStation): number {
-  const asked = url.searchParams.get("burst");
+/**
+ * Where a listener joins: as far behind live as it asks for, else as its mount says, else as the station. A burst in bytes
+ * is that many at least, and for itself no time.
+ */
+function burstOf(
+  request: Request,
+  rules: MountRules | undefined,
+  station: EdgeStation,
+  metaint: number,
+): { readonly behindMs: number; readonly leastBytes: number } {
+  const asked = new URL(request.url).searchParams.get("burst");
   const seconds = asked === null || asked === "" ? Number.NaN : Number(asked);
-  return seconds >= 0 ? Math.min(seconds * 1000, maxBurstMs) : station.burstMs;
+  if (seconds >= 0) return { behindMs: Math.min(seconds * 1000, maxBurstMs), leastBytes: 0 };
+  const ownBytes = rules?.burstBytes;
+  return {
+    behindMs: rules?.burstMs ?? (ownBytes === undefined ? station.burstMs : 0),
+    leastBytes: Math.max(
+      ownBytes ?? 0,
+      wantsMediaElementBurst(request, metaint) ? mediaElementBurstBytes : 0,
+    ),
+  };
 }
 
 /**
@@ -193,31 +196,4 @@ function wantsMediaElementBurst(request: Request, metaint: number): boolean {
   if (destination !== null) return destination === "audio" || destination === "video";
   const isBrowser = headers.get("User-Agent")?.startsWith("Mozilla/") === true;
   return isBrowser && headers.get("Range")?.startsWith("bytes=0-") === true;
-}
-
-/**
- * As Icecast 2.4.4 orders them; only what the source sent appears, but for the bitrate, which is measured then, and the
- * name, which is the station's then: VLC asks for titles only where it sees `icy-name` or `icy-genre`.
- */
-function streamHeaders(feed: MountFeed, station: Pick<EdgeStation, "name">, metaint: number): Headers {
-  const { source } = feed;
-  const headers = new Headers(replyHeaders("audio/mpeg"));
-  const set = (name: string, value: string | undefined): void => {
-    // Control characters would make the whole reply fail.
-    if (value) headers.set(name, value.replace(/\p{Cc}/gu, " "));
-  };
-  set("icy-br", source?.bitrate ?? measuredBitrate(feed));
-  set("ice-audio-info", source?.audioInfo);
-  set("icy-description", source?.description);
-  set("icy-genre", source?.genre);
-  set("icy-name", source?.name || station.name);
-  set("icy-pub", source?.public === undefined ? undefined : source.public ? "1" : "0");
-  set("icy-url", source?.url);
-  if (metaint > 0) headers.set("icy-metaint", String(metaint));
-  return headers;
-}
-
-function measuredBitrate(feed: MountFeed): string | undefined {
-  const newest = feed.window.at(-1);
-  return newest && String(Math.round((newest.bytes * 8) / durationMs(newest)));
 }

@@ -1,0 +1,55 @@
+import type { MountPath } from "../../shared/units.ts";
+import { unauthorized } from "../access/admit.ts";
+import type { Host } from "../mount-feed.ts";
+import { listeners } from "../roster/roster.ts";
+import { newSessionId } from "../roster/sessions.ts";
+import { ownSessions } from "./limits.ts";
+import type { Login } from "./login.ts";
+
+/** Users that listen through this isolate where each may only once. */
+const here = new Set<string>();
+/** Sessions that were this isolate's: of those it knows better than the roster, which hears of an end a little later. */
+const own = new Set<number>();
+
+/** A login of a user who may listen once at a time; the reply when it does already, here or as the mount's roster knows. */
+export async function loggedInOnce(
+  user: string,
+  mount: MountPath,
+  signal: AbortSignal,
+  host: Host,
+): Promise<Login | Response> {
+  const name = `${mount}\n${user}`;
+  if (here.has(name)) return unauthorized();
+  // Before anything is waited for: two that come together are one too many.
+  here.add(name);
+  const client = newSessionId();
+  const login = { user, client, end: once(() => here.delete(name)) };
+  // It may go at any moment, and what this request waits for then never comes.
+  signal.addEventListener("abort", login.end);
+  try {
+    const others = await listeners(mount, host);
+    if (others.some((session) => session.user === user && !own.has(session.id))) {
+      login.end();
+      return unauthorized();
+    }
+  } catch (error) {
+    // Whoever is here is known; that is as much as can be said now.
+    console.warn("roster call failed", mount, String(error));
+  }
+  noteOwn(client);
+  return login;
+}
+
+function once(act: () => void): () => void {
+  let done = false;
+  return () => {
+    if (!done) act();
+    done = true;
+  };
+}
+
+function noteOwn(id: number): void {
+  own.add(id);
+  const oldest = own.keys().next();
+  if (own.size > ownSessions && !oldest.done) own.delete(oldest.value);
+}
