@@ -1,16 +1,17 @@
 import type { Socket } from "node:net";
-import { adminCgiResponse, iceResponse, refusal, unauthorized } from "../shared/icecast-reply.ts";
+import { adminCgiResponse, iceResponse, refusal } from "../shared/icecast-reply.ts";
 import { MountPathError, mountPath } from "../shared/mount-path.ts";
 import { parseBasicAuth } from "../shared/source/basic-auth.ts";
 import { bodyFraming } from "../shared/source/body-framing.ts";
 import type { MetadataRequest } from "../shared/source/metadata-request.ts";
 import { header, type RequestHead } from "../shared/source/request-head.ts";
 import { splitLogin } from "../shared/source/shoutcast-login.ts";
-import type { Millis, MountPath } from "../shared/units.ts";
+import { type Millis, type MountPath, millis } from "../shared/units.ts";
 import { readUntil } from "./client-socket.ts";
-import type { CredentialCheck } from "./credentials.ts";
+import type { Asker, CredentialCheck, LoginRefusal, ShownCredentials } from "./credentials.ts";
 import { adminBodyBytes } from "./limits.ts";
 import type { MountTable } from "./mount-table.ts";
+import { loginRefusal } from "./source-connection.ts";
 
 export interface AdminOptions {
   readonly credentials: CredentialCheck;
@@ -19,55 +20,64 @@ export interface AdminOptions {
 
 export interface AdminReply {
   readonly bytes: Uint8Array;
-  /** Credentials were shown and are wrong. */
-  readonly wrongLogin: boolean;
+  /** Credentials were shown that open nothing; absent when none were, or they do. */
+  readonly refusal?: LoginRefusal;
+}
+
+/** A title update and who asks for it. */
+export interface MetadataCall {
+  readonly head: Pick<RequestHead, "headers">;
+  readonly request: MetadataRequest;
+  readonly ip: string;
 }
 
 /**
  * Answers a title update. Checks come in Icecast's order: who asks, which mount, whether it is on air, what is asked.
  * A source that is just being let in is waited for: SHOUTcast clients send the title as soon as they have their OK2.
+ * Null when the mount is none of this host's: the edge knows who has it.
  */
 export async function answerMetadata(
-  head: Pick<RequestHead, "headers">,
-  request: MetadataRequest,
+  { head, request, ip }: MetadataCall,
   { credentials, mounts }: AdminOptions,
-  now: Millis,
-): Promise<AdminReply> {
+): Promise<AdminReply | null> {
   const shown = parseBasicAuth(header(head, "authorization"));
   const isShoutcast = request.dialect === "shoutcast";
-  if (isShoutcast && request.pass === undefined && shown === null) return plain(refusal("missing-pass", now));
-
+  const asker: Asker = { ip, admin: true };
   const mount = namedMount(request);
-  const allowed =
+  // SHOUTcast's other modes are an administrator's, whose matters are the edge's.
+  if (isShoutcast && request.action === "unknown-mode") return null;
+  if (isShoutcast && request.pass === undefined && shown === null)
+    return plain(refusal("missing-pass", clock()));
+  if (mount && !mounts.isHeld(mount)) return null;
+
+  const target =
     isShoutcast && request.pass !== undefined
-      ? shoutcastTarget(request.pass, mount, credentials, mounts)
-      : shown !== null && (credentials.isAdmin(shown) || credentials.isSource(mount ?? null, shown))
-        ? { mount }
-        : null;
-  if (allowed === null) {
-    const wrongLogin = shown !== null || request.pass !== undefined;
-    return { bytes: unauthorized(now), wrongLogin };
+      ? await shoutcastTarget(request.pass, mount, { credentials, mounts, asker })
+      : await basicTarget(shown, mount, credentials, asker);
+  const now = clock();
+  if ("kind" in target) {
+    const isShown = shown !== null || request.pass !== undefined;
+    return { bytes: loginRefusal(target, now), ...(isShown && { refusal: target }) };
   }
   if (request.mount === undefined && !isShoutcast) return plain(refusal("unknown-admin-request", now));
-  const session = allowed.mount ? await mounts.arriving(allowed.mount) : soleSession(mounts);
+  if (target.mount && !mounts.isHeld(target.mount)) return null;
+  const session = target.mount ? await mounts.arriving(target.mount) : soleSession(mounts);
   if (!session) return plain(refusal("no-such-source", now));
   if (request.action === "missing-mode") return plain(refusal("missing-parameter", now));
-  if (request.action === "unknown-mode") {
-    return plain(isShoutcast ? refusal("no-such-action", now) : iceResponse("No such action", false, now));
-  }
+  if (request.action === "unknown-mode") return plain(iceResponse("No such action", false, now));
   if (request.title) session.setTitle(request.title);
   const done = "Metadata update successful";
   return plain(request.dialect === "icecast" ? iceResponse(done, true, now) : adminCgiResponse(done, now));
 }
 
-/** The form of a POSTed update, null when it does not come whole; "" for other methods. */
+/** The body of a POSTed update, null when it does not come whole; empty for other methods. */
 export async function readForm(
   socket: Socket,
   head: RequestHead,
   rest: Uint8Array,
   timeoutMs: number,
-): Promise<string | null> {
-  if (head.method !== "POST") return "";
+): Promise<Buffer | null> {
+  if (head.method !== "POST") return Buffer.alloc(0);
   const framing = bodyFraming(head);
   const size = framing.kind === "length" ? framing.bytes : Number.POSITIVE_INFINITY;
   if (size > adminBodyBytes) return null;
@@ -79,10 +89,16 @@ export async function readForm(
     return received >= size ? true : null;
   };
   if (received < size && (await readUntil(socket, take, timeoutMs)) === null) return null;
-  return Buffer.concat(parts).subarray(0, size).toString("utf8");
+  return Buffer.concat(parts).subarray(0, size);
 }
 
-const plain = (bytes: Uint8Array): AdminReply => ({ bytes, wrongLogin: false });
+const plain = (bytes: Uint8Array): AdminReply => ({ bytes });
+const clock = (): Millis => millis(Date.now());
+
+/** Which mount an update is for; null for none. */
+interface Target {
+  readonly mount: MountPath | null;
+}
 
 /** Undefined when the request names none, null when the name cannot be a mount. */
 function namedMount(request: MetadataRequest): MountPath | null | undefined {
@@ -95,27 +111,44 @@ function namedMount(request: MetadataRequest): MountPath | null | undefined {
   }
 }
 
+/** An administrator or operator, else the login of the mount's own source. */
+async function basicTarget(
+  shown: ShownCredentials | null,
+  mount: MountPath | null | undefined,
+  credentials: CredentialCheck,
+  asker: Asker,
+): Promise<Target | LoginRefusal> {
+  if (shown === null) return { kind: "wrong-password", reason: "no password was shown" };
+  const operates = await credentials.mayOperate(shown, asker);
+  if (operates === true) return { mount: mount ?? null };
+  const login = await credentials.sourceLogin(mount ?? null, shown, asker);
+  return login.kind === "login" ? { mount: mount ?? null } : login;
+}
+
 /**
- * Which mount `pass` opens; null for none. Without a name it is the station's SHOUTcast mount, or the mount whose own
- * password it is.
+ * Which mount `pass` opens. Without a name it is the station's SHOUTcast mount, or the mount whose own password it is.
  */
-function shoutcastTarget(
+async function shoutcastTarget(
   pass: string,
   named: MountPath | null | undefined,
-  credentials: CredentialCheck,
-  mounts: MountTable,
-): { readonly mount: MountPath | null } | null {
-  const login = { ...splitLogin(pass), unsplit: pass };
-  if (named === null) return credentials.shoutcastMount(login) === null ? null : { mount: null };
-  if (named !== undefined) return credentials.isShoutcastSource(named, login) ? { mount: named } : null;
-  const usual = credentials.shoutcastMount(login);
-  if (usual === null) return null;
-  if (mounts.isHeld(usual)) return { mount: usual };
+  { credentials, mounts, asker }: AdminOptions & { readonly asker: Asker },
+): Promise<Target | LoginRefusal> {
+  const shown = { ...splitLogin(pass), unsplit: pass };
+  if (named) {
+    const login = await credentials.shoutcastLogin(named, shown, asker);
+    return login.kind === "login" ? { mount: named } : login;
+  }
+  const usual = await credentials.shoutcastMount(shown, asker);
+  if ("kind" in usual) return usual;
+  if (named === null) return { mount: null };
+  if (mounts.isHeld(usual.mount)) return { mount: usual.mount };
   // A source that named its mount in the password line updates its titles without naming it.
-  const own = mounts.sessions.filter(
-    (session) => session.protocol === "SHOUTcast" && credentials.isShoutcastSource(session.mount, login),
-  );
-  return { mount: own[0]?.mount ?? usual };
+  for (const { mount, protocol } of mounts.sessions) {
+    if (protocol !== "SHOUTcast") continue;
+    const login = await credentials.shoutcastLogin(mount, shown, asker);
+    if (login.kind === "login") return { mount };
+  }
+  return { mount: usual.mount };
 }
 
 /** With Basic credentials and no mount, SHOUTcast's update can only mean the one SHOUTcast source there is. */

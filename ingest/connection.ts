@@ -2,7 +2,12 @@ import type { Socket } from "node:net";
 import { errorReply, refusal } from "../shared/icecast-reply.ts";
 import { ProtocolError } from "../shared/protocol-error.ts";
 import { isMetadataPath, parseMetadataRequest } from "../shared/source/metadata-request.ts";
-import { type RequestHead, RequestHeadError, RequestHeadParser } from "../shared/source/request-head.ts";
+import {
+  header,
+  type RequestHead,
+  RequestHeadError,
+  RequestHeadParser,
+} from "../shared/source/request-head.ts";
 import { millis } from "../shared/units.ts";
 import { type AdminOptions, answerMetadata, readForm } from "./admin.ts";
 import { finish, lateReason, peerAddress, readUntil } from "./client-socket.ts";
@@ -10,7 +15,7 @@ import type { Health } from "./health.ts";
 import { headLimits } from "./limits.ts";
 import { LoginLog } from "./login-log.ts";
 import { LoginThrottle } from "./login-throttle.ts";
-import { type PassOnOptions, passOn } from "./pass-on.ts";
+import { type PassOnOptions, type PassOnRequest, passOn } from "./pass-on.ts";
 import { serveShoutcast } from "./shoutcast-connection.ts";
 import { type SourceConnectionOptions, serveSource } from "./source-connection.ts";
 import { splitTarget } from "./target.ts";
@@ -21,6 +26,10 @@ export interface ConnectionOptions
     Omit<PassOnOptions, "log"> {
   readonly health: Health;
   readonly headerTimeoutMs: number;
+  /** Answers Icecast's STATS method. */
+  readonly serveStats?: (request: PassOnRequest) => Promise<void>;
+  /** Answers what this host has an answer of its own to; false: the edge is asked. The socket is paused. */
+  readonly answerLocally?: (request: PassOnRequest) => boolean | Promise<boolean>;
 }
 
 /** Methods that may be passed on. */
@@ -103,30 +112,32 @@ export class Connections {
     if (target.path === "/admin/!POKE") return finish(socket, refusal("unrecognised-command", now));
     const isRead = head.method === "GET" || head.method === "HEAD";
     if (isMetadataPath(target.path) && (isRead || head.method === "POST")) {
-      return this.#serveMetadata(socket, head, rest, target);
+      return this.#serveMetadata({ socket, head, target, rest, secure });
     }
     if (target.path === "/health" && isRead) return this.#serveHealth(socket, head.method === "HEAD");
+    const request = { socket, head, target, rest, secure };
+    if (head.method === "STATS" && this.#options.serveStats) return this.#options.serveStats(request);
     if (!edgeMethods.has(head.method)) return finish(socket, refusal("unknown-request", now));
-    passOn({ socket, head, target, rest, secure }, this.#options);
+    if (await this.#options.answerLocally?.(request)) return;
+    passOn(request, this.#options);
   }
 
-  async #serveMetadata(
-    socket: Socket,
-    head: RequestHead,
-    rest: Uint8Array,
-    { path, query }: { readonly path: string; readonly query: string },
-  ): Promise<void> {
+  async #serveMetadata(asked: PassOnRequest): Promise<void> {
+    const { socket, head, target, rest } = asked;
+    const { path, query } = target;
+    if (isFromBrowser(head)) return passOn(asked, this.#options);
     const form = await readForm(socket, head, rest, this.#options.headerTimeoutMs);
-    const now = millis(Date.now());
-    if (form === null) return finish(socket, refusal("unknown-request", now));
-    const request = parseMetadataRequest(path, query, form);
-    const reply = await answerMetadata(head, request, this.#options, now);
-    if (reply.wrongLogin) {
-      const client = peerAddress(socket);
-      this.#loginLog.wrongPassword(client, path, () =>
-        this.#options.log.warn({ client }, "title refused: wrong user or password"),
+    if (form === null) return finish(socket, refusal("unknown-request", millis(Date.now())));
+    const client = peerAddress(socket);
+    const request = parseMetadataRequest(path, query, form.toString("utf8"));
+    const reply = await answerMetadata({ head, request, ip: client }, this.#options);
+    if (reply === null) return passOn({ ...asked, rest: form }, this.#options);
+    if (reply.refusal) {
+      const { kind, reason } = reply.refusal;
+      this.#loginLog.refused(client, path, () =>
+        this.#options.log.warn({ client }, `title refused: ${reason}`),
       );
-      return this.#refuse(socket, reply.bytes, "wrong-password");
+      return this.#refuse(socket, reply.bytes, kind === "wrong-password" ? kind : undefined);
     }
     finish(socket, reply.bytes);
   }
@@ -150,6 +161,17 @@ export class Connections {
     else if (delayMs === 0) finish(socket, reply);
     else setTimeout(() => finish(socket, reply), delayMs);
   };
+}
+
+/**
+ * A browser shows the credentials that it has kept to whoever makes it ask: the edge lets it do nothing that changes
+ * something without its own form. Encoders that call themselves Mozilla accept no languages.
+ */
+function isFromBrowser(head: RequestHead): boolean {
+  const agent = header(head, "user-agent") ?? "";
+  const speaks = header(head, "accept-language") !== undefined;
+  const marks = ["sec-fetch-mode", "sec-fetch-site", "origin"];
+  return marks.some((name) => header(head, name) !== undefined) || (speaks && agent.startsWith("Mozilla/"));
 }
 
 function malformedRequest(error: ProtocolError): Uint8Array {

@@ -1,7 +1,11 @@
+import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { atAddressOf } from "../config/edge-settings.ts";
 import type { IngestSettings } from "../config/ingest-settings.ts";
 import { mp3 } from "../shared/codec/mp3/mp3.ts";
+import { verifyPassword } from "../shared/password-hash.ts";
+import { PasswordCheck } from "./access/password-check.ts";
+import { type ServerIdentity, UrlAuth } from "./access/url-call.ts";
 import { Connections } from "./connection.ts";
 import { CredentialCheck } from "./credentials.ts";
 import { CurrentSettings } from "./current-settings.ts";
@@ -39,6 +43,7 @@ export class Ingest {
   /** What happens to the sources. */
   readonly events: SourceEvents;
   #station: StationToTell | undefined;
+  #ports: Ports | undefined;
   readonly #log: Log;
 
   constructor({ settings, station, version, log }: IngestOptions) {
@@ -76,8 +81,10 @@ export class Ingest {
       },
       log,
     });
+    const passwords = new PasswordCheck((password, hash) => verifyPassword(password, hash, md5));
+    const urlAuth = new UrlAuth({ identity: () => this.#identity(), log });
     const connections = new Connections({
-      credentials: new CredentialCheck(current),
+      credentials: new CredentialCheck({ settings: current, passwords, urlAuth }),
       intake,
       mounts,
       health: new Health({ edgeUrl, version, mounts, spool, eventLoop: this.#eventLoop }),
@@ -110,6 +117,17 @@ export class Ingest {
     });
   }
 
+  /** As authentication servers know this one. */
+  #identity(): ServerIdentity {
+    const { hostname, serverId, port } = this.#settings.now;
+    const { edge } = this.#station ?? {};
+    return {
+      hostname: hostname ?? edge?.hostname ?? "localhost",
+      port: this.#ports?.port ?? port,
+      serverId: serverId ?? edge?.serverId ?? "Icecast 2.4.4",
+    };
+  }
+
   /** Sockets open on all ports. */
   get connections(): number {
     return this.#servers.connections;
@@ -127,6 +145,7 @@ export class Ingest {
   async start(): Promise<Ports> {
     const left = await this.#spool.scan();
     const ports = await this.#servers.listen();
+    this.#ports = ports;
     // Not before the ports are ours: without them this process ends.
     for (const [mount, entries] of left) this.#mounts.publisher(mount).restore(entries);
     this.#log.info({ ...ports }, "listening for sources");
@@ -183,3 +202,6 @@ export class Ingest {
     return lost;
   }
 }
+
+/** Of the user files that Icecast wrote. */
+const md5 = async (bytes: Uint8Array): Promise<Uint8Array> => createHash("md5").update(bytes).digest();

@@ -177,3 +177,19 @@ export const filesPatienceMs = 3_000;
 
 /** How often an ingest that ends looks whether its file operations have come back. */
 export const diskPollMs = 20;
+
+/** How long an authentication server may take to answer: Icecast's patience. And how many questions may wait for one: as many sources come at the same moment, and more are no sources. */
+export const authTimeoutMs = 15_000;
+export const authWaiting = 64;
+
+/** Passwords that wait to be compared with a hash, 30 ms each, of all and of one address: two seconds and an eighth of it. */
+export const hashesWaiting = 64;
+export const hashesOfAddress = 8;
+/** How long it is remembered whether a password was right, and of how many. */
+export const passwordsKeptMs = 60_000;
+export const passwordsKept = 1_024;
+
+/** How often it is looked whether a DJ's slot is still what it was: the settings and the clock may have been set. */
+export const slotLookMs = 5_000;
+/** By how much the time of day must go another way than a steady clock to have been set: more than what NTP corrects in a slot of hours, less than anybody sets by hand. */
+export const clockStepMs = 1_000;

@@ -3,7 +3,7 @@ import { loginLogLines, loginLogMs, throttleAddresses, throttleForgetMs } from "
 import type { Log } from "./log.ts";
 
 /**
- * Log lines about wrong passwords. Whoever sends them decides how many there are, so the first of an address for a
+ * Log lines about logins that open nothing. Whoever sends them decides how many there are, so the first of an address for a
  * mount is told, the others are counted: one line for them every `loginLogMs`.
  */
 export class LoginLog {
@@ -21,7 +21,7 @@ export class LoginLog {
   }
 
   /** `mount` is absent when none was named. `tell` logs this one. */
-  wrongPassword(address: string, mount: string | undefined, tell: () => void): void {
+  refused(address: string, mount: string | undefined, tell: () => void): void {
     const group = addressGroup(address);
     const isKnown = this.#note(`${group} ${mount ?? ""}`, performance.now());
     if (!this.#timer) this.#timer = setTimeout(() => this.#tellCount(), loginLogMs).unref();
@@ -50,6 +50,6 @@ export class LoginLog {
     const fields = { refused: this.#counted, addresses: this.#countedAddresses.size };
     this.#counted = 0;
     this.#countedAddresses.clear();
-    this.#log.warn(fields, "more wrong passwords");
+    this.#log.warn(fields, "more logins refused");
   }
 }

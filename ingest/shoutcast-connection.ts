@@ -1,12 +1,12 @@
 import type { Socket } from "node:net";
 import { shoutcastAccepted } from "../shared/icecast-reply.ts";
 import { MountPathError, parseMountPath } from "../shared/mount-path.ts";
-import type { Header } from "../shared/source/request-head.ts";
 import { type ShoutcastEvent, ShoutcastLoginParser } from "../shared/source/shoutcast-login.ts";
 import { declaredContentType, readSourceInfo } from "../shared/source/source-headers.ts";
 import type { MountPath } from "../shared/units.ts";
 import { finish, lateReason, peerAddress, readUntil } from "./client-socket.ts";
 import { headLimits } from "./limits.ts";
+import type { LoginRefusal, SourceLogin } from "./credentials.ts";
 import type { SourceConnectionOptions } from "./source-connection.ts";
 
 export interface ShoutcastConnectionOptions extends SourceConnectionOptions {
@@ -15,12 +15,12 @@ export interface ShoutcastConnectionOptions extends SourceConnectionOptions {
   readonly serveHttp: (socket: Socket, start: Uint8Array) => Promise<void>;
 }
 
-/** How a login ended; "refused": it was answered as far as its protocol allows. */
-type Login =
-  | { readonly kind: "accepted"; readonly mount: MountPath; readonly headers: readonly Header[] }
-  | { readonly kind: "http" }
-  | { readonly kind: "probe" }
-  | { readonly kind: "refused"; readonly reason: string; readonly why?: "wrong-password" };
+/** What its first line says. */
+type FirstLine = Extract<ShoutcastEvent, { kind: "password" }>;
+interface Admitted {
+  readonly mount: MountPath;
+  readonly login: SourceLogin;
+}
 
 const nothing = new Uint8Array(0);
 
@@ -29,87 +29,101 @@ const nothing = new Uint8Array(0);
  * it before they send anything else; a refusal is a closed connection, as the protocol has no words for it.
  */
 export async function serveShoutcast(socket: Socket, options: ShoutcastConnectionOptions): Promise<void> {
-  const { credentials, intake, codec, refuse } = options;
+  const { intake, codec, refuse } = options;
   const ip = peerAddress(socket);
   const log = options.log.child({ source: ip, protocol: "SHOUTcast" });
-  const parser = new ShoutcastLoginParser(headLimits);
-  const logins = new LoginReader(socket, parser, options);
-  const login = await readUntil(socket, (chunk) => logins.take(chunk), options.headerTimeoutMs);
-  if (login === null) {
-    const reason = lateReason(socket, options.headerTimeoutMs);
-    if (reason !== null) log.warn({ reason }, "source refused");
-    return finish(socket);
+  const events = new LoginEvents(socket, options.headerTimeoutMs);
+  const first = await events.next();
+  if (first === null) return events.late((reason) => log.warn({ reason }, "source refused"));
+  if (first.kind === "probe") return finish(socket);
+  if (first.kind === "http") return options.serveHttp(socket, events.rest);
+  const admitted = first.kind === "password" ? await openMount(first, ip, options) : wrongMount;
+  if ("kind" in admitted) {
+    const { kind, reason } = admitted;
+    options.loginLog.refused(ip, undefined, () => log.warn({ reason }, "source refused"));
+    return refuse(socket, nothing, kind === "wrong-password" ? kind : undefined);
   }
-  if (login.kind === "probe") return finish(socket);
-  if (login.kind === "http") return options.serveHttp(socket, parser.rest);
-  if (login.kind === "refused") {
-    const tell = () => log.warn({ reason: login.reason }, "source refused");
-    if (login.why) options.loginLog.wrongPassword(ip, undefined, tell);
-    else tell();
-    return refuse(socket, nothing, login.why);
+  const early = intake.refusal(admitted);
+  if (early !== null) {
+    log.warn({ reason: early }, "source refused");
+    return refuse(socket, nothing);
   }
-  const { mount, headers } = login;
+  if (!socket.destroyed) socket.write(shoutcastAccepted());
+
+  const { mount } = admitted;
+  const second = await events.next();
+  if (second?.kind !== "headers") return events.late((reason) => log.warn({ reason }, "source refused"));
+  const { headers } = second;
   const contentType = declaredContentType({ headers });
   if (contentType !== undefined && !codec.sourceContentTypes.includes(contentType)) {
     log.warn({ mount, contentType }, "source refused: content type not supported");
     return refuse(socket, nothing);
   }
   const info = readSourceInfo({ headers }, { ip, protocol: "SHOUTcast" });
-  const credential = credentials.sourceCredential(mount);
-  const session = await intake.admit({ mount, credential, user: null, info }, socket);
+  const session = await intake.admit({ ...admitted, info }, socket);
   if (typeof session === "string") {
     log.warn({ mount, reason: session }, "source refused");
     return refuse(socket, nothing);
   }
-  intake.stream(socket, session, { kind: "until-close" }, parser.rest);
+  intake.stream(socket, session, { kind: "until-close" }, events.rest);
 }
 
-/** Answers the password as it comes and collects the headers after it. */
-class LoginReader {
+const wrongMount: LoginRefusal = { kind: "wrong-password", reason: "wrong password or mount" };
+
+/** The mount that a password line opens. */
+async function openMount(
+  line: FirstLine,
+  ip: string,
+  { credentials }: ShoutcastConnectionOptions,
+): Promise<Admitted | LoginRefusal> {
+  const asker = { ip, admin: false };
+  if (line.mount === undefined) return credentials.shoutcastMount(line, asker);
+  try {
+    const mount = parseMountPath(line.mount);
+    const login = await credentials.shoutcastLogin(mount, line, asker);
+    return login.kind === "login" ? { mount, login } : login;
+  } catch (error) {
+    if (error instanceof MountPathError) return wrongMount;
+    throw error;
+  }
+}
+
+/** What a login says, one thing after the other; it has `timeoutMs` for all of it. */
+class LoginEvents {
   readonly #socket: Socket;
-  readonly #parser: ShoutcastLoginParser;
-  readonly #options: ShoutcastConnectionOptions;
-  #mount: MountPath | null = null;
+  readonly #timeoutMs: number;
+  readonly #parser = new ShoutcastLoginParser(headLimits);
+  readonly #events: ShoutcastEvent[] = [];
+  #spentMs = 0;
 
-  constructor(socket: Socket, parser: ShoutcastLoginParser, options: ShoutcastConnectionOptions) {
+  constructor(socket: Socket, timeoutMs: number) {
     this.#socket = socket;
-    this.#parser = parser;
-    this.#options = options;
+    this.#timeoutMs = timeoutMs;
   }
 
-  /** Throws ProtocolError. */
-  take(chunk: Uint8Array): Login | null {
-    for (const event of this.#parser.push(chunk)) {
-      const login = this.#takeEvent(event);
-      if (login !== null) return login;
-    }
-    return null;
+  /** What came after the last event. */
+  get rest(): Uint8Array {
+    return this.#parser.rest;
   }
 
-  #takeEvent(event: ShoutcastEvent): Login | null {
-    if (event.kind === "probe" || event.kind === "http") return { kind: event.kind };
-    if (event.kind === "headers") {
-      return this.#mount && { kind: "accepted", mount: this.#mount, headers: event.headers };
-    }
-    const mount = this.#mountOf(event);
-    if (mount === null) return { kind: "refused", reason: "wrong password or mount", why: "wrong-password" };
-    const { intake, credentials } = this.#options;
-    const reason = intake.refusal({ mount, credential: credentials.sourceCredential(mount) });
-    if (reason !== null) return { kind: "refused", reason };
-    this.#mount = mount;
-    this.#socket.write(shoutcastAccepted());
-    return null;
+  /** Null when the peer closed, or was too slow. Rejects with ProtocolError. */
+  async next(): Promise<ShoutcastEvent | null> {
+    const known = this.#events.shift();
+    if (known) return known;
+    const startedMs = performance.now();
+    const take = (chunk: Uint8Array): ShoutcastEvent | null => {
+      this.#events.push(...this.#parser.push(chunk));
+      return this.#events.shift() ?? null;
+    };
+    const event = await readUntil(this.#socket, take, Math.max(0, this.#timeoutMs - this.#spentMs));
+    this.#spentMs += performance.now() - startedMs;
+    return event;
   }
 
-  #mountOf(event: Extract<ShoutcastEvent, { kind: "password" }>): MountPath | null {
-    const { credentials } = this.#options;
-    if (event.mount === undefined) return credentials.shoutcastMount(event);
-    try {
-      const mount = parseMountPath(event.mount);
-      return credentials.isShoutcastSource(mount, event) ? mount : null;
-    } catch (error) {
-      if (error instanceof MountPathError) return null;
-      throw error;
-    }
+  /** Closes when `next` gave null; `tell` gets the reason where there is one to tell. */
+  late(tell: (reason: string) => void): void {
+    const reason = lateReason(this.#socket, this.#timeoutMs);
+    if (reason !== null) tell(reason);
+    finish(this.#socket);
   }
 }

@@ -15,7 +15,7 @@ import { expectsContinue, header, type RequestHead } from "../shared/source/requ
 import { declaredContentType, readSourceInfo } from "../shared/source/source-headers.ts";
 import { type Millis, type MountPath, millis } from "../shared/units.ts";
 import { finish, peerAddress } from "./client-socket.ts";
-import type { CredentialCheck } from "./credentials.ts";
+import type { CredentialCheck, LoginRefusal } from "./credentials.ts";
 import type { Log } from "./log.ts";
 import type { LoginLog } from "./login-log.ts";
 import type { IntakeRefusal, SourceIntake } from "./source-intake.ts";
@@ -38,7 +38,6 @@ export async function serveSource(
   options: SourceConnectionOptions,
 ): Promise<void> {
   const { credentials, intake, codec, refuse } = options;
-  const now = millis(Date.now());
   const ip = peerAddress(socket);
   const mount = mountOf(head.target);
   const named = typeof mount === "string" ? mount : null;
@@ -46,12 +45,13 @@ export async function serveSource(
 
   const shown = parseBasicAuth(header(head, "authorization"));
   // Not a failed login: libshout asks for the 401 before it shows a password.
-  if (shown === null) return finish(socket, unauthorized(now));
-  if (!credentials.isSource(named, shown)) {
-    options.loginLog.wrongPassword(ip, named ?? undefined, () =>
-      log.warn({}, "source refused: wrong user or password"),
-    );
-    return refuse(socket, unauthorized(now), "wrong-password");
+  if (shown === null) return finish(socket, unauthorized(millis(Date.now())));
+  const login = await credentials.sourceLogin(named, shown, { ip, admin: false });
+  const now = millis(Date.now());
+  if (login.kind !== "login") {
+    const { kind, reason } = login;
+    options.loginLog.refused(ip, named ?? undefined, () => log.warn({}, `source refused: ${reason}`));
+    return refuse(socket, loginRefusal(login, now), kind === "wrong-password" ? kind : undefined);
   }
   if (mount instanceof MountPathError) {
     log.warn({ reason: mount.message }, "source refused");
@@ -70,14 +70,19 @@ export async function serveSource(
   if (framing instanceof ProtocolError) return refuse(socket, errorReply(501, framing.message, now));
 
   const info = readSourceInfo(head, { ip, protocol: head.method });
-  const credential = credentials.sourceCredential(mount);
-  const session = await intake.admit({ mount, credential, user: shown.user, info }, socket);
+  const session = await intake.admit({ mount, login, info }, socket);
   if (typeof session === "string") {
     log.warn({ reason: session }, "source refused");
     return refuse(socket, refusalOf(session, millis(Date.now())));
   }
   if (!socket.destroyed) socket.write(sourceAccepted(expectsContinue(head)));
   intake.stream(socket, session, framing, rest);
+}
+
+/** The reply to a login that opens nothing. */
+export function loginRefusal({ kind }: LoginRefusal, now: Millis): Uint8Array {
+  if (kind !== "busy") return unauthorized(now);
+  return errorReply(503, "too many logins are being looked at, try again", now);
 }
 
 /** libshout gives up for good on a 403: what passes by itself is a 503. */

@@ -1,3 +1,4 @@
+import type { FrameParserCounts } from "../shared/codec/codec.ts";
 import type { SourceInfo } from "../shared/source/source-info.ts";
 import type { Epoch, Millis, MountPath } from "../shared/units.ts";
 import type { Log } from "./log.ts";
@@ -18,6 +19,8 @@ export interface SourceOnAir {
   readonly startedMs: Millis;
   /** Received so far. */
   readonly bytes: number;
+  /** What of it was frames, tags, and neither. */
+  readonly counts: FrameParserCounts;
   /** Listeners of its mount when the edge last said how many; 0 until it has. */
   readonly listeners: number;
   /** In force; null before the first. */

@@ -7,6 +7,9 @@ import type { BodyFraming } from "../shared/source/body-framing.ts";
 import type { SourceInfo } from "../shared/source/source-info.ts";
 import type { MountPath } from "../shared/units.ts";
 import { finish } from "./client-socket.ts";
+import type { DjTenure } from "./access/dj-tenure.ts";
+import { rulesOfMount } from "./access/mount-rules.ts";
+import type { SourceLogin } from "./credentials.ts";
 import type { ClaimResult } from "./edge-client.ts";
 import { handoverMs, heldAheadMs } from "./limits.ts";
 import { type Log, reasonOf } from "./log.ts";
@@ -48,10 +51,7 @@ export type IntakeRefusal =
 /** A source that has logged in. */
 export interface Admission {
   readonly mount: MountPath;
-  /** Names its login: equal for the same one. */
-  readonly credential: string;
-  /** Who logged in; null where the protocol has no user. */
-  readonly user: string | null;
+  readonly login: Pick<SourceLogin, "user" | "credential" | "tenure">;
   readonly info: SourceInfo;
 }
 
@@ -88,21 +88,24 @@ export class SourceIntake {
    * Why a source cannot have a mount, as far as it is known on this host; null when it may try. A socket that is left
    * unread tells nothing of its end: of a source that is held back nobody knows whether it is there.
    */
-  refusal({ mount, credential }: Pick<Admission, "mount" | "credential">): IntakeRefusal | null {
+  refusal({ mount, login }: Pick<Admission, "mount" | "login">): IntakeRefusal | null {
     const { mounts } = this.#options;
+    const { credential } = login;
     const entering = mounts.entering(mount);
     if (entering !== null) return entering === credential ? "mount-arriving" : "mount-in-use";
     const session = mounts.session(mount);
     if (session === null) return null;
     const takeover = this.#takeover(mount);
-    if (takeover === "always") return null;
+    // Whose time is over need not have been closed yet when the next one comes.
+    if (takeover === "always" || session.tenure?.isOver) return null;
     if (session.aheadMs >= heldAheadMs) return "mount-draining";
     if (takeover === "never") return "mount-in-use";
     return session.isStuck && session.credential === credential ? null : "mount-in-use";
   }
 
   async #admit(admission: Admission, socket: Socket): Promise<SourceSession | IntakeRefusal> {
-    const { mount, credential, user, info } = admission;
+    const { mount, login, info } = admission;
+    const { credential, user, tenure } = login;
     const { mounts, edge, codec, events, limits } = this.#options;
     const log = this.#options.log.child({ mount, source: info.ip, protocol: info.protocol });
     const refusal = this.refusal(admission);
@@ -135,6 +138,7 @@ export class SourceIntake {
       codec,
       info,
       user,
+      tenure,
       credential,
       segmentMs: limits.segmentMs,
       burstMs: limits.burstMs,
@@ -150,24 +154,37 @@ export class SourceIntake {
     before?.takeOver();
     log.info({ epoch: claimed.epoch, user, name: info.name, userAgent: info.userAgent }, "source on air");
     events.emit({ kind: "connected", source: session, atMs: session.startedMs });
+    if (tenure !== null) this.#watch(session, tenure, socket);
     return session;
+  }
+
+  /** Ends the session with its tenure. Its last segment is what it has sent until then. */
+  #watch(session: SourceSession, tenure: DjTenure, socket: Socket): void {
+    if (session.hasEnded) return;
+    const inMs = tenure.look();
+    if (inMs !== null) {
+      setTimeout(() => this.#watch(session, tenure, socket), Math.ceil(inMs)).unref();
+      return;
+    }
+    void session.end(`the slot of ${session.user} is over`);
+    finish(socket);
   }
 
   async #claim(
     { mount, publisher }: Reservation,
-    { info, credential }: Admission,
+    { info, login }: Admission,
     log: Log,
   ): Promise<ClaimResult | null> {
     const { edge, ingestId, rules, limits } = this.#options;
     await publisher.drained(handoverMs);
     if (this.#stopping) return null;
-    const graceMs = rules.get(mount)?.graceMs ?? limits.graceMs;
+    const graceMs = rulesOfMount(rules, mount).graceMs ?? limits.graceMs;
     try {
       return await edge.claim({
         mount,
         ingest: ingestId,
         source: info,
-        credential,
+        credential: login.credential,
         takeover: this.#takeover(mount),
         policy: { segmentMs: limits.segmentMs, graceMs },
       });
@@ -178,7 +195,7 @@ export class SourceIntake {
   }
 
   #takeover(mount: MountPath): Takeover {
-    return this.#options.rules.get(mount)?.takeover ?? "same-credentials";
+    return rulesOfMount(this.#options.rules, mount).takeover ?? "same-credentials";
   }
 
   async #giveBack(hold: Hold, log: Log): Promise<void> {
@@ -195,8 +212,8 @@ export class SourceIntake {
    * `rest` is what of the body came with the head. Returns at once.
    */
   stream(socket: Socket, session: SourceSession, framing: BodyFraming, rest: Uint8Array): void {
-    const { log } = this.#options;
-    const { sourceTimeoutMs } = this.#options.limits;
+    const { log, rules, limits } = this.#options;
+    const sourceTimeoutMs = rulesOfMount(rules, session.mount).sourceTimeoutMs ?? limits.sourceTimeoutMs;
     new SourceFeed({ socket, session, framing, sourceTimeoutMs, log }).start(rest);
   }
 }

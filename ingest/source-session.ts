@@ -1,4 +1,4 @@
-import type { Codec, Frame, FrameParser } from "../shared/codec/codec.ts";
+import type { Codec, Frame, FrameParser, FrameParserCounts } from "../shared/codec/codec.ts";
 import type { Hold, HoldReply, Renewal } from "../shared/edge-api.ts";
 import type { Segment } from "../shared/segment.ts";
 import type { SourceInfo } from "../shared/source/source-info.ts";
@@ -8,6 +8,7 @@ import { Pacer } from "../shared/source/pacer.ts";
 import { StallWatch } from "../shared/source/stall-watch.ts";
 import { sanitiseTitle } from "../shared/title.ts";
 import { type Epoch, type MountPath, millis } from "../shared/units.ts";
+import type { DjTenure } from "./access/dj-tenure.ts";
 import type { HoldResult } from "./edge-client.ts";
 import {
   bytesWithoutFrame,
@@ -43,6 +44,8 @@ export interface SourceSessionOptions {
   readonly info: SourceInfo;
   /** Who logged in; null where the protocol has no user. */
   readonly user: string | null;
+  /** Of a source whose time may end. */
+  readonly tenure: DjTenure | null;
   /** Names the login of the source: equal for the same one. */
   readonly credential: string;
   readonly segmentMs: number;
@@ -68,6 +71,7 @@ export class SourceSession implements SourceOnAir {
   readonly epoch: Epoch;
   readonly info: SourceInfo;
   readonly user: string | null;
+  readonly tenure: DjTenure | null;
   readonly startedMs = millis(Date.now());
   readonly credential: string;
   readonly #options: SourceSessionOptions;
@@ -108,6 +112,7 @@ export class SourceSession implements SourceOnAir {
     this.epoch = options.epoch;
     this.info = options.info;
     this.user = options.user;
+    this.tenure = options.tenure;
     this.credential = options.credential;
     this.#missedMs = options.gapMs;
     this.#target = new SegmentTarget(options);
@@ -170,8 +175,16 @@ export class SourceSession implements SourceOnAir {
     return this.info.protocol;
   }
 
+  get hasEnded(): boolean {
+    return this.#ended !== null;
+  }
+
   get bytes(): number {
     return this.#bytes;
+  }
+
+  get counts(): FrameParserCounts {
+    return this.#parser.counts;
   }
 
   get listeners(): number {

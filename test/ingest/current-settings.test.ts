@@ -3,18 +3,24 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { loadIngestSettings } from "../../config/settings.ts";
+import { PasswordCheck } from "../../ingest/access/password-check.ts";
+import { UrlAuth } from "../../ingest/access/url-call.ts";
 import { CredentialCheck } from "../../ingest/credentials.ts";
 import { CurrentSettings } from "../../ingest/current-settings.ts";
+import { openLog } from "../../ingest/log.ts";
 import { mountPath } from "../../shared/mount-path.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "skywave-current-"));
 afterAll(() => rmSync(folder, { recursive: true }));
+const passwords = new PasswordCheck(async () => false);
+const identity = () => ({ hostname: "h", port: 1, serverId: "s" });
+const urlAuth = new UrlAuth({ identity, log: openLog("silent") });
 const settings = loadIngestSettings(["--data", folder], {});
 
 describe("the settings in force", () => {
-  it("are the new ones at once for whoever reads them, passwords included", () => {
+  it("are the new ones at once for whoever reads them, passwords included", async () => {
     const current = new CurrentSettings(settings);
-    const credentials = new CredentialCheck(current);
+    const credentials = new CredentialCheck({ settings: current, passwords, urlAuth });
     const mount = mountPath("/m");
     const held = current.change({
       ...settings,
@@ -24,9 +30,13 @@ describe("the settings in force", () => {
     });
     expect(held).toEqual([]);
     expect(current.now.limits.sources).toBe(1);
-    expect(credentials.isSource(mount, { user: "source", password: "new" })).toBe(true);
-    expect(credentials.isSource(mount, { user: "source", password: settings.sourcePassword })).toBe(false);
-    expect(credentials.shoutcastMount({ password: "own", unsplit: "own" })).toBe("/own");
+    const asker = { ip: "127.0.0.1", admin: false };
+    const kindOf = async (password: string) =>
+      (await credentials.sourceLogin(mount, { user: "source", password }, asker)).kind;
+    expect(await kindOf("new")).toBe("login");
+    expect(await kindOf(settings.sourcePassword)).toBe("wrong-password");
+    const own = await credentials.shoutcastMount({ password: "own", unsplit: "own" }, asker);
+    expect(own).toMatchObject({ mount: "/own" });
   });
 
   it("keep what only a restart can change, and name it", () => {

@@ -14,8 +14,8 @@ afterEach(() => {
 });
 
 const wrong = (address: string, mount?: string) =>
-  log.wrongPassword(address, mount, () => lines.push([address, mount]));
-const count = (refused: number, addresses: number) => [{ refused, addresses }, "more wrong passwords"];
+  log.refused(address, mount, () => lines.push([address, mount]));
+const count = (refused: number, addresses: number) => [{ refused, addresses }, "more logins refused"];
 
 test("the first wrong password of an address is told, of the next thousands a count every ten seconds", () => {
   for (let seconds = 0; seconds < 35; seconds++) {

@@ -1,7 +1,10 @@
+import { createHash } from "node:crypto";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { z } from "zod";
 import type { announceSchema } from "../../shared/edge-api.ts";
+import { noSecrets } from "../../shared/edge-secrets.ts";
 import { maxTitleBytes } from "../../shared/title.ts";
+import { bodyOf as bodyOfRequest } from "./fake-edge.ts";
 import {
   adminPassword,
   basic,
@@ -25,6 +28,7 @@ beforeEach(async () => {
 afterEach(() => running.close());
 
 const login = basic("source", sourcePassword);
+const md5Of = (text: string) => createHash("md5").update(text).digest("hex");
 const get = (target: string, headers = login) => running.exchange(`GET ${target} HTTP/1.0\r\n${headers}\r\n`);
 const bodyOf = (reply: string) => reply.slice(reply.indexOf("\r\n\r\n") + 4);
 const done =
@@ -125,7 +129,6 @@ test.each([
     "401",
     "You need to authenticate",
   ],
-  ["/admin/metadata?mount=/zz.mp3&mode=updinfo&song=x", login, "400", "400 - Source does not exist"],
   ["/admin/metadata?mount=/../x&mode=updinfo&song=x", login, "400", "400 - Source does not exist"],
   ["/admin/metadata?mount=/a.mp3", login, "400", "400 - Missing parameter"],
   ["/admin/metadata?mode=updinfo&song=x", login, "400", "400 - Unknown admin request"],
@@ -137,11 +140,74 @@ test.each([
   ],
   ["/admin.cgi?mode=updinfo&song=x", "", "400", "400 - missing pass parameter"],
   ["/admin.cgi?mode=updinfo&pass=zz&song=x", "", "401", "You need to authenticate"],
-  [`/admin.cgi?mode=updinfo&pass=${sourcePassword}&song=x`, "", "400", "400 - Source does not exist"],
-  [`/admin.cgi?mode=x&mount=/a.mp3&pass=${sourcePassword}&song=x`, "", "400", "400 - No such action"],
   ["/admin/!POKE", "", "400", "400 - Unrecognised command"],
 ])("%s with %j: %s %s", async (target, headers, code, text) => {
   const reply = await get(target, headers);
   expect(reply.slice(0, 12)).toBe(`HTTP/1.0 ${code}`);
   expect(bodyOf(reply)).toContain(text);
+});
+
+/** What the edge is asked for; it answers each with 200. */
+function atTheEdge(): string[] {
+  const asked: string[] = [];
+  running.edge.onRequest = (request, response) => {
+    void bodyOfRequest(request).then((body) => {
+      asked.push(`${request.method} ${request.url} ${body.toString()}`.trim());
+      response.end("from the edge");
+    });
+  };
+  return asked;
+}
+
+test.each([
+  ["/admin/metadata?mount=/zz.mp3&mode=updinfo&song=x", login, "a mount that this host does not have"],
+  ["/admin/metadata?mount=/zz.mp3&mode=updinfo&song=x", basic("a", "b"), "whoever asks"],
+  [
+    `/admin.cgi?mode=updinfo&pass=${sourcePassword}&song=x`,
+    "",
+    "the SHOUTcast mount, which has no source here",
+  ],
+  [`/admin.cgi?mode=x&mount=/a.mp3&pass=${sourcePassword}&song=x`, "", "what is no title"],
+  ["/admin.cgi?mode=viewxml", basic("admin", adminPassword), "statistics"],
+  ["/admin/listmounts", basic("admin", adminPassword), "another command"],
+])("%s with %j is for the edge: %s, %s", async (target, headers) => {
+  const asked = atTheEdge();
+  expect(bodyOf(await get(target, headers))).toBe("from the edge");
+  expect(asked).toEqual([`GET ${target}`]);
+});
+
+test("a posted title for a mount that this host does not have is passed on whole", async () => {
+  const asked = atTheEdge();
+  const form = "mode=updinfo&mount=/zz.mp3&song=posted";
+  const head = `POST /admin/metadata HTTP/1.1\r\n${login}Content-Length: ${form.length}\r\n\r\n`;
+  expect(bodyOf(await running.exchange(head + form))).toBe("from the edge");
+  expect(asked).toEqual([`POST /admin/metadata ${form}`]);
+});
+
+test.each(["Sec-Fetch-Mode: no-cors\r\n", "User-Agent: Mozilla/5.0 (X11)\r\nAccept-Language: ko\r\n"])(
+  "a title that a browser may have been made to set is for the edge: %j",
+  async (marks) => {
+    const asked = atTheEdge();
+    await get("/admin/metadata?mount=/a.mp3&mode=updinfo&song=forged", login + marks);
+    expect(asked).toHaveLength(1);
+    expect(running.events).toEqual(["connected /a.mp3 source"]);
+  },
+);
+
+test("an encoder that calls itself Mozilla sets its title", async () => {
+  await get("/admin/metadata?mount=/a.mp3&mode=updinfo&song=x", `${login}User-Agent: Mozilla/4.0\r\n`);
+  expect(running.events).toContain("title /a.mp3 x");
+});
+
+test("an operator of the station sets titles, a viewer does not", async () => {
+  await running.close();
+  const users = (["operator", "viewer"] as const).map((role) => ({ name: role, role, hash: md5Of("pw") }));
+  running = new RunningIngest();
+  await running.open({ edgeSecrets: { ...noSecrets, users } });
+  source = running.connect();
+  source.send(sourceHead("/a.mp3"));
+  await source.until(/200 OK/);
+  const url = "/admin/metadata?mount=/a.mp3&mode=updinfo&song=x";
+  expect(bodyOf(await get(url, basic("operator", "pw")))).toBe(done);
+  expect(bodyOf(await get(url, basic("viewer", "pw")))).toContain("You need to authenticate");
 });

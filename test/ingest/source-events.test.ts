@@ -80,6 +80,7 @@ test("a listener that throws is logged and keeps nobody else from the event", ()
     user: null,
     startedMs: millis(0),
     bytes: 0,
+    counts: { frames: 0, garbageBytes: 0, tagBytes: 0, infoFrames: 0, resyncs: 0 },
     listeners: 0,
     title: null,
   };

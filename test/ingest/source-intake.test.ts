@@ -18,6 +18,7 @@ import { eventually, frames } from "./running-ingest.ts";
 const mount = mountPath("/m");
 const info = { contentType: "audio/mpeg", ip: "127.0.0.1", protocol: "SOURCE" };
 
+const login = { user: null, credential: "c", tenure: null };
 const held = { kind: "ok", reply: { orders: [] } } as const;
 
 type ClaimResult = Awaited<ReturnType<IntakeOptions["edge"]["claim"]>>;
@@ -63,7 +64,7 @@ function openIntake(
   const events = new SourceEvents(log);
   const intake = new SourceIntake({ mounts, edge, codec, ingestId: "i", rules, limits, events, log });
   const admit = (socket = new net.Socket(), credential = "c") =>
-    intake.admit({ mount, credential, user: null, info }, socket);
+    intake.admit({ mount, login: { ...login, credential }, info }, socket);
   /** A source that is on air. */
   const onAir = async (socket?: net.Socket): Promise<SourceSession> => {
     const session = await admit(socket);
@@ -76,7 +77,7 @@ function openIntake(
 test("a source whose claim comes through while the ingest stops is refused, its mount given back", async () => {
   const grant = Promise.withResolvers<void>();
   const { intake, mounts, calls } = openIntake(mp3, { answer: () => grant.promise });
-  const admitted = intake.admit({ mount, credential: "c", user: null, info }, new net.Socket());
+  const admitted = intake.admit({ mount, login, info }, new net.Socket());
   while (calls.length === 0) await new Promise((resolve) => setImmediate(resolve));
   const stopped = intake.stop();
   grant.resolve();
@@ -89,9 +90,7 @@ test("a source whose claim comes through while the ingest stops is refused, its 
 test("nobody is admitted once the ingest stops", async () => {
   const { intake, calls } = openIntake(mp3);
   await intake.stop();
-  expect(await intake.admit({ mount, credential: "c", user: null, info }, new net.Socket())).toBe(
-    "edge-unavailable",
-  );
+  expect(await intake.admit({ mount, login, info }, new net.Socket())).toBe("edge-unavailable");
   expect(calls).toEqual([]);
 });
 
@@ -109,7 +108,7 @@ test("an unforeseen error in one source's bytes ends that source, is logged, and
   };
   const { intake, mounts, lines, calls } = openIntake(broken);
   const serve = async (socket: net.Socket): Promise<void> => {
-    const session = await intake.admit({ mount, credential: "c", user: null, info }, socket);
+    const session = await intake.admit({ mount, login, info }, socket);
     if (typeof session === "string") throw new Error(session);
     intake.stream(socket, session, { kind: "until-close" }, new Uint8Array(0));
   };
@@ -237,7 +236,7 @@ describe("a mount with a source on air", () => {
     useClock();
     const { intake, onAir } = openIntake(mp3);
     const session = await onAir();
-    const refusal = () => intake.refusal({ mount, credential: "c" });
+    const refusal = () => intake.refusal({ mount, login });
     for (let sent = 0; sent < 5; sent++) {
       session.push(frames(115, 115 * sent));
       await vi.advanceTimersByTimeAsync(2_950);
@@ -248,7 +247,7 @@ describe("a mount with a source on air", () => {
     expect(refusal()).toBe("mount-in-use");
     await vi.advanceTimersByTimeAsync(1_000);
     expect(refusal()).toBeNull();
-    expect(intake.refusal({ mount, credential: "another" })).toBe("mount-in-use");
+    expect(intake.refusal({ mount, login: { ...login, credential: "another" } })).toBe("mount-in-use");
   });
 
   it.for([
@@ -259,7 +258,7 @@ describe("a mount with a source on air", () => {
     const { intake, onAir } = openIntake(mp3, { takeover });
     const session = await onAir();
     session.push(frames(420));
-    expect(intake.refusal({ mount, credential: "another" })).toBe(expected);
+    expect(intake.refusal({ mount, login: { ...login, credential: "another" } })).toBe(expected);
   });
 
   it("is free of a source that sends a few bytes now and then, none of them audio, after 15 s", async () => {
