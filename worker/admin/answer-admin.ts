@@ -1,4 +1,4 @@
-import type { MountPath } from "../../shared/units.ts";
+import type { Visitor } from "../access/admit.ts";
 import { badRequest } from "../icecast-errors.ts";
 import { tooLarge } from "./refusals.ts";
 import { answerPage, pageHeaders } from "./answer-pages.ts";
@@ -7,7 +7,7 @@ import { buildM3u, type Command, commands, type Outcome, plainCommands } from ".
 import { mountOrNull } from "./mount-name.ts";
 import { type Fields, readFields } from "./parameters.ts";
 import { replyHeaders } from "../reply-headers.ts";
-import type { StationAdmin, Visitor } from "./station-admin.ts";
+import type { StationAdmin } from "./station-admin.ts";
 
 /**
  * Answers `/admin/<name>`, with Icecast's order of checks: the command, then who asks, then the mount, then the rest.
@@ -56,7 +56,12 @@ async function general(asked: Asked, command: Command): Promise<Response> {
 async function ofMount(asked: Asked, command: Command, named: string): Promise<Response> {
   const { request, fields, station } = asked;
   const mount = mountOrNull(named);
-  const visitor = await visitorOf(asked, command, mount);
+  // Icecast lets the source of a mount do with it what an administrator may. A login that fails counts against the
+  // address, so the source is asked about first.
+  const isSource = mount !== null && (await station.isMountSource(request, mount));
+  const visitor = isSource
+    ? await station.sourceVisitor(request, mount)
+    : await station.admit(request, command.may);
   if (visitor instanceof Response) return visitor;
   if (!mount) return badRequest("Source does not exist");
   const mounts = await station.mounts();
@@ -65,7 +70,6 @@ async function ofMount(asked: Asked, command: Command, named: string): Promise<R
     return badRequest("Source does not exist");
   }
   if (!command.ofMount) return badRequest("Mount request unknown");
-  const isSource = visitor.name === sourceName(mount);
   // A source's player of titles may call itself a browser, and no browser keeps the login of a source.
   if (!isSource && command.isUnsafe?.(fields)) {
     const refusal = await station.guardUnsafe(request, visitor);
@@ -73,24 +77,6 @@ async function ofMount(asked: Asked, command: Command, named: string): Promise<R
   }
   return deliver(asked, visitor, await command.ofMount({ ...asked, mount }));
 }
-
-/**
- * Icecast lets the source of a mount do with it what an administrator may. A failed login counts against the address, so
- * the source is asked about first.
- */
-async function visitorOf(
-  { request, station }: Asked,
-  { may }: Command,
-  mount: MountPath | null,
-): Promise<Visitor | Response> {
-  if (mount && (await station.isMountSource(request, mount))) {
-    return { name: sourceName(mount), role: "operator" };
-  }
-  return station.admit(request, may);
-}
-
-/** No user's name has a colon. */
-const sourceName = (mount: MountPath): string => `source:${mount}`;
 
 async function deliver(asked: Asked, visitor: Visitor, { reply, done }: Outcome): Promise<Response> {
   const { station, action, isPage } = asked;

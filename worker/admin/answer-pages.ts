@@ -150,7 +150,10 @@ const accountForms = (
     <button>Add</button>
   </form>`;
 
-const titleForm = (mount: MountPath, csrf: string): Html => html`<form class="fields-form" method="post" action="/admin/metadata.xsl">
+const titleForm = (
+  mount: MountPath,
+  csrf: string,
+): Html => html`<form class="fields-form" method="post" action="/admin/metadata.xsl">
     ${hidden({ csrf, mount, mode: "updinfo", charset: "UTF-8" })}
     <label>Title <input name="song" maxlength="1024"></label>
     <button>Set</button>
@@ -161,7 +164,8 @@ const commandForm = (
   csrf: string,
   fields: Readonly<Record<string, string>>,
   label: string,
-): Html => html`<form method="post" action="/admin/${command}.xsl">${hidden({ csrf, ...fields })}<button>${label}</button></form>`;
+): Html =>
+  html`<form method="post" action="/admin/${command}.xsl">${hidden({ csrf, ...fields })}<button>${label}</button></form>`;
 
 const hidden = (fields: Readonly<Record<string, string>>): Html[] =>
   Object.entries(fields).map(([name, value]) => html`<input type="hidden" name="${name}" value="${value}">`);

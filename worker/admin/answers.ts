@@ -64,7 +64,8 @@ function rootOf(answer: AdminAnswer): string {
     case "accounts": {
       const users = answer.users.map((name) => parentElement("User", {}, [textElement("username", name)]));
       const { message } = answer;
-      const said = message === undefined ? [] : [parentElement("iceresponse", {}, [textElement("message", message)])];
+      const said =
+        message === undefined ? [] : [parentElement("iceresponse", {}, [textElement("message", message)])];
       return parentElement("icestats", {}, [sourceElement(answer.mount, users), ...said]);
     }
     case "mount":
@@ -87,10 +88,10 @@ const listedMount = (listed: ListedMount): string =>
     textElement("content-type", listed.contentType),
   ]);
 
-/** An address that nobody can vouch for is none. */
+/** Tools read an address here: where nobody can vouch for one it is the one that means none. */
 const listenerElement = (listener: ListenerSession, now: number): string =>
   parentElement("listener", {}, [
-    textElement("IP", listener.address ?? "unknown"),
+    textElement("IP", listener.address ?? "0.0.0.0"),
     textElement("UserAgent", listener.userAgent || "Unknown"),
     textElement("Connected", String(secondsSince(listener.startedMs, now))),
     textElement("ID", String(listener.id)),

@@ -213,7 +213,9 @@ export const plainCommands: Readonly<Record<string, Command>> = {
   "streamlist.txt": streamList,
 };
 
-const response = (message: string, done: boolean): Outcome => ({ reply: { kind: "response", message, done } });
+const response = (message: string, done: boolean): Outcome => ({
+  reply: { kind: "response", message, done },
+});
 
 const successPage = (message: string): Response =>
   new Response(

@@ -36,4 +36,6 @@ const names: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">"
 
 const reference = (character: string): string =>
   names[character] ??
-  (character < " " ? `&#${character.charCodeAt(0)};` : `&#x${character.codePointAt(0)?.toString(16).toUpperCase()};`);
+  (character < " "
+    ? `&#${character.charCodeAt(0)};`
+    : `&#x${character.codePointAt(0)?.toString(16).toUpperCase()};`);

@@ -1,14 +1,9 @@
 import type { Role } from "../../shared/edge-secrets.ts";
 import type { ListenerSession } from "../../shared/listener-session.ts";
 import type { MountPath } from "../../shared/units.ts";
+import type { Visitor } from "../access/admit.ts";
 import type { ListedMount } from "./answers.ts";
 import type { IcecastStatistics } from "./statistics-fields.ts";
-
-/** Who asks, once it is known. */
-export interface Visitor {
-  readonly name: string;
-  readonly role: Role;
-}
 
 /** What the commands need of the station. Calls reject when what they need cannot be asked. */
 export interface StationAdmin {
@@ -16,6 +11,8 @@ export interface StationAdmin {
   readonly admit: (request: Request, may: readonly Role[]) => Promise<Visitor | Response>;
   /** Whether the request shows the login of the source that has the mount now. */
   readonly isMountSource: (request: Request, mount: MountPath) => Promise<boolean>;
+  /** The source of a mount as a visitor, for the audit log. */
+  readonly sourceVisitor: (request: Request, mount: MountPath) => Promise<Visitor>;
   /** The reply that keeps a browser from being led into a command; null when it may be carried out. */
   readonly guardUnsafe: (request: Request, visitor: Visitor) => Promise<Response | null>;
   /** For the forms of pages. */

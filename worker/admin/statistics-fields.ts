@@ -106,7 +106,7 @@ function sourceFields(status: MountStatus, input: StatisticsInput): StatisticsFi
 }
 
 /** Mounts of the settings that have no source while their fallback has one: Icecast lists them too, with little to say. */
-function standInMounts({ station, mounts }: StatisticsInput): MountPath[] {
+export function standInMounts({ station, mounts }: Pick<StatisticsInput, "station" | "mounts">): MountPath[] {
   const onAir = new Set<string>(mounts.map(({ mount }) => mount));
   return Object.entries(station.mounts).flatMap(([name, { fallback }]) =>
     !isPattern(name) && !onAir.has(name) && fallback?.kind === "mount" && onAir.has(fallback.mount)

@@ -1,0 +1,63 @@
+import { Hono } from "hono";
+import type { Context } from "hono";
+import { admit } from "../access/admit.ts";
+import { badRequest, unavailable } from "../icecast-errors.ts";
+import { replyHeaders } from "../reply-headers.ts";
+import { type App, hostOf, publicOrigin } from "../request-host.ts";
+import { answerAdmin } from "./answer-admin.ts";
+import { adminCss, adminJs, adminPage, wordsJs } from "./admin-page.ts";
+import { consoleLog, consoleMount, consoleOverview } from "./console.ts";
+import { liveStation } from "./live-station.ts";
+import { mountOrNull } from "./mount-name.ts";
+
+/** Everything below `/admin/`: the console for people, and Icecast's commands. */
+export const admin = new Hono<App>();
+
+// Hono answers HEAD as GET, and a command would be carried out.
+admin.use(async (context, next) => (context.req.method === "HEAD" ? badRequest("unknown request") : next()));
+
+admin.get("/admin.css", () => adminCss());
+admin.get("/admin.js", () => adminJs());
+admin.get("/admin-words.js", () => wordsJs());
+admin.get("/", async (context) => {
+  const visitor = await admit(context.req.raw, lookers, hostOf(context));
+  return visitor instanceof Response ? visitor : adminPage();
+});
+
+admin.get("/console.json", async (context) => {
+  const visitor = await admit(context.req.raw, lookers, hostOf(context));
+  return visitor instanceof Response ? visitor : json(await consoleOverview(visitor, hostOf(context)));
+});
+admin.get("/console-mount.json", async (context) => {
+  const visitor = await admit(context.req.raw, lookers, hostOf(context));
+  if (visitor instanceof Response) return visitor;
+  const mount = mountOrNull(context.req.query("mount") ?? "");
+  return mount ? json(await consoleMount(mount, hostOf(context))) : badRequest("Source does not exist");
+});
+admin.get("/console-log.json", async (context) => {
+  const visitor = await admit(context.req.raw, ["admin"], hostOf(context));
+  return visitor instanceof Response ? visitor : json(await consoleLog(hostOf(context)));
+});
+
+admin.all("/*", (context) => {
+  const name = new URL(context.req.url).pathname.slice("/admin/".length);
+  return answerAdmin(
+    context.req.raw,
+    name,
+    liveStation(hostOf(context), () => originOf(context)),
+  );
+});
+
+admin.onError((error) => {
+  console.error("an administrator's request failed", error.stack ?? String(error));
+  return unavailable();
+});
+
+const lookers = ["admin", "operator", "viewer"] as const;
+
+const originOf = (context: Context<App>): Promise<string> => publicOrigin(context);
+
+const json = (value: unknown): Response =>
+  new Response(JSON.stringify(value), {
+    headers: { ...replyHeaders("application/json; charset=utf-8"), "X-Content-Type-Options": "nosniff" },
+  });
