@@ -36,11 +36,11 @@ export async function guardUnsafe(request: Request, visitor: Visitor, host: Host
   return isAskedFirst(request) && (await isSameOrigin(request, host)) ? null : refused();
 }
 
+/** All browsers call themselves Mozilla, and say with each request over TLS whose it is. Node's `fetch` has a Sec-Fetch-Mode too. */
 const isNavigation = ({ headers }: Request): boolean =>
-  headers.has("Sec-Fetch-Mode") || headers.get("User-Agent")?.startsWith("Mozilla/") === true;
+  headers.has("Sec-Fetch-Site") || headers.get("User-Agent")?.startsWith("Mozilla/") === true;
 
-const isBrowser = (request: Request): boolean =>
-  isNavigation(request) || request.headers.has("Sec-Fetch-Site") || request.headers.has("Origin");
+const isBrowser = (request: Request): boolean => isNavigation(request) || request.headers.has("Origin");
 
 /** Whether a browser that another site leads here asks before it sends such a request (Fetch Standard, CORS preflight). */
 function isAskedFirst({ method, headers }: Request): boolean {

@@ -48,6 +48,7 @@ describe("a command by GET", () => {
   it.each<[string, Headers]>([
     ["curl", { "User-Agent": "curl/8.14.1" }],
     ["a script without a name", {}],
+    ["Node's fetch", { "User-Agent": "node", "Sec-Fetch-Mode": "cors" }],
     ["liquidsoap", { "User-Agent": "Liquidsoap/2.3.2 (Unix; OCaml 5.3.0)" }],
   ])("of %s is done", async (_, headers) => {
     expect(await statusOf(request("GET", headers))).toBe("done");
@@ -56,7 +57,7 @@ describe("a command by GET", () => {
   it.each<[string, Headers]>([
     ["an old browser, or over plain HTTP", { "User-Agent": firefox }],
     ["an image of another site", { ...crossSite, "Sec-Fetch-Dest": "image" }],
-    ["a browser with a name of its own", { "User-Agent": "x", "Sec-Fetch-Mode": "navigate" }],
+    ["a browser with a name of its own", { "User-Agent": "x", "Sec-Fetch-Site": "none" }],
   ])("of %s gets a page with a button, that nobody may frame or keep", async (_, headers) => {
     const page = await guardUnsafe(request("GET", headers), ada, host);
     expect(page?.status).toBe(200);
