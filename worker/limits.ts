@@ -206,3 +206,9 @@ export const ledgerRecords = 50_000;
 export const recordsPerCall = 1_000;
 /** Mounts whose counts the ledger keeps apart. */
 export const ledgerMounts = 10_000;
+
+/** How old /metrics may be: scrapers come every few seconds, and each time is a call for every mount. */
+export const metricsAgeMs = 2_000;
+/** Of the mounts with the most listeners, their rosters are asked, so many at a time. */
+export const metricsAudienceMounts = 200;
+export const metricsCallsAtOnce = 16;

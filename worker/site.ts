@@ -9,6 +9,7 @@ import { directoryListing, stationOf } from "./directory.ts";
 import { badRequest, fileNotFound } from "./icecast-errors.ts";
 import { ingestApi } from "./ingest-api.ts";
 import { listen } from "./listen.ts";
+import { metrics } from "./metrics.ts";
 import { isolateCounts } from "./mount-feed.ts";
 import { noteRegion } from "./mount-relay.ts";
 import { page } from "./page-routes.ts";
@@ -32,6 +33,7 @@ site.get("/health", async (context) => {
 });
 
 site.route("/api/v1", makeApi(stationDesk));
+site.get("/metrics", (context) => metrics(context.req.raw, hostOf(context)));
 
 site.get("/status-json.xsl", async (context) => {
   const host = hostOf(context);
