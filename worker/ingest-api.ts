@@ -11,6 +11,7 @@ import {
   recordsCallSchema,
   type Renewal,
   renewSchema,
+  type Statistics,
   stationCallSchema,
 } from "../shared/edge-api.ts";
 import type { MountReply } from "../shared/mount-state.ts";
@@ -21,7 +22,9 @@ import { isSecret } from "./is-secret.ts";
 import { ingestBodyBytes } from "./limits.ts";
 import { forgetAbsence } from "./mount-feed.ts";
 import type { HoldOutcome, MountObject } from "./mount-object.ts";
+import { hostOf } from "./request-host.ts";
 import { ledgerName } from "./roster/ledger-object.ts";
+import { icecastStatistics } from "./statistics.ts";
 
 /** The calls of `shared/edge-api.ts`, each one call of the mount's object. */
 export const ingestApi = new Hono<{ Bindings: Env }>();
@@ -61,6 +64,13 @@ ingestApi.post("/station", async (context) => {
   await context.env.DIRECTORY.getByName(directoryName).keepStation(body.data.station, body.data.secrets);
   forgetStation();
   return context.json({});
+});
+
+ingestApi.post("/statistics", async (context) => {
+  const { global, sources } = await icecastStatistics(hostOf(context));
+  const fields = [...sources].map(([mount, each]) => [mount, Object.fromEntries(each)] as const);
+  const statistics: Statistics = { global: Object.fromEntries(global), sources: Object.fromEntries(fields) };
+  return context.json(statistics);
 });
 
 ingestApi.post("/records", async (context) => {
