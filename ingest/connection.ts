@@ -1,5 +1,5 @@
 import type { Socket } from "node:net";
-import { errorReply, refusal } from "../shared/icecast-reply.ts";
+import { errorReply, refusal, unauthorized } from "../shared/icecast-reply.ts";
 import { ProtocolError } from "../shared/protocol-error.ts";
 import { isMetadataPath, parseMetadataRequest } from "../shared/source/metadata-request.ts";
 import {
@@ -18,6 +18,7 @@ import { LoginThrottle } from "./login-throttle.ts";
 import { type PassOnOptions, type PassOnRequest, passOn } from "./pass-on.ts";
 import { serveShoutcast } from "./shoutcast-connection.ts";
 import { type SourceConnectionOptions, serveSource } from "./source-connection.ts";
+import type { StationServices } from "./station-services.ts";
 import { splitTarget } from "./target.ts";
 
 export interface ConnectionOptions
@@ -26,10 +27,9 @@ export interface ConnectionOptions
     Omit<PassOnOptions, "log"> {
   readonly health: Health;
   readonly headerTimeoutMs: number;
-  /** Answers Icecast's STATS method. */
-  readonly serveStats?: (request: PassOnRequest) => Promise<void>;
-  /** Answers what this host has an answer of its own to; false: the edge is asked. The socket is paused. */
-  readonly answerLocally?: (request: PassOnRequest) => boolean | Promise<boolean>;
+  /** Answers what this host has an answer of its own to, Icecast's STATS method among it. The socket is paused. */
+  readonly services: Pick<StationServices, "answer">;
+  readonly onWrongPassword: () => void;
 }
 
 /** Methods that may be passed on. */
@@ -116,9 +116,10 @@ export class Connections {
     }
     if (target.path === "/health" && isRead) return this.#serveHealth(socket, head.method === "HEAD");
     const request = { socket, head, target, rest, secure };
-    if (head.method === "STATS" && this.#options.serveStats) return this.#options.serveStats(request);
+    const answer = await this.#options.services.answer(request);
+    if (answer === "answered") return;
+    if (answer === "wrong-login") return this.#refuseReader(socket, target.path);
     if (!edgeMethods.has(head.method)) return finish(socket, refusal("unknown-request", now));
-    if (await this.#options.answerLocally?.(request)) return;
     passOn(request, this.#options);
   }
 
@@ -142,6 +143,15 @@ export class Connections {
     finish(socket, reply.bytes);
   }
 
+  /** Of who wanted to read figures. */
+  #refuseReader(socket: Socket, path: string): void {
+    const client = peerAddress(socket);
+    this.#loginLog.refused(client, path, () =>
+      this.#options.log.warn({ client }, "figures refused: wrong user or password"),
+    );
+    this.#refuse(socket, unauthorized(millis(Date.now())), "wrong-password");
+  }
+
   async #serveHealth(socket: Socket, headOnly: boolean): Promise<void> {
     const report = await this.#options.health.report();
     const body = Buffer.from(`${JSON.stringify(report)}\n`);
@@ -156,6 +166,7 @@ export class Connections {
     const address = peerAddress(socket);
     const now = performance.now();
     const throttle = this.#throttle;
+    if (why) this.#options.onWrongPassword();
     const delayMs = why ? throttle.wrongPassword(address, now) : throttle.refused(address, now);
     if (delayMs === null) socket.destroy();
     else if (delayMs === 0) finish(socket, reply);

@@ -14,6 +14,7 @@ import { EventLoopDelay } from "./event-loop-delay.ts";
 import { Health } from "./health.ts";
 import { shutdownPublishMs, shutdownReleaseMs } from "./limits.ts";
 import type { Log } from "./log.ts";
+import { Metrics } from "./metrics.ts";
 import { MountTable } from "./mount-table.ts";
 import { SegmentPublisher } from "./segment-publisher.ts";
 import { S3SegmentStore } from "./segment-store.ts";
@@ -22,6 +23,7 @@ import { SourceIntake } from "./source-intake.ts";
 import { SourceEvents } from "./source-events.ts";
 import { Spool } from "./spool.ts";
 import { StationPush, type StationToTell } from "./station-push.ts";
+import { StationServices } from "./station-services.ts";
 
 export interface IngestOptions {
   readonly settings: IngestSettings;
@@ -39,6 +41,7 @@ export class Ingest {
   readonly #intake: SourceIntake;
   readonly #servers: Servers;
   readonly #push: StationPush;
+  readonly #services: StationServices;
   readonly #eventLoop = new EventLoopDelay();
   /** What happens to the sources. */
   readonly events: SourceEvents;
@@ -53,15 +56,25 @@ export class Ingest {
     const edge = new EdgeClient(settings);
     const spool = new Spool({ folder: join(settings.dataDir, "spool"), log });
     const { extension, contentType } = mp3;
-    const mounts = new MountTable(
+    const metrics = new Metrics({
+      sources: () => mounts.sessions,
+      queues: () => mounts.publishers,
+      spool: () => spool.state,
+      eventLoop: () => this.#eventLoop.lateness,
+      sockets: () => this.connections,
+      statsClients: () => services.statsClients,
+      version,
+    });
+    const announcer = metrics.watchAnnouncer(edge);
+    const mounts: MountTable = new MountTable(
       () => current.now.limits.sources,
       (mount) =>
         new SegmentPublisher({
           mount,
           extension,
           contentType,
-          store,
-          announcer: edge,
+          store: metrics.watchStore(store),
+          announcer,
           spool,
           log: log.child({ mount }),
         }),
@@ -83,7 +96,21 @@ export class Ingest {
     });
     const passwords = new PasswordCheck((password, hash) => verifyPassword(password, hash, md5));
     const urlAuth = new UrlAuth({ identity: () => this.#identity(), log });
+    const services: StationServices = new StationServices({
+      settings: () => current.now,
+      station: () => this.#station?.edge,
+      mounts,
+      intake,
+      codec: mp3,
+      events,
+      metrics,
+      passwords,
+      version,
+      log,
+    });
     const connections = new Connections({
+      services,
+      onWrongPassword: () => metrics.loginRefused(),
       credentials: new CredentialCheck({ settings: current, passwords, urlAuth }),
       intake,
       mounts,
@@ -99,6 +126,7 @@ export class Ingest {
     this.#settings = current;
     this.events = events;
     this.#spool = spool;
+    this.#services = services;
     this.#push = new StationPush({ edge, store, codec: mp3, log });
     this.#station = station;
     this.#mounts = mounts;
@@ -150,6 +178,7 @@ export class Ingest {
     for (const [mount, entries] of left) this.#mounts.publisher(mount).restore(entries);
     this.#log.info({ ...ports }, "listening for sources");
     this.#tellEdge();
+    this.#services.start(Object.values(ports));
     return ports;
   }
 
@@ -161,11 +190,13 @@ export class Ingest {
     const held = this.#settings.change(settings);
     if (held.length > 0) this.#log.warn({ settings: held }, "changed settings that need a restart");
     this.#log.info("settings read again");
-    if (!station) return;
-    const before = this.#station?.edge;
-    const moved = before !== undefined && held.includes("ingest.port");
-    this.#station = moved ? { ...station, edge: atAddressOf(before, station.edge) } : station;
-    this.#tellEdge();
+    if (station) {
+      const before = this.#station?.edge;
+      const moved = before !== undefined && held.includes("ingest.port");
+      this.#station = moved ? { ...station, edge: atAddressOf(before, station.edge) } : station;
+      this.#tellEdge();
+    }
+    this.#services.change();
   }
 
   #tellEdge(): void {
@@ -181,13 +212,16 @@ export class Ingest {
     const refusing = this.#intake.stop();
     this.#push.stop();
     this.#servers.stopListening();
+    const relays = this.#services.stopRelays();
     const ending = this.#mounts.sessions.map((session) => session.end("the ingest is stopping"));
     const publishers = [...this.#mounts.publishers.values()];
-    await Promise.all(publishers.map((publisher) => publisher.finished(shutdownPublishMs)));
+    // While the last segments are published.
+    const services = this.#services.stop();
+    await Promise.all([services, ...publishers.map((publisher) => publisher.finished(shutdownPublishMs))]);
     const stopping = publishers.map((publisher) => publisher.stop());
     const patience = Promise.withResolvers<void>();
     const timer = setTimeout(patience.resolve, shutdownReleaseMs);
-    await Promise.race([Promise.all([refusing, ...ending]), patience.promise]);
+    await Promise.race([Promise.all([refusing, relays, ...ending]), patience.promise]);
     clearTimeout(timer);
     let spooled = 0;
     let lost = 0;

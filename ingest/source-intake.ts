@@ -14,6 +14,7 @@ import type { ClaimResult } from "./edge-client.ts";
 import { handoverMs, heldAheadMs } from "./limits.ts";
 import { type Log, reasonOf } from "./log.ts";
 import type { MountTable, Reservation } from "./mount-table.ts";
+import { isRelayCredential } from "./relay/relay-settings.ts";
 import { SourceFeed } from "./source-feed.ts";
 import type { SourceEvents } from "./source-events.ts";
 import { type MountHolder, SourceSession } from "./source-session.ts";
@@ -92,9 +93,13 @@ export class SourceIntake {
     const { mounts } = this.#options;
     const { credential } = login;
     const entering = mounts.entering(mount);
-    if (entering !== null) return entering === credential ? "mount-arriving" : "mount-in-use";
+    if (entering !== null) {
+      return entering === credential || isRelayCredential(entering) ? "mount-arriving" : "mount-in-use";
+    }
     const session = mounts.session(mount);
     if (session === null) return null;
+    // A relay is there until a source of the station's own comes.
+    if (isRelayCredential(session.credential)) return null;
     const takeover = this.#takeover(mount);
     // Whose time is over need not have been closed yet when the next one comes.
     if (takeover === "always" || session.tenure?.isOver) return null;

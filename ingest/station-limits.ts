@@ -69,6 +69,3 @@ export const logWaitingLines = 1_000;
 export const logComplainMs = 60_000;
 /** Of one field of a line: longer ones are cut. */
 export const logFieldLength = 2_048;
-
-/** Passwords of the station's users that are looked at at the same time: each costs 30 ms of a processor. */
-export const stationLogins = 4;

@@ -170,7 +170,10 @@ export class RelayRunner {
     const info = readSourceInfo(head, { ip: peerAddress(socket), protocol: relayProtocol });
     // In the same turn as its admission: what has the mount is no relay's to take.
     if (mounts.isHeld(mount)) return { kind: "held" };
-    const session = await intake.admit({ mount, credential: credentialOf(relay), user: null, info }, socket);
+    const session = await intake.admit(
+      { mount, login: { credential: credentialOf(relay), user: null, tenure: null }, info },
+      socket,
+    );
     if (typeof session === "string") {
       if (session === "too-many-sources" || session === "edge-unavailable") throw new RelayError(session);
       return { kind: "held" };
