@@ -1,12 +1,13 @@
 // @ts-check
 /*
- * The status page: asks `/status-json.xsl` every two seconds while it is visible and changes the document in place,
- * so that neither focus nor sound is lost. Whatever a source says is text and nothing else: `textContent` only.
+ * The status page: follows `/api/v1/events` while it is visible, asks `/api/v1/mounts` every few seconds where that does
+ * not work, and changes the document in place, so that neither focus nor sound is lost. Whatever a source says is text
+ * and nothing else: `textContent` only.
  */
 
 /**
- * One mount as the page shows it. Numbers are texts too: the statistics turn a title "1.50" into a number.
- * @typedef {{ path: string, url: string, name: string, genre: string, title: string, listeners: string,
+ * One mount as the page shows it.
+ * @typedef {{ path: string, url: string, name: string, genre: string, title: string, listeners: number,
  *   startMs: number, format: string }} Mount
  */
 /** @typedef {"idle" | "connecting" | "playing" | "stalled" | "retrying" | "failed"} PlayState */
@@ -14,6 +15,8 @@
 /** The listener is some 4 s behind live: a title shown this late is not late for the ear. */
 const pollMs = 5_000;
 const slowestPollMs = 30_000;
+/** While events come: for the warnings, and to notice a connection that died without a word. */
+const followedPollMs = 15_000;
 const requestTimeoutMs = 8_000;
 /** A stream that breaks is opened again after 1, 2, 4, 8 and 8 s; then the listener decides. */
 const retries = 5;
@@ -59,40 +62,33 @@ const asObject = (value) => (typeof value === "object" && value !== null ? { ...
 const asText = (value) =>
   typeof value === "string" || typeof value === "number" || typeof value === "boolean" ? String(value) : "";
 
-/** Numbers keep the digits they were sent with, where the browser tells them.
- * @type {(this: unknown, key: string, value: unknown, context?: { source?: string }) => unknown} */
-const keepDigits = (_key, value, context) => (typeof value === "number" ? (context?.source ?? value) : value);
-
-/** @param {string} json @returns {Mount[]} */
-function parseStatus(json) {
-  const { source } = asObject(asObject(JSON.parse(json, keepDigits))["icestats"]);
-  const sources = Array.isArray(source) ? source : source ? [source] : [];
-  return sources.map((fields) => parseMount(asObject(fields)));
+/** @param {unknown} value @returns {Mount[]} of `Mounts` of the API */
+function parseMounts(value) {
+  const { mounts } = asObject(value);
+  return (Array.isArray(mounts) ? mounts : []).map((mount) => parseMount(mount));
 }
 
-/** @param {Record<string, unknown>} fields @returns {Mount} */
-function parseMount(fields) {
-  const url = new URL(asText(fields["listenurl"]), location.href);
-  const genre = asText(fields["genre"]);
-  const name = asText(fields["server_name"]);
+/** @param {unknown} value of `Mount` of the API @returns {Mount} */
+function parseMount(value) {
+  const fields = asObject(value);
+  const url = new URL(asText(asObject(fields["links"])["stream"]), location.href);
   return {
     path: url.pathname,
     url: url.href,
-    name: name === "Unspecified name" ? decodeURI(url.pathname) : name,
-    genre: genre === "various" ? "" : genre,
+    name: asText(fields["name"]) || asText(fields["mount"]),
+    genre: asText(fields["genre"]),
     title: asText(fields["title"]),
-    listeners: asText(fields["listeners"]),
-    // Icecast writes the offset without a colon, which only some browsers read.
-    startMs: Date.parse(asText(fields["stream_start_iso8601"]).replace(/([+-]\d\d)(\d\d)$/, "$1:$2")),
-    format: formatOf(fields),
+    listeners: Number(fields["listeners"]),
+    startMs: Date.parse(asText(fields["startedAt"])),
+    format: formatOf(asObject(fields["format"])),
   };
 }
 
-/** @param {Record<string, unknown>} fields */
-function formatOf(fields) {
-  const type = asText(fields["server_type"]);
-  const bitrate = asText(fields["bitrate"] ?? fields["ice-bitrate"]);
-  const rate = Number(fields["ice-samplerate"] ?? fields["samplerate"]);
+/** @param {Record<string, unknown>} format */
+function formatOf(format) {
+  const type = asText(format["contentType"]);
+  const bitrate = asText(format["declaredBitrate"] ?? format["bitrateKbps"]);
+  const rate = Number(format["sampleRate"]);
   const parts = [type === "audio/mpeg" ? "MP3" : type];
   if (bitrate) parts.push(`${bitrate} kb/s`);
   if (rate > 0) parts.push(`${rate / 1000} kHz`);
@@ -109,8 +105,8 @@ function onAirFor(sinceMs) {
   return `on air for ${Math.floor(hours / 24)} days`;
 }
 
-/** @param {string | number} count @param {string} one @param {string} many */
-const plural = (count, one, many) => `${count} ${Number(count) === 1 ? one : many}`;
+/** @param {number} count @param {string} one @param {string} many */
+const plural = (count, one, many) => `${count} ${count === 1 ? one : many}`;
 
 /** One stream at a time. A live stream is never paused: stopping closes it, playing opens it at the live edge. */
 class Player {
@@ -342,6 +338,9 @@ const cards = new Map();
 const list = find(document, "#mounts", HTMLUListElement);
 const trouble = byId("trouble");
 
+/** @type {Card | undefined} */
+const nobody = undefined;
+
 /** @param {Mount[]} mounts */
 function showMounts(mounts) {
   for (const mount of mounts) {
@@ -349,7 +348,9 @@ function showMounts(mounts) {
     if (!card) {
       card = new Card(mount, player);
       cards.set(mount.path, card);
-      const after = [...cards.values()].find((other) => other.element.isConnected && other.path > mount.path);
+      const after = [...cards.values()]
+        .filter((other) => other.element.isConnected && other.path > mount.path)
+        .reduce((first, other) => (first && first.path < other.path ? first : other), nobody);
       list.insertBefore(card.element, after?.element ?? null);
     }
     card.update(mount);
@@ -366,7 +367,7 @@ function showMounts(mounts) {
     }
   }
   reveal("empty", cards.size === 0);
-  const listeners = mounts.reduce((sum, mount) => sum + Number(mount.listeners), 0);
+  const listeners = mounts.reduce((sum, mount) => sum + mount.listeners, 0);
   const summary = byId("summary");
   const streams = plural(mounts.length, "stream", "streams");
   show(
@@ -425,6 +426,64 @@ function showEncoderSettings(ingestHost, shoutcastPort) {
   fill("example-command", `ffmpeg -re -i music.mp3 -vn -c:a copy -f mp3 -content_type audio/mpeg ${target}`);
 }
 
+/**
+ * The station's events, each of which changes what is shown. The browser comes again by itself when the connection is
+ * lost, and is told what it missed.
+ */
+class Follower {
+  /** @type {EventSource | null} */
+  #events = null;
+  /** By path of the mount; null before everything was told. @type {Map<string, Record<string, unknown>> | null} */
+  #mounts = null;
+
+  /** What is on air as the events tell it; null while they do not. */
+  get mounts() {
+    if (this.#events?.readyState !== EventSource.OPEN || !this.#mounts) return null;
+    return [...this.#mounts.values()].map(parseMount);
+  }
+
+  open() {
+    if (this.#events) return;
+    const events = new EventSource("/api/v1/events");
+    this.#events = events;
+    /** @param {string} type @param {(data: Record<string, unknown>) => void} take */
+    const on = (type, take) =>
+      events.addEventListener(type, ({ data }) => {
+        take(asObject(JSON.parse(asText(data))));
+        const { mounts } = this;
+        if (mounts) showMounts(mounts);
+      });
+    /** @param {Record<string, unknown>} data */
+    const change = (data) => {
+      const mount = asText(data["mount"]);
+      const before = this.#mounts?.get(mount);
+      if (before) this.#mounts?.set(mount, { ...before, ...data });
+    };
+    on("reset", ({ mounts }) => {
+      const all = Array.isArray(mounts) ? mounts.map(asObject) : [];
+      this.#mounts = new Map(all.map((mount) => [asText(mount["mount"]), mount]));
+    });
+    on("source-on", (mount) => this.#mounts?.set(asText(mount["mount"]), mount));
+    on("source-off", ({ mount }) => this.#mounts?.delete(asText(mount)));
+    on("title", change);
+    on("listeners", change);
+    // Its counts and title are as old as itself: those that came meanwhile are newer.
+    on("format", ({ mount, name, genre, format }) => change({ mount, name, genre, format }));
+    events.addEventListener("error", () => {
+      // Refused: the browser does not try again, the next poll does.
+      if (events.readyState === EventSource.CLOSED) this.close();
+      void poll();
+    });
+  }
+
+  close() {
+    this.#events?.close();
+    this.#events = null;
+    this.#mounts = null;
+  }
+}
+
+const follower = new Follower();
 let failures = 0;
 let lastSeen = "";
 /** @type {number | undefined} */
@@ -437,25 +496,32 @@ async function poll() {
   clearTimeout(timer);
   try {
     if (!stationKnown) await showStation();
-    showMounts(parseStatus(await fetchText("/status-json.xsl")));
+    const asked = follower.mounts ? null : parseMounts(JSON.parse(await fetchText("/api/v1/mounts")));
     showWarnings(asObject(JSON.parse(await fetchText("/api/v1/warnings")))["warnings"]);
+    // What events told meanwhile is newer than any reply.
+    showMounts(follower.mounts ?? asked ?? []);
     failures = 0;
     lastSeen = new Date().toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
     trouble.hidden = true;
+    follower.open();
   } catch {
     failures++;
+    follower.close();
     const known = lastSeen ? ` This is what was on air at ${lastSeen}.` : "";
     show(trouble, `The station cannot be reached.${known} Trying again…`);
     trouble.hidden = false;
   } finally {
     polling = false;
-    if (!document.hidden) timer = setTimeout(poll, Math.min(slowestPollMs, pollMs * 2 ** failures));
+    const usualMs = follower.mounts ? followedPollMs : pollMs;
+    if (!document.hidden) timer = setTimeout(poll, Math.min(slowestPollMs, usualMs * 2 ** failures));
   }
 }
 
 document.addEventListener("visibilitychange", () => {
-  if (document.hidden) clearTimeout(timer);
-  else void poll();
+  if (document.hidden) {
+    clearTimeout(timer);
+    follower.close();
+  } else void poll();
 });
 window.addEventListener("online", () => void poll());
 void poll();
