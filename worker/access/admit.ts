@@ -8,10 +8,6 @@ import type { Host } from "../mount-feed.ts";
 import { replyHeaders } from "../reply-headers.ts";
 import { checkLogin, slowedMs } from "./check-login.ts";
 
-// One place to import from for whoever serves administrators.
-export { audit, auditLog } from "./audit.ts";
-export { csrfToken, guardUnsafe } from "./csrf.ts";
-
 /** Somebody who has shown a station user's password. */
 export interface Visitor {
   readonly name: string;

@@ -58,6 +58,7 @@ const korean: typeof english = {
 const style = `
 :root { color-scheme: light dark; font: 1rem/1.5 system-ui, sans-serif; }
 body { margin: 0; display: grid; place-items: center; min-height: 100vh; }
+html:lang(ko) { word-break: keep-all; }
 main { box-sizing: border-box; width: 100%; max-width: 34rem; padding: 1.5rem; }
 h1 { font-size: 1.4rem; margin: 0 0 .5rem; }
 dl { display: grid; grid-template-columns: auto 1fr; gap: .25rem 1rem; margin: 1rem 0 1.5rem; }

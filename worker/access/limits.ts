@@ -21,7 +21,7 @@ export const knownLogins = 1_000;
  * minute or less. A user that is changed or removed is another at once.
  */
 export const loginMemoryMs = 600_000;
-export const rememberedLogins = 1_000;
+export const rememberedLogins = 10_000;
 
 /** Logins checked at a time in an isolate: each takes 12 to 30 ms of the thread that also feeds its listeners. */
 export const loginChecksAtOnce = 16;

@@ -1,0 +1,27 @@
+import { describe, expect, it, vi } from "vitest";
+import { adminCommandAccess, routeAccess } from "../../../worker/access/route-access.ts";
+
+vi.mock("cloudflare:workers", () => ({ DurableObject: class {} }));
+/** Bundled as text, which these tests do not read. */
+const text = { default: "" };
+vi.mock("../../../worker/page/index.html", () => text);
+vi.mock("../../../worker/page/page.js", () => text);
+vi.mock("../../../worker/page/admin.html", () => text);
+vi.mock("../../../worker/page/admin.js", () => text);
+vi.mock("../../../worker/page/admin-words.js", () => text);
+vi.stubGlobal("scheduler", { wait: () => new Promise(() => undefined) });
+
+const { site } = await import("../../../worker/site.ts");
+const { commands, plainCommands } = await import("../../../worker/admin/commands.ts");
+
+describe("the table of who may use what", () => {
+  it("has a row for every route, and no others", () => {
+    const routes = new Set(site.routes.map(({ method, path }) => `${method} ${path}`));
+    expect([...routes].toSorted()).toEqual(Object.keys(routeAccess).toSorted());
+  });
+
+  it("has a row for every administrator's command, and no others", () => {
+    const names = ["buildm3u", ...Object.keys(commands), ...Object.keys(plainCommands)];
+    expect(names.toSorted()).toEqual(Object.keys(adminCommandAccess).toSorted());
+  });
+});
