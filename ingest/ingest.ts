@@ -4,6 +4,8 @@ import { atAddressOf } from "../config/edge-settings.ts";
 import type { IngestSettings } from "../config/ingest-settings.ts";
 import { mp3 } from "../shared/codec/mp3/mp3.ts";
 import { verifyPassword } from "../shared/password-hash.ts";
+import { BanFiles } from "./access/ban-files.ts";
+import { MountCalls } from "./access/mount-calls.ts";
 import { PasswordCheck } from "./access/password-check.ts";
 import { type ServerIdentity, UrlAuth } from "./access/url-call.ts";
 import { Connections } from "./connection.ts";
@@ -12,8 +14,9 @@ import { CurrentSettings } from "./current-settings.ts";
 import { EdgeClient } from "./edge-client.ts";
 import { EventLoopDelay } from "./event-loop-delay.ts";
 import { Health } from "./health.ts";
-import { shutdownPublishMs, shutdownReleaseMs } from "./limits.ts";
+import { shutdownDeliveryMs, shutdownPublishMs, shutdownReleaseMs } from "./limits.ts";
 import type { Log } from "./log.ts";
+import { MountPrograms } from "./mount-programs.ts";
 import { Metrics } from "./metrics.ts";
 import { MountTable } from "./mount-table.ts";
 import { SegmentPublisher } from "./segment-publisher.ts";
@@ -24,6 +27,7 @@ import { SourceEvents } from "./source-events.ts";
 import { Spool } from "./spool.ts";
 import { StationPush, type StationToTell } from "./station-push.ts";
 import { StationServices } from "./station-services.ts";
+import { Webhooks } from "./webhooks.ts";
 
 export interface IngestOptions {
   readonly settings: IngestSettings;
@@ -47,6 +51,10 @@ export class Ingest {
   readonly events: SourceEvents;
   #station: StationToTell | undefined;
   #ports: Ports | undefined;
+  readonly #bans: BanFiles;
+  readonly #webhooks: Webhooks;
+  readonly #calls: MountCalls;
+  readonly #programs: MountPrograms;
   readonly #log: Log;
 
   constructor({ settings, station, version, log }: IngestOptions) {
@@ -96,6 +104,10 @@ export class Ingest {
     });
     const passwords = new PasswordCheck((password, hash) => verifyPassword(password, hash, md5));
     const urlAuth = new UrlAuth({ identity: () => this.#identity(), log });
+    this.#bans = new BanFiles(current, log);
+    this.#webhooks = new Webhooks({ settings: current, events, version, log });
+    this.#calls = new MountCalls({ settings: current, events, urlAuth, log });
+    this.#programs = new MountPrograms({ settings: current, events, log });
     const services: StationServices = new StationServices({
       settings: () => current.now,
       station: () => this.#station?.edge,
@@ -141,6 +153,7 @@ export class Ingest {
       },
       serve: (socket, secure) => connections.serve(socket, secure),
       serveShoutcast: (socket, secure) => connections.serveShoutcast(socket, secure),
+      bans: this.#bans,
       log,
     });
   }
@@ -172,6 +185,7 @@ export class Ingest {
    */
   async start(): Promise<Ports> {
     const left = await this.#spool.scan();
+    await this.#bans.open();
     const ports = await this.#servers.listen();
     this.#ports = ports;
     // Not before the ports are ours: without them this process ends.
@@ -214,6 +228,12 @@ export class Ingest {
     this.#servers.stopListening();
     const relays = this.#services.stopRelays();
     const ending = this.#mounts.sessions.map((session) => session.end("the ingest is stopping"));
+    // The sources' ends are the last that is told.
+    const telling = Promise.all([
+      this.#webhooks.stop(shutdownDeliveryMs),
+      this.#calls.stop(shutdownDeliveryMs),
+      this.#programs.stop(shutdownDeliveryMs),
+    ]);
     const publishers = [...this.#mounts.publishers.values()];
     // While the last segments are published.
     const services = this.#services.stop();
@@ -221,7 +241,7 @@ export class Ingest {
     const stopping = publishers.map((publisher) => publisher.stop());
     const patience = Promise.withResolvers<void>();
     const timer = setTimeout(patience.resolve, shutdownReleaseMs);
-    await Promise.race([Promise.all([refusing, relays, ...ending]), patience.promise]);
+    await Promise.race([Promise.all([refusing, relays, telling, ...ending]), patience.promise]);
     clearTimeout(timer);
     let spooled = 0;
     let lost = 0;

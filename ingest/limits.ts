@@ -193,3 +193,21 @@ export const passwordsKept = 1_024;
 export const slotLookMs = 5_000;
 /** By how much the time of day must go another way than a steady clock to have been set: more than what NTP corrects in a slot of hours, less than anybody sets by hand. */
 export const clockStepMs = 1_000;
+
+/** What waits to be told to one webhook, or to authentication servers: a busy day's titles of one mount, at a kilobyte each. */
+export const deliveriesWaiting = 1_000;
+/** One try, and the waits before further ones: a receiver that restarts misses nothing, one that is away for longer than two minutes must ask. */
+export const deliveryTimeoutMs = 15_000;
+export const deliveryWaitsMs: readonly number[] = [1_000, 5_000, 20_000, 60_000];
+/** At the end, for what waits: below `shutdownPublishMs`, within which segments are published. */
+export const shutdownDeliveryMs = 2_000;
+
+/** Programs of the operator's that run at the same time, those that wait, how long one may run, and what of its output is logged. Few cores serve the sources too. */
+export const programsRunning = 4;
+export const programsWaiting = 256;
+export const programMs = 60_000;
+export const programOutputBytes = 4 * kibi;
+
+/** How often files of banned addresses are looked at: Icecast's. And how long one may be: 64,000 addresses. */
+export const banLookMs = 10_000;
+export const banFileBytes = 1 * mebi;

@@ -21,6 +21,8 @@ export interface ServerOptions {
   };
   readonly serve: Serve;
   readonly serveShoutcast: Serve;
+  /** Whose connections are closed at once. */
+  readonly bans: { refuses(address: string): boolean };
   readonly log: Log;
 }
 
@@ -130,6 +132,10 @@ export class Servers {
 
   #count(socket: net.Socket): void {
     socket.on("error", () => undefined);
+    if (this.#options.bans.refuses(peerAddress(socket))) {
+      socket.destroy();
+      return;
+    }
     socket.setKeepAlive(true, keepAliveMs);
     const address = addressGroup(peerAddress(socket));
     const held = (this.#ofAddress.get(address) ?? 0) + 1;

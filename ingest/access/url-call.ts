@@ -145,8 +145,7 @@ export class UrlAuth {
   }
 }
 
-/** Icecast compares the beginning of the header's line. */
-const isYes = (value: string | string[] | undefined): boolean => String(value ?? "").startsWith("1");
+const isYes = (value: string | string[] | undefined): boolean => String(value ?? "").trim() === "1";
 
 const form = (action: string, fields: readonly (readonly [string, string])[]): string =>
   `action=${action}${fields.map(([name, value]) => `&${name}=${escapeField(value)}`).join("")}`;

@@ -144,6 +144,7 @@ test("a port in use is a problem with the flag's name, and nothing is left liste
   const address = other.address();
   const port = typeof address === "object" ? (address?.port ?? 0) : 0;
   const servers = new Servers({
+    bans: { refuses: () => false },
     settings: {
       host: "127.0.0.1",
       port: 0,
