@@ -1,7 +1,9 @@
 import { basename, extname, resolve } from "node:path";
-import type { EdgeStation, MountRules, StoredFile } from "../shared/edge-station.ts";
+import type { EdgeStation, MountRules, ReplyHeader, StoredFile, StreamInfo } from "../shared/edge-station.ts";
 import { mountPath } from "../shared/mount-path.ts";
 import type { Station } from "./station.ts";
+import type { MountTable } from "./station-mount.ts";
+import { defined, optionalMs, toMs } from "./values.ts";
 
 /** A file that the edge is to play for a mount. */
 export interface MountFile {
@@ -11,10 +13,16 @@ export interface MountFile {
   readonly path: string;
 }
 
+/** The pattern that every mount fits. */
+const everyMount = "/**";
+
 type Address = Required<Pick<EdgeStation, "ingestHost" | "shoutcastPort">>;
 
 /** What the edge is told of the station; nothing secret, and no files: those have names once they are stored. */
-export function edgeStation({ station, limits, icy, mounts }: Station, address: Address): EdgeStation {
+export function edgeStation(
+  { station, limits, icy, logs, header, alias, mounts }: Station,
+  address: Address,
+): EdgeStation {
   const { name, description, location, admin, hostname } = station;
   return {
     name,
@@ -26,17 +34,19 @@ export function edgeStation({ station, limits, icy, mounts }: Station, address: 
     segmentMs: toMs(limits.segment_seconds),
     graceMs: toMs(limits.grace_seconds),
     metaint: icy.metaint,
-    headers: [],
-    aliases: [],
-    serverId: "Icecast 2.4.4",
-    accessLog: false,
+    headers: header.map((each) => defined(each) as ReplyHeader),
+    aliases: alias.map((each) => defined(each) as EdgeStation["aliases"][number]),
+    serverId: station.server_id,
+    accessLog: logs.access !== undefined,
     ...defined({
       maxListeners: limits.max_listeners,
       maxListenersInAll: limits.max_listeners_in_all,
       maxListenersPerAddress: limits.max_listeners_per_address,
       maxListenerMs: optionalMs(limits.max_listener_seconds),
     }),
-    mounts: Object.fromEntries(Object.entries(mounts).map(([mount, table]) => [mount, mountRules(table)])),
+    mounts: Object.fromEntries(
+      Object.entries(withBurst(limits, mounts)).map(([mount, table]) => [mount, mountRules(table)]),
+    ),
     ...address,
   };
 }
@@ -47,17 +57,49 @@ export const atAddressOf = ({ ingestHost, shoutcastPort }: EdgeStation, next: Ed
   ...defined({ ingestHost, shoutcastPort }),
 });
 
-function mountRules(mount: Station["mounts"][string]): MountRules {
-  return {
-    fallbackOverride: mount.fallback_override ?? "own",
-    fallbackWhenFull: mount.fallback_when_full ?? false,
-    ...defined({
-      maxListeners: mount.max_listeners,
-      maxListenerMs: optionalMs(mount.max_listener_seconds),
-      fallback: mount.fallback_mount === undefined ? undefined : fallbackTo(mount.fallback_mount),
-    }),
-  };
+/** The station's burst in bytes is one of all its mounts, before every other pattern. */
+function withBurst(
+  { burst_bytes }: Pick<Station["limits"], "burst_bytes">,
+  mounts: Station["mounts"],
+): Station["mounts"] {
+  if (burst_bytes === undefined) return mounts;
+  const { [everyMount]: every, ...others } = mounts;
+  const said = every?.burst_seconds !== undefined || every?.burst_bytes !== undefined;
+  return { [everyMount]: { ...(said ? {} : { burst_bytes }), ...every }, ...others };
 }
+
+/** What a table leaves out is left out: a pattern may say it. */
+function mountRules(table: MountTable): MountRules {
+  const stream = streamInfo(table);
+  return defined({
+    maxListeners: table.max_listeners,
+    maxListenerMs: optionalMs(table.max_listener_seconds),
+    fallback: table.fallback_mount === undefined ? undefined : fallbackTo(table.fallback_mount),
+    fallbackOverride: table.fallback_override,
+    fallbackWhenFull: table.fallback_when_full,
+    hidden: table.hidden,
+    public: table.public,
+    noMount: table.no_mount,
+    metaint: table.metaint,
+    charset: table.charset,
+    // One says that the other, which a pattern may have said, does not count.
+    burstMs: table.burst_bytes === undefined ? optionalMs(table.burst_seconds) : 0,
+    burstBytes: table.burst_seconds === undefined ? table.burst_bytes : 0,
+    headers: table.header?.map((each) => defined(each) as ReplyHeader),
+    stream: Object.keys(stream).length === 0 ? undefined : stream,
+  });
+}
+
+/** What the station says of a stream, whatever its source says. */
+const streamInfo = (table: MountTable): StreamInfo =>
+  defined({
+    name: table.stream_name,
+    description: table.stream_description,
+    url: table.stream_url,
+    genre: table.genre,
+    bitrate: table.bitrate,
+    subtype: table.subtype,
+  });
 
 const fallbackTo = (name: string): NonNullable<MountRules["fallback"]> =>
   name === "silence" ? { kind: "silence" } : { kind: "mount", mount: mountPath(name) };
@@ -89,13 +131,3 @@ export function withStoredFiles(
 
 /** What listeners see while a file plays: its name, without the extension. */
 export const fileTitle = (path: string): string => basename(path, extname(path));
-
-/** Leaves out what is undefined. */
-function defined<T extends object>(fields: T): Defined<T> {
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Defined<T>;
-}
-type Defined<T> = { [Key in keyof T]?: Exclude<T[Key], undefined> };
-
-const optionalMs = (seconds: number | undefined): number | undefined =>
-  seconds === undefined ? undefined : toMs(seconds);
-export const toMs = (seconds: number): number => Math.round(seconds * 1000);

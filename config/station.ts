@@ -1,57 +1,93 @@
 import { z } from "zod";
+import { isTimeZone } from "./dj-slot.ts";
+import {
+  address,
+  choice,
+  file,
+  flag,
+  header,
+  httpUrl,
+  list,
+  passwordHash,
+  port,
+  seconds,
+  secret,
+  table,
+  text,
+  username,
+  whole,
+} from "./station-fields.ts";
+import { mountTable, onePassword } from "./station-mount.ts";
 
 /**
- * The station file (`station.toml`): every setting, its range and its default. `examples/station.toml` explains them
- * to operators. Messages continue the sentence "<setting> …".
+ * The one model of the settings: every setting, its range and its default, with the names of `station.toml`, which
+ * `examples/station.toml` explains to operators. A reader of another format (`icecast-xml/`) says what it finds with
+ * these names.
  */
-const text = (max = 256) => {
-  const error = `must be text of at most ${max} characters`;
-  return z.string({ error }).max(max, { error });
-};
-const secret = () => {
-  const error = "must be text of 1 to 128 characters without line breaks";
-  return z.string({ error }).regex(/^[^\r\n\0]{1,128}$/u, { error });
-};
-const username = () => {
-  const error = "must be text of 1 to 128 characters without a colon";
-  return z.string({ error }).regex(/^[^:\r\n\0]{1,128}$/u, { error });
-};
-const seconds = (min: number, max: number) => {
-  const error = `must be a number from ${min} to ${max}`;
-  return z.number({ error }).min(min, { error }).max(max, { error });
-};
-const whole = (min: number, max: number) => {
-  const error = `must be a whole number from ${min} to ${max}`;
-  return z.number({ error }).int({ error }).min(min, { error }).max(max, { error });
-};
-const choice = <const Names extends readonly [string, ...string[]]>(...names: Names) => {
-  const error = `must be one of ${names.map((name) => JSON.stringify(name)).join(", ")}`;
-  return z.enum(names, { error });
-};
-const flag = () => z.boolean({ error: "must be true or false" });
-/** Path of a file, relative to the station file. */
-const file = () => {
-  const error = "must be the path of a file";
-  return z.string({ error }).min(1, { error }).max(4096, { error });
-};
-const table = <Shape extends z.ZodRawShape>(shape: Shape) =>
-  z.strictObject(shape, {
-    error: (issue) => (issue.code === "invalid_type" ? "must be a table" : undefined),
-  });
-
-const mountTable = table({
-  username: username().optional(),
+const user = table({
+  name: username(),
+  role: choice("admin", "operator", "viewer", "relay"),
   password: secret().optional(),
-  max_listeners: whole(0, 1_000_000).optional(),
-  max_listener_seconds: seconds(1, 31_536_000).optional(),
-  grace_seconds: seconds(0, 600).optional(),
-  takeover: choice("same-credentials", "always", "never").optional(),
-  fallback_mount: text().optional(),
-  fallback_file: file().optional(),
-  fallback_override: choice("none", "own", "all").optional(),
-  fallback_when_full: flag().optional(),
-  intro: file().optional(),
+  hash: passwordHash().optional(),
+}).superRefine(onePassword);
+
+const relay = table({
+  url: httpUrl(),
+  mount: text(),
+  username: text(128).optional(),
+  password: text(128).optional(),
+  titles: flag().default(true),
+  on_demand: flag().default(false),
 });
+
+const master = table({
+  url: httpUrl(),
+  username: username().default("relay"),
+  password: secret(),
+  update_seconds: seconds(1, 86_400).default(120),
+  on_demand: flag().default(false),
+});
+
+const directory = table({
+  url: httpUrl(),
+  timeout_seconds: seconds(1, 10).default(6),
+  touch_seconds: seconds(30, 86_400).default(200),
+});
+
+const webhookSecret = () => {
+  const error = "must be base64 of 24 to 64 bytes, with or without whsec_ before it";
+  return z.string({ error }).regex(/^(whsec_)?[A-Za-z0-9+/]{32,88}={0,2}$/, { error });
+};
+
+const webhook = table({
+  url: httpUrl(),
+  secret: webhookSecret(),
+  events: z
+    .array(choice("source.connected", "source.disconnected", "title.changed"), { error: "must be a list" })
+    .min(1, { error: "must name an event" })
+    .default(["source.connected", "source.disconnected", "title.changed"]),
+  mounts: list(text(), 256).optional(),
+});
+
+const timeZone = () => {
+  const error = 'must be the name of a time zone, such as "Asia/Seoul"';
+  return z.string({ error }).refine(isTimeZone, { error });
+};
+
+const signingKey = () => {
+  const error = 'must be what "npm run config -- key" prints';
+  return z.string({ error }).regex(/^[\w-]{43,256}$/, { error });
+};
+
+const aliasPath = () => {
+  const error = 'must be a path that begins with "/"';
+  return z.string({ error }).regex(/^\/[^\r\n\0]{0,1023}$/, { error });
+};
+
+const logName = () => {
+  const error = "must be the name of a file, without a folder";
+  return z.string({ error }).regex(/^(?!\.{1,2}$)[^/\\\0]{1,128}$/, { error });
+};
 
 export const stationSchema = table({
   station: table({
@@ -60,9 +96,11 @@ export const stationSchema = table({
     location: text().default("Earth"),
     admin: text().default("icemaster@localhost"),
     hostname: text().default("localhost"),
+    server_id: text().default("Icecast 2.4.4"),
+    time_zone: timeZone().default("UTC"),
   }).prefault({}),
   sources: table({ password: secret().optional() }).prefault({}),
-  admin: table({ password: secret().optional() }).prefault({}),
+  admin: table({ user: username().default("admin"), password: secret().optional() }).prefault({}),
   limits: table({
     sources: whole(1, 10_000).default(32),
     connections: whole(1, 100_000).default(4096),
@@ -71,6 +109,7 @@ export const stationSchema = table({
     source_timeout: seconds(1, 3600).default(10),
     segment_seconds: seconds(0.5, 10).default(2),
     burst_seconds: seconds(0, 60).default(4),
+    burst_bytes: whole(0, 16_777_216).optional(),
     grace_seconds: seconds(0, 600).default(15),
     max_listeners: whole(0, 1_000_000).optional(),
     max_listeners_in_all: whole(0, 1_000_000).optional(),
@@ -79,18 +118,43 @@ export const stationSchema = table({
   }).prefault({}),
   icy: table({ metaint: whole(256, 1_048_576).default(16_000) }).prefault({}),
   ingest: table({
-    // The SHOUTcast port is the one above, so the last port cannot be taken.
-    port: whole(1, 65_534).default(8000),
+    address: address().default("127.0.0.1"),
+    port: port().default(8000),
+    shoutcast_port: whole(1, 65_535).optional(),
     shoutcast_mount: text().default("/stream"),
     tls: table({
       cert: text(4096),
       key: text(4096),
-      port: whole(1, 65_534).default(8443),
+      port: port().default(8443),
+      shoutcast_port: whole(1, 65_535).optional(),
     }).optional(),
   }).prefault({}),
   edge: table({ port: whole(1, 65_535).default(8787) }).prefault({}),
+  web: table({ root: file("folder").optional() }).prefault({}),
+  logs: table({
+    folder: file("folder").optional(),
+    access: logName().optional(),
+    playlist: logName().optional(),
+    max_kilobytes: whole(1, 2_000_000_000).default(10_000),
+    archive: flag().default(false),
+  }).prefault({}),
+  bans: table({ deny_file: file().optional(), allow_file: file().optional() }).prefault({}),
+  signed_urls: table({
+    keys: list(signingKey(), 8).default([]),
+  }).prefault({}),
+  master: master.optional(),
+  user: list(user, 900).default([]),
+  header: list(header, 64).default([]),
+  alias: list(table({ source: aliasPath(), destination: aliasPath(), port: port().optional() }), 256).default(
+    [],
+  ),
+  relay: list(relay, 256).default([]),
+  directory: list(directory, 25).default([]),
+  webhook: list(webhook, 32).default([]),
   mounts: z.record(z.string(), mountTable, { error: "must be a table" }).prefault({}),
 });
 
 /** A station file after validation, defaults filled in; names as in the file, durations in seconds. */
 export type Station = z.infer<typeof stationSchema>;
+/** What a station file may say: every setting may be left out. */
+export type StationInput = z.input<typeof stationSchema>;

@@ -11,6 +11,9 @@ import { openLog, reasonOf } from "./log.ts";
 const given = [process.argv.slice(2), process.env, "ingest"] as const;
 const loaded = loadOrExit(() => loadStackSettings(...given));
 const log = openLog(process.env["SKYWAVE_LOG_LEVEL"] || "info");
+// Beside its own edge the stack has told them.
+if (process.env["SKYWAVE_PUSH_STATION"] !== "1")
+  for (const note of loaded.notes) log.warn({ note }, "worth knowing of the configuration");
 const ingest = new Ingest({ ...partsOf(loaded), version: packageVersion(), log });
 
 const stopping = new AbortController();

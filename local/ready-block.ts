@@ -1,4 +1,5 @@
-import { reachable, type StackSettings, urlHost } from "../config/settings.ts";
+import { reachable, urlHost } from "../config/listening.ts";
+import type { StackSettings } from "../config/settings.ts";
 
 /** What an operator needs to go on air, printed once both processes answer; `pid` is the process that takes signals. */
 export function readyBlock(settings: StackSettings, pid: number): string {
@@ -41,4 +42,12 @@ export function readyBlock(settings: StackSettings, pid: number): string {
     "",
     "",
   ].join("\n");
+}
+
+/** What in the station file is not as it reads, printed before anything runs; nothing where there is nothing to say. */
+export function notesBlock({ notes }: Pick<StackSettings, "notes">): string {
+  if (notes.length === 0) return "";
+  return ["", "  Worth knowing of the configuration:", ...notes.map((note) => `    ${note}`), "", ""].join(
+    "\n",
+  );
 }

@@ -1,18 +1,13 @@
 import { join } from "node:path";
 import { ConfigError, loadOrExit } from "../config/config-error.ts";
 import { lockDataFolder } from "../config/data-lock.ts";
-import {
-  localBucketPath,
-  loadStackSettings,
-  reachable,
-  reloadStackSettings,
-  type StackSettings,
-  urlHost,
-} from "../config/settings.ts";
+import { localBucketPath } from "../config/ingest-of-station.ts";
+import { reachable, urlHost } from "../config/listening.ts";
+import { loadStackSettings, reloadStackSettings, type StackSettings } from "../config/settings.ts";
 import { edgeStopMs, ingestStopMs, sameInterruptMs } from "./limits.ts";
 import { level, type LogLine, readableLog } from "./log.ts";
 import { portMistakes, portProblem, privatePort, publicPorts } from "./ports.ts";
-import { readyBlock } from "./ready-block.ts";
+import { notesBlock, readyBlock } from "./ready-block.ts";
 import { Supervised } from "./supervised.ts";
 
 /**
@@ -74,6 +69,8 @@ const settings = loadOrExit(() => {
 });
 const problems = await portProblems(settings);
 if (problems.length > 0) refuse(problems);
+if (json) for (const note of settings.notes) say(level.warn, "worth knowing of the configuration", { note });
+else process.stdout.write(notesBlock(settings));
 if (!lockDataFolder(settings.dataDir, "stack"))
   refuse([`another station runs on the data folder ${settings.dataDir} (--data)`]);
 
@@ -146,6 +143,8 @@ process.stdout.on("error", () => undefined);
 function readAgain(): boolean {
   try {
     const next = reloadStackSettings(settings, process.argv.slice(2), process.env);
+    for (const note of next.notes)
+      if (!settings.notes.includes(note)) say(level.warn, "worth knowing of the configuration", { note });
     const held = [
       ...(next.edgePort === settings.edgePort ? [] : ["edge.port"]),
       ...(next.ingest.port === settings.ingest.port ? [] : ["ingest.port"]),

@@ -3,12 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { ConfigError, HelpRequest } from "../../config/config-error.ts";
-import {
-  loadIngestSettings,
-  loadStackSettings,
-  localBucketPath,
-  reloadStackSettings,
-} from "../../config/settings.ts";
+import { localBucketPath } from "../../config/ingest-of-station.ts";
+import { loadIngestSettings, loadStackSettings, reloadStackSettings } from "../../config/settings.ts";
 import { edgeStationSchema } from "../../shared/edge-station.ts";
 
 let folder: string;
@@ -149,8 +145,8 @@ describe("settings", () => {
         fallbackWhenFull: true,
         maxListenerMs: 60_000,
       },
-      "/y": { fallback: { kind: "silence" }, fallbackOverride: "own", fallbackWhenFull: false },
-      "/z": { fallbackOverride: "own", fallbackWhenFull: false },
+      "/y": { fallback: { kind: "silence" } },
+      "/z": {},
     });
     const path = join(folder, "welcome.mp3");
     expect(files).toEqual([

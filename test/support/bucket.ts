@@ -1,5 +1,6 @@
 import { AwsClient } from "aws4fetch";
-import { loadStackSettings, localBucketPath } from "../../config/settings.ts";
+import { localBucketPath } from "../../config/ingest-of-station.ts";
+import { loadStackSettings } from "../../config/settings.ts";
 import { mountPrefix, parseSegmentKey } from "../../shared/object-format.ts";
 import type { MountPath } from "../../shared/units.ts";
 import { logLines } from "./log-lines.ts";
