@@ -1,7 +1,11 @@
 import { describe, expect, it, vi } from "vitest";
 import { adminCommandAccess, routeAccess } from "../../../worker/access/route-access.ts";
 
-vi.mock("cloudflare:workers", () => ({ DurableObject: class {} }));
+vi.mock("cloudflare:workers", () => ({
+  DurableObject: class {
+    readonly ctx = null;
+  },
+}));
 /** Bundled as text, which these tests do not read. */
 const text = { default: "" };
 vi.mock("../../../worker/page/index.html", () => text);
