@@ -19,10 +19,6 @@ admin.use(async (context, next) => (context.req.method === "HEAD" ? badRequest("
 admin.get("/admin.css", () => adminCss());
 admin.get("/admin.js", () => adminJs());
 admin.get("/admin-words.js", () => wordsJs());
-admin.get("/", async (context) => {
-  const visitor = await admit(context.req.raw, lookers, hostOf(context));
-  return visitor instanceof Response ? visitor : adminPage();
-});
 
 admin.get("/console.json", async (context) => {
   const visitor = await admit(context.req.raw, lookers, hostOf(context));
@@ -39,8 +35,15 @@ admin.get("/console-log.json", async (context) => {
   return visitor instanceof Response ? visitor : json(await consoleLog(hostOf(context)));
 });
 
-admin.all("/*", (context) => {
-  const name = new URL(context.req.url).pathname.slice("/admin/".length);
+admin.all("/*", async (context) => {
+  const { pathname } = new URL(context.req.url);
+  // Without its slash the page's own addresses would lead elsewhere.
+  if (pathname === "/admin") return context.redirect("/admin/", 301);
+  const name = pathname.slice("/admin/".length);
+  if (name === "" && context.req.method === "GET") {
+    const visitor = await admit(context.req.raw, lookers, hostOf(context));
+    return visitor instanceof Response ? visitor : adminPage();
+  }
   return answerAdmin(
     context.req.raw,
     name,
