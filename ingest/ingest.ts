@@ -213,6 +213,11 @@ export class Ingest {
     this.#services.change();
   }
 
+  /** Log files were moved away: what follows goes to new ones of their names. */
+  reopenLogs(): void {
+    this.#services.reopenLogs();
+  }
+
   #tellEdge(): void {
     if (this.#station) this.#push.tell({ ...this.#station, secrets: this.#settings.now.edgeSecrets });
   }

@@ -77,6 +77,7 @@ function isOurs(dataDir: string): boolean {
 /** A configuration with mistakes changes nothing. */
 function reload(): void {
   if (stopping.signal.aborted) return;
+  ingest.reopenLogs();
   try {
     ingest.change(partsOf(reloadStackSettings(loaded, ...given)));
   } catch (error) {

@@ -67,5 +67,7 @@ export const recordsRetryMs = 10_000;
 export const logWaitingLines = 1_000;
 /** Between two complaints about a log that cannot be written. */
 export const logComplainMs = 60_000;
+/** When this process ends: a disk that hangs must not keep the mounts from being given back. */
+export const logGoodbyeMs = 1_000;
 /** Of one field of a line: longer ones are cut. */
 export const logFieldLength = 2_048;

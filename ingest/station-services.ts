@@ -115,11 +115,15 @@ export class StationServices {
     this.change();
   }
 
-  /** The settings have changed, or log files were moved away. */
+  /** The settings have changed. */
   change(): void {
     const { relays, master, directories } = this.#options.settings();
     this.#relays.change({ relays, master });
     this.#directories.change(directories);
+  }
+
+  /** Log files were moved away. */
+  reopenLogs(): void {
     this.#logs.reopen();
   }
 

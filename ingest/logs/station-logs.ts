@@ -4,7 +4,13 @@ import type { NumberedRecord } from "../../shared/edge-api.ts";
 import { type Log, reasonOf } from "../log.ts";
 import { relayProtocol } from "../relay/relay-settings.ts";
 import type { SourceEvent } from "../source-events.ts";
-import { logComplainMs, logWaitingLines, recordsPollMs, recordsRetryMs } from "../station-limits.ts";
+import {
+  logComplainMs,
+  logGoodbyeMs,
+  logWaitingLines,
+  recordsPollMs,
+  recordsRetryMs,
+} from "../station-limits.ts";
 import { AccessLog } from "./access-log.ts";
 import { LogFile } from "./log-file.ts";
 import { accessLine, playlistLine } from "./log-lines.ts";
@@ -52,11 +58,17 @@ export class StationLogs {
     this.#schedule(0);
   }
 
-  /** Resolves when what is being written is. */
+  /** Resolves when what is being written is, or after `logGoodbyeMs`. */
   async stop(): Promise<void> {
     this.#stopped = true;
     clearTimeout(this.#timer);
-    await Promise.all([this.#working, this.#tail]);
+    const written = Promise.all([this.#working, this.#tail]).then(() =>
+      Promise.allSettled([...this.#files.values()].map(({ file }) => file.reopen())),
+    );
+    const patience = Promise.withResolvers<void>();
+    const timer = setTimeout(patience.resolve, logGoodbyeMs);
+    await Promise.race([written, patience.promise]);
+    clearTimeout(timer);
   }
 
   /** After log files have been moved away. */

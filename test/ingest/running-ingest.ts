@@ -28,37 +28,44 @@ export class RunningIngest {
   readonly logLines: string[] = [];
   ports: Ports = { port: 0, shoutcastPort: 0 };
   #ingest: Ingest | null = null;
+  #settings: IngestSettings | null = null;
 
   async open(overrides: Partial<IngestSettings> = {}): Promise<void> {
     await this.edge.open();
+    this.#settings = {
+      host: "127.0.0.1",
+      port: 0,
+      shoutcastPort: 0,
+      dataDir: "/nowhere",
+      ingestId: "ingest-test",
+      edgeUrl: this.edge.url,
+      ingestToken: this.edge.token,
+      storage: { bucketUrl: `${this.edge.url}/bucket`, accessKeyId: "id", secretAccessKey: "key" },
+      sourcePassword,
+      adminUser: "admin",
+      adminPassword,
+      mounts: new Map([["/own.mp3", { username: "dj", password: "dj-pw" }]]),
+      shoutcastMount: "/stream",
+      edgeSecrets: noSecrets,
+      relays: [],
+      directories: [],
+      webhooks: [],
+      limits: usualLimits,
+      ...overrides,
+    };
     const ingest = new Ingest({
-      settings: {
-        host: "127.0.0.1",
-        port: 0,
-        shoutcastPort: 0,
-        dataDir: "/nowhere",
-        ingestId: "ingest-test",
-        edgeUrl: this.edge.url,
-        ingestToken: this.edge.token,
-        storage: { bucketUrl: `${this.edge.url}/bucket`, accessKeyId: "id", secretAccessKey: "key" },
-        sourcePassword,
-        adminUser: "admin",
-        adminPassword,
-        mounts: new Map([["/own.mp3", { username: "dj", password: "dj-pw" }]]),
-        shoutcastMount: "/stream",
-        edgeSecrets: noSecrets,
-        relays: [],
-        directories: [],
-        webhooks: [],
-        limits: usualLimits,
-        ...overrides,
-      },
+      settings: this.#settings,
       version: "0.0.0",
       log: openLog("debug", { write: (line) => void this.logLines.push(line) }),
     });
     this.#ingest = ingest;
     ingest.events.subscribe((event) => this.#note(event));
     this.ports = await ingest.start();
+  }
+
+  /** As a reload does. */
+  change(overrides: Partial<IngestSettings>): void {
+    if (this.#settings) this.#ingest?.change({ settings: { ...this.#settings, ...overrides } });
   }
 
   /** What happened to sources so far, in short. */

@@ -17,7 +17,11 @@ beforeEach(() => {
   kept = [];
   acknowledged = [];
 });
-afterEach(() => rmSync(folder, { recursive: true, force: true }));
+const opened: LogFile[] = [];
+afterEach(async () => {
+  for (const file of opened.splice(0)) await file.reopen();
+  rmSync(folder, { recursive: true, force: true });
+});
 
 const record = (sequence: number): NumberedRecord => ({
   sequence,
@@ -44,6 +48,7 @@ const records = async (after: number) => {
 /** A process: what it remembers is gone with it. */
 const start = (path = join(folder, "access.log")) => {
   const file = new LogFile({ path, maxBytes: 0, archive: false });
+  opened.push(file);
   return new AccessLog({
     records,
     file: () => file,
@@ -82,6 +87,7 @@ test("a batch written just before the process was killed is not written again", 
   const noted = join(folder, "access-log.json");
   let before = "";
   const file = new LogFile({ path: join(folder, "access.log"), maxBytes: 0, archive: false });
+  opened.push(file);
   const dying = new AccessLog({
     records,
     file: () =>

@@ -5,13 +5,25 @@ import { afterEach, beforeEach, expect, test } from "vitest";
 import { LogFile } from "../../../ingest/logs/log-file.ts";
 
 let folder: string;
+const opened: LogFile[] = [];
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "skywave-log-"));
 });
-afterEach(() => rmSync(folder, { recursive: true, force: true }));
+afterEach(async () => {
+  for (const file of opened.splice(0)) await file.reopen();
+  rmSync(folder, { recursive: true, force: true });
+});
 
-const open = (options: { maxBytes?: number; archive?: boolean; now?: () => number } = {}) =>
-  new LogFile({ path: join(folder, "sub", "access.log"), maxBytes: 0, archive: false, ...options });
+const open = (options: { maxBytes?: number; archive?: boolean; now?: () => number } = {}) => {
+  const file = new LogFile({
+    path: join(folder, "sub", "access.log"),
+    maxBytes: 0,
+    archive: false,
+    ...options,
+  });
+  opened.push(file);
+  return file;
+};
 const text = (name: string) => readFileSync(join(folder, "sub", name), "utf8");
 const names = () => readdirSync(join(folder, "sub")).toSorted();
 
