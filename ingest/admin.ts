@@ -139,16 +139,16 @@ async function shoutcastTarget(
     return login.kind === "login" ? { mount: named } : login;
   }
   const usual = await credentials.shoutcastMount(shown, asker);
-  if ("kind" in usual) return usual;
-  if (named === null) return { mount: null };
-  if (mounts.isHeld(usual.mount)) return { mount: usual.mount };
+  const opens = !("kind" in usual);
+  if (opens && named === null) return { mount: null };
+  if (opens && mounts.isHeld(usual.mount)) return { mount: usual.mount };
   // A source that named its mount in the password line updates its titles without naming it.
   for (const { mount, protocol } of mounts.sessions) {
     if (protocol !== "SHOUTcast") continue;
     const login = await credentials.shoutcastLogin(mount, shown, asker);
     if (login.kind === "login") return { mount };
   }
-  return { mount: usual.mount };
+  return opens ? { mount: usual.mount } : usual;
 }
 
 /** With Basic credentials and no mount, SHOUTcast's update can only mean the one SHOUTcast source there is. */

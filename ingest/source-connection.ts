@@ -50,7 +50,9 @@ export async function serveSource(
   const now = millis(Date.now());
   if (login.kind !== "login") {
     const { kind, reason } = login;
-    options.loginLog.refused(ip, named ?? undefined, () => log.warn({}, `source refused: ${reason}`));
+    // Which DJ is early or late is worth a line each.
+    const what = kind === "off-slot" ? `${named} ${shown.user}` : (named ?? undefined);
+    options.loginLog.refused(ip, what, () => log.warn({}, `source refused: ${reason}`));
     return refuse(socket, loginRefusal(login, now), kind === "wrong-password" ? kind : undefined);
   }
   if (mount instanceof MountPathError) {
