@@ -1,11 +1,12 @@
 import { Hono } from "hono";
 import { ingestApiPrefix } from "../shared/edge-api.ts";
+import { noSecrets } from "../shared/edge-secrets.ts";
 import { MountPathError, parseMountPath } from "../shared/mount-path.ts";
 import { makeApi } from "./api/api.ts";
 import { stationDesk } from "./api/station-desk.ts";
 import { admin } from "./admin/admin-routes.ts";
 import { rootPages } from "./admin/root-routes.ts";
-import { directoryListing, stationOf } from "./directory.ts";
+import { directoryListing, secretsOf, stationOf } from "./directory.ts";
 import { badRequest, fileNotFound } from "./icecast-errors.ts";
 import { ingestApi } from "./ingest-api.ts";
 import { listen } from "./listen.ts";
@@ -16,6 +17,7 @@ import { page } from "./page-routes.ts";
 import { playlistReply } from "./playlist-reply.ts";
 import { replyHeaders } from "./reply-headers.ts";
 import { type App, hostOf, publicOrigin } from "./request-host.ts";
+import { authenticatorOf } from "./statistics.ts";
 import { statusJson } from "./status-json.ts";
 import { shownMounts } from "./stream-info.ts";
 
@@ -38,13 +40,14 @@ site.get("/metrics", (context) => metrics(context.req.raw, hostOf(context)));
 site.get("/status-json.xsl", async (context) => {
   const host = hostOf(context);
   const { startedMs, mounts } = await directoryListing(host);
-  const station = await stationOf(host);
+  const [station, secrets] = await Promise.all([stationOf(host), secretsOf(host).catch(() => noSecrets)]);
   const shown = shownMounts(mounts, station);
   const only = context.req.query("mount");
   const body = statusJson({
     station,
     serverStartMs: startedMs,
     mounts: only === undefined ? shown : shown.filter(({ mount }) => mount === only),
+    authenticatorOf: (mount) => authenticatorOf(secrets, mount),
     host: await publicOrigin(context),
   });
   return reply(body, "application/json; charset=UTF-8");

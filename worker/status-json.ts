@@ -1,4 +1,5 @@
 import type { EdgeStation } from "../shared/edge-station.ts";
+import type { MountPath } from "../shared/units.ts";
 import type { ShownMount } from "./stream-info.ts";
 
 /*
@@ -21,11 +22,14 @@ export interface StatusInput {
   readonly serverStartMs: number;
   /** Those to show, in order. */
   readonly mounts: readonly ShownMount[];
+  /** How listeners of a mount log in: "htpasswd", "url"; undefined where they do not. */
+  readonly authenticatorOf?: (mount: MountPath) => string | undefined;
   /** Scheme and authority that listeners use: "https://radio.example". */
   readonly host: string;
 }
 
-export function statusJson({ station, serverStartMs, mounts, host }: StatusInput): string {
+export function statusJson(input: StatusInput): string {
+  const { station, serverStartMs, mounts } = input;
   const server = object([
     ["admin", station.admin],
     ["host", station.hostname],
@@ -34,19 +38,23 @@ export function statusJson({ station, serverStartMs, mounts, host }: StatusInput
     ["server_start", rfcDate(serverStartMs)],
     ["server_start_iso8601", isoDate(serverStartMs)],
   ]);
-  const sources = mounts.map((mount) => `{${object([...sourceFields(mount, host)])},${dummy}}`);
+  const sources = mounts.map((mount) => `{${object([...sourceFields(mount, input)])},${dummy}}`);
   const source = sources.length > 1 ? `[${sources.join(",")}]` : sources[0];
   return `{"icestats":{${server},${source === undefined ? dummy : `"source":${source}`}}}`;
 }
 
 const dummy = `"dummy":null`;
 
-function sourceFields({ source, ...mount }: ShownMount, host: string): Map<string, string> {
+function sourceFields(
+  { source, ...mount }: ShownMount,
+  { host, authenticatorOf }: StatusInput,
+): Map<string, string> {
   const fields = audioInfoFields(source.audioInfo);
   const set = (name: string, value: string | undefined): void => {
     if (value !== undefined) fields.set(name, value);
   };
   set("audio_info", source.audioInfo);
+  set("authenticator", authenticatorOf?.(mount.mount));
   set("bitrate", source.bitrate || undefined);
   set("genre", source.genre || "various");
   set("listener_peak", String(mount.listenerPeak));
@@ -78,7 +86,7 @@ function audioInfoFields(audioInfo: string | undefined): Map<string, string> {
 
 /** Fields that a source must not forge, and those that the public statistics leave out. */
 const reserved =
-  /^(?:audio_info|dummy|genre|listener.*|max_listeners|public|server_.*|slow_listeners|source_ip|stream_.*|title|user_agent)$|total_bytes|connections/;
+  /^(?:audio_info|authenticator|dummy|genre|listener.*|max_listeners|public|server_.*|slow_listeners|source_ip|stream_.*|title|user_agent)$|total_bytes|connections/;
 
 function percentDecoded(text: string): string {
   try {

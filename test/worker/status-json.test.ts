@@ -58,6 +58,13 @@ describe("the bytes of Icecast 2.4.4", () => {
     );
   });
 
+  test("of a mount whose listeners log in", () => {
+    const authenticatorOf = (mount: MountPath) => (mount === b.mount ? "url" : undefined);
+    const json = statusJson({ station, serverStartMs, mounts: [b], host, authenticatorOf });
+    expect(json).toContain(`"source":{"authenticator":"url","genre":"various",`);
+    expect(described("authenticator=htpasswd")).not.toContain(`"authenticator":`);
+  });
+
   test("with two sources", () => {
     expect(of({ ...a, listeners: 0 }, b)).toBe(
       `{"icestats":{"admin":"ops@example.org","host":"radio.example","location":"Testland","server_id":"Icecast 2.4.4","server_start":"Sat, 21 Nov 2026 00:12:06 +0000","server_start_iso8601":"2026-11-21T00:12:06+0000","source":[{"audio_info":"ice-samplerate=44100;ice-bitrate=128;ice-channels=2","bitrate":128,"genre":"Jazz","ice-bitrate":128,"ice-channels":2,"ice-samplerate":44100,"listener_peak":2,"listeners":0,"listenurl":"http://radio.example:18457/a.mp3","server_description":"Desc here","server_name":"My Radio","server_type":"audio/mpeg","server_url":"https://example.org/","stream_start":"Sat, 21 Nov 2026 00:12:08 +0000","stream_start_iso8601":"2026-11-21T00:12:08+0000","title":"Björk - Only Song","dummy":null},{"genre":"various","listener_peak":0,"listeners":0,"listenurl":"http://radio.example:18457/b.mp3","server_description":"Unspecified description","server_name":"Unspecified name","server_type":"audio/mpeg","stream_start":"Sat, 21 Nov 2026 00:12:34 +0000","stream_start_iso8601":"2026-11-21T00:12:34+0000","dummy":null}]}}`,
