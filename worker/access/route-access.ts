@@ -39,7 +39,6 @@ export const routeAccess: Readonly<Record<string, Access>> = {
   "POST /api/ingest/v1/records": ingest,
 
   "ALL /admin/*": { kind: "command" },
-  "GET /admin": viewers,
   "GET /admin/admin.css": anybody,
   "GET /admin/admin.js": anybody,
   "GET /admin/admin-words.js": anybody,
@@ -95,6 +94,8 @@ export const routeAccess: Readonly<Record<string, Access>> = {
 
 /** By what follows `/admin/`; all but those with a dot and `buildm3u` with `.xsl` as well. */
 export const adminCommandAccess: Readonly<Record<string, Access>> = {
+  /** The console. */
+  "": viewers,
   stats: viewersOrSource,
   "stats.xml": viewersOrSource,
   listmounts: viewersOrSource,

@@ -24,8 +24,8 @@ describe("the table of who may use what", () => {
     expect([...routes].toSorted()).toEqual(Object.keys(routeAccess).toSorted());
   });
 
-  it("has a row for every administrator's command, and no others", () => {
-    const names = ["buildm3u", ...Object.keys(commands), ...Object.keys(plainCommands)];
+  it("has a row for the console and every administrator's command, and no others", () => {
+    const names = ["", "buildm3u", ...Object.keys(commands), ...Object.keys(plainCommands)];
     expect(names.toSorted()).toEqual(Object.keys(adminCommandAccess).toSorted());
   });
 });
