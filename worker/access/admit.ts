@@ -41,7 +41,7 @@ export async function admit(request: Request, may: readonly Role[], host: Host):
 }
 
 /** Whether somebody of this role may do what `may` says. */
-export const mayDo = (role: Role, may: readonly Role[]): boolean =>
+const mayDo = (role: Role, may: readonly Role[]): boolean =>
   role === "admin" || may.includes(role) || (role === "operator" && may.includes("viewer"));
 
 /**
@@ -61,7 +61,7 @@ export async function isMountSource(request: Request, mount: MountPath, host: Ho
 }
 
 /** As `sourceCredential` in ingest/credentials.ts makes it. */
-export async function sourceCredential(
+async function sourceCredential(
   mount: MountPath,
   { user, password }: Credentials,
   ingestToken: string,
