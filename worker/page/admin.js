@@ -333,8 +333,13 @@ class Card {
       const select = row.querySelector("select");
       if (select) fillSelect(select, this.others, say("Move to…"));
     }
+    const table = find(this.element, ".listeners", HTMLTableElement);
+    table.classList.toggle(
+      "no-country",
+      listeners.every(({ country }) => !country),
+    );
     this.part(".none").hidden = listeners.length > 0;
-    find(this.element, ".listeners", HTMLTableElement).hidden = listeners.length === 0;
+    table.hidden = listeners.length === 0;
     this.part(".cut").hidden = listeners.length === total;
     show(this.part(".cut"), say("Showing {0} of {1} listeners.", String(listeners.length), String(total)));
   }
