@@ -176,12 +176,13 @@ export class Connections {
 
 /**
  * A browser shows the credentials that it has kept to whoever makes it ask: the edge lets it do nothing that changes
- * something without its own form. Encoders that call themselves Mozilla accept no languages.
+ * something without its own form. Encoders that call themselves Mozilla accept no languages,
+ * and Node's `fetch` has a Sec-Fetch-Mode.
  */
 function isFromBrowser(head: RequestHead): boolean {
   const agent = header(head, "user-agent") ?? "";
   const speaks = header(head, "accept-language") !== undefined;
-  const marks = ["sec-fetch-mode", "sec-fetch-site", "origin"];
+  const marks = ["sec-fetch-site", "origin"];
   return marks.some((name) => header(head, name) !== undefined) || (speaks && agent.startsWith("Mozilla/"));
 }
 

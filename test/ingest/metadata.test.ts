@@ -184,7 +184,7 @@ test("a posted title for a mount that this host does not have is passed on whole
   expect(asked).toEqual([`POST /admin/metadata ${form}`]);
 });
 
-test.each(["Sec-Fetch-Mode: no-cors\r\n", "User-Agent: Mozilla/5.0 (X11)\r\nAccept-Language: ko\r\n"])(
+test.each(["Sec-Fetch-Site: cross-site\r\n", "User-Agent: Mozilla/5.0 (X11)\r\nAccept-Language: ko\r\n"])(
   "a title that a browser may have been made to set is for the edge: %j",
   async (marks) => {
     const asked = atTheEdge();
