@@ -64,6 +64,20 @@ afterEach(() => {
 const basic = (user: string, password: string) =>
   `Basic ${Buffer.from(`${user}:${password}`).toString("base64")}`;
 
+/** As the Workers runtime has it; until mocks are restored. */
+function withMd5(): void {
+  const digest = crypto.subtle.digest.bind(crypto.subtle);
+  vi.spyOn(crypto.subtle, "digest").mockImplementation(async (algorithm, data) =>
+    algorithm === "MD5"
+      ? new Uint8Array(
+          createHash("md5")
+            .update(data as Uint8Array)
+            .digest(),
+        ).buffer
+      : digest(algorithm, data),
+  );
+}
+
 /** A new isolate. */
 async function isolate(env: object = {}) {
   const accounts = new FakeAccounts();
@@ -131,18 +145,9 @@ describe("an administrator's request", () => {
     expect(await enter("ada", "a-right")).toBe(401);
   });
 
-  it("is let in with Icecast's own MD5 hash only where the runtime has MD5", async () => {
+  it("is let in with the MD5 hash of an Icecast", async () => {
     users.push({ name: "old", role: "admin", hash: "ec6ef230f1828039ee794566b9c58adc" });
-    const digest = crypto.subtle.digest.bind(crypto.subtle);
-    vi.spyOn(crypto.subtle, "digest").mockImplementation(async (algorithm, data) =>
-      algorithm === "MD5"
-        ? new Uint8Array(
-            createHash("md5")
-              .update(data as Uint8Array)
-              .digest(),
-          ).buffer
-        : digest(algorithm, data),
-    );
+    withMd5();
     const { enter } = await isolate();
     expect(await enter("old", "p1")).toMatchObject({ role: "admin" });
     expect(await enter("old", "p2")).toBe(401);
@@ -229,6 +234,19 @@ describe("guessing", () => {
     for (let at = 0; at <= addressTries.free; at++) expect(await enter("ada", `guess ${at}`)).toBe(401);
     expect(await enter("ada", "one more")).toBe(429);
     expect(await enter("vera", "v-right", { address: "192.0.2.2" })).toMatchObject({ role: "viewer" });
+    vi.restoreAllMocks();
+  });
+
+  it("costs as much for a name that nobody has, and for one with an old hash", async () => {
+    users.push({ name: "old", role: "viewer", hash: "ec6ef230f1828039ee794566b9c58adc" });
+    withMd5();
+    const derive = vi.spyOn(crypto.subtle, "deriveBits");
+    const { enter } = await isolate();
+    for (const name of ["vera", "nobody", "old"]) {
+      derive.mockClear();
+      expect(await enter(name, "guess")).toBe(401);
+      expect(derive).toHaveBeenCalledTimes(1);
+    }
     vi.restoreAllMocks();
   });
 
