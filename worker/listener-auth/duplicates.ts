@@ -3,7 +3,7 @@ import { unauthorized } from "../access/admit.ts";
 import type { Host } from "../mount-feed.ts";
 import { listeners } from "../roster/roster.ts";
 import { newSessionId } from "../roster/sessions.ts";
-import { ownSessions } from "./limits.ts";
+import { duplicateLookMs, duplicateWaitMs, ownSessions } from "./limits.ts";
 import type { Login } from "./login.ts";
 
 /** Users that listen through this isolate where each may only once. */
@@ -19,13 +19,18 @@ export async function loggedInOnce(
   host: Host,
 ): Promise<Login | Response> {
   const name = `${mount}\n${user}`;
-  if (here.has(name)) return unauthorized();
+  // A player whose connection was lost is back before anybody has noticed that it went, and takes a 401 as final.
+  for (let waitedMs = 0; here.has(name); waitedMs += duplicateLookMs) {
+    if (waitedMs >= duplicateWaitMs) return unauthorized();
+    await scheduler.wait(duplicateLookMs);
+  }
   // Before anything is waited for: two that come together are one too many.
   here.add(name);
   const client = newSessionId();
   const login = { user, client, end: once(() => here.delete(name)) };
   // It may go at any moment, and what this request waits for then never comes.
   signal.addEventListener("abort", login.end);
+  if (signal.aborted) login.end();
   try {
     const others = await listeners(mount, host);
     if (others.some((session) => session.user === user && !own.has(session.id))) {

@@ -16,5 +16,9 @@ export const slowedWaitMs = 1_000;
 /** Characters of what an authentication server says for the log. */
 export const authMessageLength = 200;
 
+/** How long a user who listens already is waited for to go, where each may only once; and how often it is looked for. */
+export const duplicateWaitMs = 3_000;
+export const duplicateLookMs = 200;
+
 /** Sessions of this isolate that are remembered where a user may listen once: the roster tells of them for some seconds more. */
 export const ownSessions = 10_000;
