@@ -64,8 +64,10 @@ export interface RosterLimits {
 
 export interface StoredRoster {
   readonly format: 1;
-  /** Of the source that took the mount last: how many there were. */
+  /** Of the source that took the mount last. */
   readonly epoch: number;
+  /** How many have taken it. */
+  readonly sources: number;
   /** Since the mount was there. */
   readonly totals: RosterTotals;
   /** When the broadcast began. */
@@ -94,6 +96,7 @@ export const noTotals: RosterTotals = { connections: 0, sessions: 0, bytesSent: 
 const emptyRoster: StoredRoster = {
   format: 1,
   epoch: 0,
+  sources: 0,
   totals: noTotals,
   before: noTotals,
   counted: {},
@@ -112,6 +115,7 @@ export class Roster {
   readonly #counted: Map<string, CountedRuntime>;
   #listed = 0;
   #epoch: number;
+  #sources: number;
   #totals: RosterTotals;
   #before: RosterTotals;
   #unique: { readonly day: number; readonly count: DistinctCount } | null;
@@ -119,6 +123,7 @@ export class Roster {
   constructor(limits: RosterLimits, stored: StoredRoster = emptyRoster) {
     this.#limits = limits;
     this.#epoch = stored.epoch;
+    this.#sources = stored.sources;
     this.#totals = stored.totals;
     this.#before = stored.before;
     this.#counted = new Map(Object.entries(stored.counted));
@@ -131,6 +136,7 @@ export class Roster {
     return {
       format: 1,
       epoch: this.#epoch,
+      sources: this.#sources,
       totals: this.#totals,
       before: this.#before,
       counted: Object.fromEntries(this.#counted),
@@ -140,13 +146,14 @@ export class Roster {
 
   /** Since the mount was there, with the sources that took it. */
   get totals(): RosterTotals & { readonly sources: number } {
-    return { ...this.#totals, sources: this.#epoch };
+    return { ...this.#totals, sources: this.#sources };
   }
 
-  /** A source has taken the mount; `isFresh`: a broadcast begins, and its counts. */
+  /** A source has taken the mount, which may be told twice; `isFresh`: a broadcast begins, and its counts. */
   begin(epoch: number, isFresh: boolean): void {
     if (epoch <= this.#epoch) return;
     this.#epoch = epoch;
+    this.#sources++;
     if (isFresh) this.#before = this.#totals;
   }
 

@@ -3,41 +3,49 @@
  * player reconnects. Pure: the time is an argument, ms of one clock that never goes back.
  *
  * A connection has a *key*: the mount, the client's address and its user agent; null where the address is not known, and
- * such a connection is always a session of its own. Then
+ * such a connection is always a session of its own. Number and start of a session are kept over its connections:
  *
- * - a connection goes on with the session of its key that ended last, when that was at most `resumeMs` ago: number and
- *   start are kept. A session that was ended by an administrator is not gone on with;
- * - connections of one key that are open at the same time are sessions of their own: people share addresses;
- * - a connection that is closed within `probeMs` of its beginning, while one of its key that began later is open, was a
- *   *probe* of that one: its session never was. Closed before the later one comes, it is gone on with by the first rule;
- * - a connection that asks for no more than two bytes (`asksForProbe`) is a probe until it is `probeMs` old: nobody is told
- *   of it before, unless it goes on with a session.
+ * - A connection goes on with the session of its key that ended last, when that was at most `resumeMs` ago. A session that
+ *   an administrator ended is not gone on with.
+ * - That a client has gone is noticed when the next segments are written to it. When a connection's end is noticed and one of
+ *   its key that began later is open, not older than `noticeMs`, that one goes on with the session: the client has come
+ *   back, or only probed, before anybody knew that it went. Of several the one that began last.
+ * - Other connections of one key that are open at the same time are sessions of their own: people share addresses.
+ * - A connection that asks for no more than two bytes (`asksForProbe`) is a probe until it is `probeMs` + `noticeMs` old:
+ *   nobody is told of it before, unless it goes on with a session. Ended before, it was none.
  */
 
 export interface SessionLimits {
   readonly resumeMs: number;
   readonly probeMs: number;
+  readonly noticeMs: number;
   /** Sessions kept that may be gone on with; the one that ended first goes first. */
   readonly ended: number;
 }
 
-/** What is kept of a session, `Kept` being whatever its owner needs to go on with it. */
+/** A connection that is open, with what its owner keeps of its session. */
 export interface SessionStay<Kept> {
   readonly key: string | null;
+  /** Replaced when the connection turns out to go on with another's session. */
   readonly kept: Kept;
-  /** When this connection began. */
   readonly beganMs: number;
-  /** It goes on with a session that had ended. */
+  /** It goes on with an earlier session. */
   readonly resumes: boolean;
   readonly asksForProbe: boolean;
 }
+type MutableStay<Kept> = { -readonly [Name in keyof SessionStay<Kept>]: SessionStay<Kept>[Name] };
 
-/** What became of a connection: its session has ended, or was none. */
-export type SessionClose = "ended" | "probe";
+/** What became of a connection's session. */
+export type SessionClose<Kept> =
+  | { readonly kind: "ended" }
+  /** It was none. */
+  | { readonly kind: "probe" }
+  /** Another connection goes on with it; what that one had, `instead`, was no session of its own. */
+  | { readonly kind: "continued"; readonly by: SessionStay<Kept>; readonly instead: Kept };
 
 export class SessionMemory<Kept> {
   readonly #limits: SessionLimits;
-  readonly #open = new Map<string, Set<SessionStay<Kept>>>();
+  readonly #open = new Map<string, Set<MutableStay<Kept>>>();
   /** Sessions that may be gone on with and when they ended, in that order. */
   readonly #ended = new Map<SessionStay<Kept>, number>();
   /** The same by key, the one that ended last at the end. */
@@ -60,7 +68,7 @@ export class SessionMemory<Kept> {
     const last = key === null ? undefined : this.#endedOf.get(key)?.at(-1);
     if (last) this.#forget(last);
     const kept = last ? last.kept : fresh();
-    const stay: SessionStay<Kept> = { key, kept, beganMs: nowMs, resumes: last !== undefined, asksForProbe };
+    const stay = { key, kept, beganMs: nowMs, resumes: last !== undefined, asksForProbe };
     if (key === null) return stay;
     const open = this.#open.get(key);
     if (open) open.add(stay);
@@ -70,27 +78,36 @@ export class SessionMemory<Kept> {
 
   /** Whether others may be told of a connection that is open. */
   counts({ asksForProbe, beganMs, resumes }: SessionStay<Kept>, nowMs: number): boolean {
-    return !asksForProbe || resumes || nowMs - beganMs >= this.#limits.probeMs;
+    return !asksForProbe || resumes || nowMs - beganMs >= this.#limits.probeMs + this.#limits.noticeMs;
   }
 
-  /** A connection has ended, which is told once; `forGood`: nobody goes on with its session. */
-  close(stay: SessionStay<Kept>, nowMs: number, forGood: boolean): SessionClose {
+  /** A connection's end is noticed, which is told once; `forGood`: nobody goes on with its session. */
+  close(stay: SessionStay<Kept>, nowMs: number, forGood: boolean): SessionClose<Kept> {
     const { key } = stay;
     const others = key === null ? undefined : this.#open.get(key);
     others?.delete(stay);
     if (key !== null && others?.size === 0) this.#open.delete(key);
-    const isShort = nowMs - stay.beganMs < this.#limits.probeMs;
-    if (isShort && !stay.resumes && (stay.asksForProbe || isFollowed(stay, others))) return "probe";
+    if (!this.counts(stay, nowMs)) return { kind: "probe" };
     if (key === null || forGood) {
       this.#gone.push(stay.kept);
-      return "ended";
+      return { kind: "ended" };
+    }
+    const by = [...(others ?? [])].findLast(
+      (other) =>
+        !other.resumes && other.beganMs >= stay.beganMs && nowMs - other.beganMs <= this.#limits.noticeMs,
+    );
+    if (by) {
+      const instead = by.kept;
+      by.kept = stay.kept;
+      by.resumes = true;
+      return { kind: "continued", by, instead };
     }
     this.#ended.set(stay, nowMs);
     const ended = this.#endedOf.get(key);
     if (ended) ended.push(stay);
     else this.#endedOf.set(key, [stay]);
     this.#expire(nowMs);
-    return "ended";
+    return { kind: "ended" };
   }
 
   /** Sessions that nobody will go on with any more, each once. */
@@ -112,16 +129,12 @@ export class SessionMemory<Kept> {
 
   #forget(stay: SessionStay<Kept>): void {
     this.#ended.delete(stay);
-    const left = (this.#endedOf.get(stay.key ?? "") ?? []).filter((other) => other !== stay);
-    if (left.length > 0) this.#endedOf.set(stay.key ?? "", left);
-    else this.#endedOf.delete(stay.key ?? "");
+    const key = stay.key ?? "";
+    const left = (this.#endedOf.get(key) ?? []).filter((other) => other !== stay);
+    if (left.length > 0) this.#endedOf.set(key, left);
+    else this.#endedOf.delete(key);
   }
 }
-
-const isFollowed = <Kept>(
-  stay: SessionStay<Kept>,
-  open: ReadonlySet<SessionStay<Kept>> | undefined,
-): boolean => [...(open ?? [])].some((other) => other.beganMs >= stay.beganMs && other !== stay);
 
 /** Whether a `Range` header asks for the first byte or two, as Safari does before it plays. */
 export const asksForProbe = (range: string | null): boolean => /^bytes=0-[01]$/.test(range?.trim() ?? "");

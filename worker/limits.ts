@@ -171,6 +171,8 @@ export const statisticsAgeMs = 1_000;
 export const sessionResumeMs = 10_000;
 /** Connections shorter than this may be probes: browsers and players look at a stream's head before they play it. */
 export const sessionProbeMs = 2_000;
+/** How late the runtime notices that a listener has gone: when a segment is written to it, through an ingest host the second. */
+export const sessionNoticeMs = 6_000;
 /** Sessions of an isolate that have ended and may be gone on with: as many as can leave it together. */
 export const endedSessions = 10_000;
 /** Characters kept of each text of a listener's request: they come from the network, for 20,000 listeners of a mount. */

@@ -90,6 +90,17 @@ export class RosterReporter {
     this.tell(host);
   }
 
+  /** Its session, of number `id` until now, is another's that has just been left. */
+  rename(reported: ReportedSession, id: number, host: Host): void {
+    this.#totals.sessions--;
+    this.#unsure.delete(reported);
+    this.#left.delete(reported.session.id);
+    this.#left.add(id);
+    this.#joined.add(reported);
+    this.#isChanged = true;
+    this.tell(host);
+  }
+
   /** For the access log. */
   add(record: SessionRecord, host: Host): void {
     this.#records.push(record);

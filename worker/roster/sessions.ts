@@ -8,6 +8,7 @@ import { clock } from "../isolate-clock.ts";
 import {
   endedSessions,
   rosterLookMs,
+  sessionNoticeMs,
   sessionProbeMs,
   sessionResumeMs,
   sessionTextLength,
@@ -172,6 +173,11 @@ class OpenSession implements SessionHandle, ReportedSession {
     reporterOf(mount).join(this, !this.resumes, host);
   }
 
+  /** It goes on with another's session. */
+  become(session: ListenerSession): void {
+    this.#stay.kept.session = session;
+  }
+
   kill(host: Host): void {
     this.#isKilled = true;
     this.#stream?.end();
@@ -202,7 +208,8 @@ class OpenSession implements SessionHandle, ReportedSession {
     kept.bytesSent += this.#stream?.bytesSent ?? 0;
     kept.endedMs = millis(Date.now());
     const outcome = memory.close(this.#stay, clock.now(), this.#isKilled);
-    reporterOf(this.session.mount).leave(this, outcome === "probe", host);
+    reporterOf(this.session.mount).leave(this, outcome.kind === "probe", host);
+    if (outcome.kind === "continued") handOver(this.session, outcome.instead, host);
     keepRecords(host);
     if (memory.lingering > 0) keepRecordsLater(host);
   }
@@ -211,6 +218,7 @@ class OpenSession implements SessionHandle, ReportedSession {
 const memory = new SessionMemory<KeptSession>({
   resumeMs: sessionResumeMs,
   probeMs: sessionProbeMs,
+  noticeMs: sessionNoticeMs,
   ended: endedSessions,
 });
 /** By mount as it is now, and number. */
@@ -232,6 +240,17 @@ function unlist(session: OpenSession): void {
   const sessions = open.get(mount);
   sessions?.delete(id);
   if (sessions?.size === 0) open.delete(mount);
+}
+
+/** A listener came back before its end was noticed: what it had `instead` becomes this session, where it listens now. */
+function handOver(session: ListenerSession, { session: instead }: KeptSession, host: Host): void {
+  const heir = open.get(instead.mount)?.get(instead.id);
+  if (!heir) return;
+  open.get(instead.mount)?.delete(instead.id);
+  const { id, startedMs } = session;
+  heir.become({ ...instead, id, startedMs });
+  list(heir);
+  reporterOf(instead.mount).rename(heir, instead.id, host);
 }
 
 function reporterOf(mount: MountPath): RosterReporter {
