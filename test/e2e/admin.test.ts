@@ -60,10 +60,10 @@ function parseStats(xml: string) {
     new Map(
       [...part.matchAll(/<([\w-]+)>([^<]*)<\/\1>/g)].map(([, name, value]) => [name ?? "", value ?? ""]),
     );
-  const sources = [...xml.matchAll(/<source mount="([^"]+)">(.*?)<\/source>/g)];
+  const mounts = [...xml.matchAll(/<source mount="([^"]+)">(.*?)<\/source>/g)];
   return {
     global: fields(xml.replace(/<source .*<\/source>/, "")),
-    sources: new Map(sources.map(([, mount, part]) => [mount ?? "", fields(part ?? "")])),
+    sources: new Map(mounts.map(([, mount, part]) => [mount ?? "", fields(part ?? "")])),
   };
 }
 
@@ -245,13 +245,17 @@ describe("what tools for SHOUTcast ask for", () => {
     expect((await ask("/auth.xsl", open)).body).toContain("<h2>/auth.mp3</h2>");
   });
 
-  it("is in admin.cgi with the administrator's password", async () => {
-    const path = `/admin.cgi?mode=viewxml&page=1&sid=1&pass=${stack.adminPassword}`;
-    expect((await ask(path, { authorization: null })).body).toContain("<SERVERTITLE>My Radio</SERVERTITLE>");
-    expect(await ask("/admin.cgi?mode=viewxml&pass=wrong", { authorization: null })).toMatchObject({
-      status: 401,
-    });
-  });
+  it.each(["edge", "ingest"] as const)(
+    "is in admin.cgi with the administrator's password on the %s port",
+    async (port) => {
+      const path = `/admin.cgi?mode=viewxml&page=1&sid=1&pass=${stack.adminPassword}`;
+      expect((await ask(path, { port, authorization: null })).body).toContain(
+        "<SERVERTITLE>My Radio</SERVERTITLE>",
+      );
+      const wrong = await ask("/admin.cgi?mode=viewxml&pass=wrong", { port, authorization: null });
+      expect(wrong.status).toBe(401);
+    },
+  );
 });
 
 describe("the console", () => {
