@@ -71,6 +71,7 @@ export class Ingest {
       eventLoop: () => this.#eventLoop.lateness,
       sockets: () => this.connections,
       statsClients: () => services.statsClients,
+      relays: () => services.relays,
       version,
     });
     const announcer = metrics.watchAnnouncer(edge);

@@ -24,6 +24,7 @@ export interface MetricsOptions {
   readonly eventLoop: () => Lateness;
   readonly sockets: () => number;
   readonly statsClients: () => number;
+  readonly relays: () => readonly (readonly [string, boolean])[];
   readonly version: string;
 }
 
@@ -140,7 +141,7 @@ export class Metrics {
   }
 
   #readings(): void {
-    const { sources, queues, spool, eventLoop, sockets, statsClients, version } = this.#options;
+    const { sources, queues, spool, eventLoop, sockets, statsClients, relays, version } = this.#options;
     const total = (of: "frames" | "garbageBytes" | "resyncs"): number =>
       sources().reduce((sum, { counts }) => sum + counts[of], this.#gone[of]);
     this.#gauge("skywave_ingest_sources", "Sources on air.", () => sources().length);
@@ -187,6 +188,9 @@ export class Metrics {
     );
     this.#table("skywave_ingest_queue_bytes", "Bytes of segments that wait to be published.", "mount", () =>
       Array.from(queues(), ([mount, { queued }]) => [mount, queued.bytes]),
+    );
+    this.#table("skywave_ingest_relay_on_air", "Whether a relay's stream is on its mount.", "mount", () =>
+      relays().map(([mount, isOnAir]) => [mount, isOnAir ? 1 : 0]),
     );
     this.#table("skywave_ingest_info", "This release.", "version", () => [[version, 1]]);
   }

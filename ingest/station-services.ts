@@ -7,6 +7,7 @@ import { MountPathError, parseMountPath } from "../shared/mount-path.ts";
 import { parseBasicAuth } from "../shared/source/basic-auth.ts";
 import { header, type RequestHead } from "../shared/source/request-head.ts";
 import { millis, type MountPath } from "../shared/units.ts";
+import { rulesOfMount } from "./access/mount-rules.ts";
 import type { PasswordCheck } from "./access/password-check.ts";
 import { finish, peerAddress } from "./client-socket.ts";
 import { Directories } from "./directory/directories.ts";
@@ -69,7 +70,8 @@ export class StationServices {
     this.#options = options;
     this.#relays = new Relays({
       ...options,
-      sourceTimeoutMs: () => settings().limits.sourceTimeoutMs,
+      sourceTimeoutMs: (mount) =>
+        rulesOfMount(settings().mounts, mount).sourceTimeoutMs ?? settings().limits.sourceTimeoutMs,
       ownPorts: () => this.#ports,
       userAgent: `Skywave/${version}`,
       statistics,
@@ -102,6 +104,11 @@ export class StationServices {
     for (const take of [metrics.take, this.#directories.take, this.#logs.take]) {
       this.#unsubscribe.push(options.events.subscribe(take));
     }
+  }
+
+  /** Mounts that are relayed, and whether each relay's stream is on air. */
+  get relays(): readonly (readonly [MountPath, boolean])[] {
+    return this.#relays.states;
   }
 
   get statsClients(): number {

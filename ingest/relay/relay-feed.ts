@@ -21,6 +21,7 @@ export class RelayFeed {
   /** Audio bytes given to the session. */
   #audioBytes = 0;
   #title = "";
+  #ended: Promise<void> | null = null;
 
   constructor(options: RelayFeedOptions) {
     this.#options = options;
@@ -43,9 +44,11 @@ export class RelayFeed {
     return delayMs;
   }
 
-  async end(reason: string): Promise<void> {
-    this.#options.onEnd(reason);
-    await this.#options.session.end(reason);
+  /** Only the first call counts. */
+  end(reason: string): Promise<void> {
+    if (!this.#ended) this.#options.onEnd(reason);
+    this.#ended ??= this.#options.session.end(reason);
+    return this.#ended;
   }
 
   /** Titles whose blocks stand before the next byte of audio. The same one again is none: Icecast repeats it to each newcomer. */

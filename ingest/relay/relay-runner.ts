@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Codec } from "../../shared/codec/codec.ts";
 import { declaredContentType, readSourceInfo } from "../../shared/source/source-headers.ts";
+import type { MountPath } from "../../shared/units.ts";
 import { Backoff } from "../backoff.ts";
 import { peerAddress } from "../client-socket.ts";
 import { type Log, reasonOf } from "../log.ts";
@@ -19,7 +20,7 @@ export interface RelayHost {
   readonly intake: Pick<SourceIntake, "admit">;
   readonly mounts: Pick<MountTable, "isHeld">;
   readonly codec: Pick<Codec, "sourceContentTypes">;
-  readonly sourceTimeoutMs: () => number;
+  readonly sourceTimeoutMs: (mount: MountPath) => number;
   /** Ports of this machine on which the station itself answers. */
   readonly ownPorts: () => readonly number[];
   readonly userAgent: string;
@@ -187,7 +188,9 @@ export class RelayRunner {
     };
     this.#arrival.resolve();
     this.#arrival = Promise.withResolvers();
-    new SourceFeed({ socket, session: feed, framing, sourceTimeoutMs: sourceTimeoutMs(), log }).start(rest);
+    new SourceFeed({ socket, session: feed, framing, sourceTimeoutMs: sourceTimeoutMs(mount), log }).start(
+      rest,
+    );
     // It may be that the demand has gone while the mount was being claimed.
     if (this.#stopped.signal.aborted) this.#leave("the relay was taken away");
     const reason = await ended.promise;

@@ -41,9 +41,9 @@ export class Relays {
     this.#demand = options.demand ?? { pollMs: demandPollMs, lingerMs: demandLingerMs, waitMs: demandWaitMs };
   }
 
-  /** Mounts that are relayed, on air or not. */
-  get mounts(): readonly MountPath[] {
-    return [...this.#runners.keys()];
+  /** Mounts that are relayed, and whether each relay's stream is on air. */
+  get states(): readonly (readonly [MountPath, boolean])[] {
+    return Array.from(this.#runners, ([mount, { isOnAir }]) => [mount, isOnAir]);
   }
 
   /** Starts what is new, ends what is no more, leaves alone what is as it was. */
