@@ -6,7 +6,6 @@ import {
   type Statistics,
   statisticsSchema,
 } from "../../shared/edge-api.ts";
-import type { MountPath } from "../../shared/units.ts";
 import { exchange } from "../http-exchange.ts";
 import { questionReplyBytes, questionTimeoutMs, statisticsAgeMs } from "../station-limits.ts";
 
@@ -36,12 +35,6 @@ export class StationQuestions {
       this.#asked = this.#ask("statistics", {}).then((body) => statisticsSchema.parse(body));
     }
     return this.#asked;
-  }
-
-  /** Listeners of a mount now; 0 for one that the edge does not know. */
-  async listeners(mount: MountPath): Promise<number> {
-    const { sources } = await this.statistics();
-    return listenersIn(sources[mount]);
   }
 
   /** Sessions that have ended, in order; those up to `after` are forgotten. */

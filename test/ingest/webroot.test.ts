@@ -1,4 +1,3 @@
-import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import * as net from "node:net";
 import { tmpdir } from "node:os";
@@ -13,6 +12,8 @@ const outer = mkdtempSync(join(tmpdir(), "skywave-web-"));
 const folder = join(outer, "web");
 const body = Buffer.from(Array.from({ length: 200_000 }, (_, index) => index % 251));
 let server: net.Server;
+/** A file that is none: what opens it would have to talk. */
+const pipe = net.createServer();
 let port = 0;
 let options: Partial<WebrootOptions> = {};
 
@@ -30,7 +31,7 @@ beforeAll(async () => {
   symlinkSync(join(outer, "secret"), join(folder, "out"));
   symlinkSync(outer, join(folder, "up"));
   symlinkSync("style.css", join(folder, "in.css"));
-  execFileSync("mkfifo", [join(folder, "pipe")]);
+  await new Promise<void>((resolve) => pipe.listen(join(folder, "pipe"), resolve));
   server = net.createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) => {
     const parser = new RequestHeadParser({ maxBytes: 16_384, maxHeaders: 100 });
     socket.on("error", () => undefined);
@@ -58,6 +59,7 @@ beforeAll(async () => {
 });
 afterAll(() => {
   server.close();
+  pipe.close();
   rmSync(outer, { recursive: true, force: true });
 });
 
