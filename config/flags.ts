@@ -14,16 +14,19 @@ export interface Flags {
 const help = `Usage: npm start -- [options]        the whole station
        npm run ingest -- [options]   the source side alone
 
-  --config FILE       station file (default: station.toml, if there is one)
+  --config FILE       station file: a station.toml, or an icecast.xml as it is (default: station.toml, if there is one)
   --data DIR          folder for everything that is kept (default: .skywave)
   --edge-port N       port for listeners (default: 8787)
   --ingest-port N     port for sources (default: 8000); N + 1 takes SHOUTcast sources
-  --host ADDR         address to listen on (default: 127.0.0.1; 0.0.0.0 opens the station to the network)
+  --host ADDR         address to listen on (default: the station file's, else 127.0.0.1; 0.0.0.0 opens the station to the
+                      network, and so does an icecast.xml without <bind-address>)
   --help              this text
 
 Environment: SKYWAVE_SOURCE_PASSWORD and SKYWAVE_ADMIN_PASSWORD come before the station file. An ingest that serves
 another edge takes SKYWAVE_EDGE_URL, SKYWAVE_INGEST_TOKEN, SKYWAVE_S3_URL, SKYWAVE_S3_ACCESS_KEY_ID and
 SKYWAVE_S3_SECRET_ACCESS_KEY. Only an ingest with a station file tells the edge of the station; a spare one needs none.
+
+npm run config -- check FILE looks at a station file, npm run config -- convert icecast.xml makes a station.toml of one.
 
 Signals: SIGHUP reads the station file again, without anybody losing the connection; a file with mistakes is reported and
 changes nothing (npm start in a terminal stops instead). SIGUSR2 makes npm start begin its ingest anew with the code as

@@ -10,10 +10,14 @@ export interface TomlDocument {
   lineOf(path: Path): number;
 }
 
-/** Throws ConfigError with the first error, where the parser stops; `file` is the name it is reported under. */
+/** Throws ConfigError with the first error; `file` is the name it is reported under. */
 export function readToml(source: string, file: string): TomlDocument {
   const program = parse(source, file);
   const lines = keyLines(program);
+  for (const [id, line] of lines) {
+    // The parser's package would write through it, into the prototype of all objects.
+    if (id.includes('"__proto__"')) throw new ConfigError([`${file}:${line}: __proto__ cannot be a name`]);
+  }
   return { value: getStaticTOMLValue(program), lineOf: (path) => lineOf(path, lines) };
 }
 

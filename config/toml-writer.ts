@@ -66,7 +66,7 @@ function valueText(value: unknown): string {
 }
 
 /** What is not meant for the environment is kept from it. */
-const settingText = (text: string): string => textText(text.replaceAll("${", "$${"));
+const settingText = (text: string): string => textText(text.replaceAll("${", () => "$${"));
 
 /** JSON's escapes are TOML's; JSON leaves DEL as it is. */
 const textText = (text: string): string => JSON.stringify(text).replaceAll("\u007f", "\\u007f");

@@ -10,7 +10,7 @@ export function readyBlock(settings: StackSettings, pid: number): string {
   const adminPassword = settings.generatedAdminPassword ? ingest.adminPassword : "<your admin password>";
   const rows: (readonly [string, string])[] = [
     ["Status page", `${listen}/`],
-    ["Listen", `${listen}/<mount>, e.g. ${listen}/live.mp3`],
+    ["Listen", `${listen}/<mount>, e.g. ${listen}/live.mp3; port ${ingest.port} serves listeners as well`],
     [
       "Source",
       `host ${address}, port ${ingest.port}, mount /live.mp3, user source, password ${sourcePassword}`,
@@ -28,6 +28,9 @@ export function readyBlock(settings: StackSettings, pid: number): string {
       "TLS",
       `sources on port ${ingest.tls.port}, SHOUTcast on ${ingest.tls.shoutcastPort}`,
     ]);
+  }
+  if (["0.0.0.0", "::"].includes(settings.host)) {
+    rows.push(["Open to", "the network: all ports, on every address of this machine"]);
   }
   const example =
     `ffmpeg -re -i music.mp3 -c:a libmp3lame -b:a 128k -content_type audio/mpeg -f mp3 ` +

@@ -68,7 +68,10 @@ export class Sockets {
     if (!main)
       draft.note(sockets[0]?.element ?? this.#only.element, `port ${port} is opened as well, without TLS`);
     draft.set(["ingest", "port"], port, (main ?? this.#only).element);
-    this.#setAddress(main ?? tls, sockets);
+    this.#setAddress(
+      main ?? tls,
+      [shoutcast[0], tls].filter((socket) => socket !== undefined),
+    );
     for (const other of plain.slice(1)) {
       draft.note(
         other.element,
@@ -76,7 +79,7 @@ export class Sockets {
       );
     }
 
-    const shoutcastPort = this.#shoutcastPort(port, shoutcast, taken, tls?.port);
+    const shoutcastPort = this.#shoutcastPort(port, shoutcast, { taken, tls });
     this.#setShoutcastMount([main, shoutcast[0], ...sockets, this.#only]);
     taken.add(shoutcastPort);
     if (tls) this.#setTls(tls, taken);
@@ -143,20 +146,16 @@ export class Sockets {
   #shoutcastPort(
     port: number,
     sockets: readonly Socket[],
-    taken: Set<number>,
-    tlsPort: number | undefined,
+    { taken, tls }: { readonly taken: ReadonlySet<number>; readonly tls: Socket | undefined },
   ): number {
     const { draft } = this.#context;
     const [first, ...others] = sockets;
     for (const other of others)
       draft.note(other.element, `port ${other.port} is not opened: one takes SHOUTcast sources`);
     const wanted = first?.port ?? port + 1;
-    const chosen = wanted === tlsPort ? freeFrom(port + 2, taken) : wanted;
-    if (chosen !== wanted) {
-      draft.note(
-        (first ?? this.#only).element,
-        `SHOUTcast sources connect to port ${chosen}, for ${wanted} speaks TLS`,
-      );
+    const chosen = wanted === tls?.port ? freeFrom(port + 2, taken) : wanted;
+    if (chosen !== wanted && tls) {
+      draft.note(tls.element, `SHOUTcast sources connect to port ${chosen}, for ${wanted} speaks TLS`);
     }
     if (chosen !== port + 1) draft.set(["ingest", "shoutcast_port"], chosen, (first ?? this.#only).element);
     return chosen;

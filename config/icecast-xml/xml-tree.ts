@@ -37,7 +37,8 @@ export function readXml(bytes: Uint8Array): XmlElement {
     throw new XmlError(parser.line, "a document type declaration (<!DOCTYPE …>) is not read: remove it");
   });
   parser.on("opentagstart", () => {
-    line = parser.line;
+    // It is told after the character behind the name, which may be the end of the line.
+    line = parser.column === 0 ? parser.line - 1 : parser.line;
   });
   parser.on("opentag", ({ name, attributes }) => {
     if (++elements > xmlElements) throw new XmlError(line, `more than ${xmlElements} elements`);

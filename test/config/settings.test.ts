@@ -5,7 +5,9 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { ConfigError, HelpRequest } from "../../config/config-error.ts";
 import { localBucketPath } from "../../config/ingest-of-station.ts";
 import { loadIngestSettings, loadStackSettings, reloadStackSettings } from "../../config/settings.ts";
+import { edgeSecretsSchema } from "../../shared/edge-secrets.ts";
 import { edgeStationSchema } from "../../shared/edge-station.ts";
+import { verifyPassword } from "../../shared/password-hash.ts";
 
 let folder: string;
 beforeEach(() => {
@@ -154,6 +156,256 @@ describe("settings", () => {
       { mount: "/z", use: "fallback", path },
     ]);
   });
+
+  it("give the edge every rule of a mount, and of a pattern only what it says", () => {
+    const { edge } = loadStackSettings(
+      stationFile(`
+      [limits]
+      burst_bytes = 65536
+      [logs]
+      access = "access.log"
+      [[header]]
+      name = "X-All"
+      value = "1"
+      [[alias]]
+      source = "/"
+      destination = "/status.xsl"
+      [mounts."/*"]
+      hidden = true
+      burst_seconds = 3
+      [mounts."/x"]
+      public = true
+      no_mount = true
+      metaint = 0
+      charset = "latin1"
+      burst_bytes = 9
+      stream_name = "Name"
+      subtype = "mp3"
+      header = [{ name = "X-Own", value = "2", status = 200 }]`),
+      {},
+    );
+    expect(edgeStationSchema.parse(edge)).toEqual(edge);
+    expect(edge).toMatchObject({
+      accessLog: true,
+      headers: [{ name: "X-All", value: "1" }],
+      aliases: [{ source: "/", destination: "/status.xsl" }],
+    });
+    expect(Object.entries(edge.mounts)).toEqual([
+      ["/**", { burstMs: 0, burstBytes: 65_536 }],
+      ["/*", { hidden: true, burstMs: 3000, burstBytes: 0 }],
+      [
+        "/x",
+        {
+          public: true,
+          noMount: true,
+          metaint: 0,
+          charset: "latin1",
+          burstMs: 0,
+          burstBytes: 9,
+          headers: [{ name: "X-Own", value: "2", status: 200 }],
+          stream: { name: "Name", subtype: "mp3" },
+        },
+      ],
+    ]);
+  });
+
+  it("give the ingest its relays, directories, webhooks, logs and files", () => {
+    const { ingest } = loadStackSettings(
+      stationFile(`
+      [admin]
+      user = "boss"
+      [ingest]
+      address = "::1"
+      shoutcast_port = 9999
+      [web]
+      root = "public"
+      [logs]
+      playlist = "playlist.log"
+      [bans]
+      deny_file = "/deny"
+      [master]
+      url = "http://u:p%40@master.example:8000/"
+      password = "x"
+      [[relay]]
+      url = "http://jo:pass@a.example/b?c"
+      mount = "/r"
+      on_demand = true
+      [[directory]]
+      url = "http://d.example/"
+      [[webhook]]
+      url = "http://h.example/"
+      secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+      mounts = ["/r"]
+      [mounts."/x"]
+      source_timeout = 5
+      no_directory = true
+      on_connect = "bin/on"
+      source_auth = { url = "http://s.example/", username = "u", password = "p" }
+      [[mounts."/x".dj]]
+      name = "kim"
+      hash = "$pbkdf2-sha256$i=1000$${"a".repeat(22)}$${"b".repeat(42)}A"
+      slots = ["Mon 1:00-2:00"]`),
+      {},
+    );
+    expect(ingest).toMatchObject({
+      host: "::1",
+      port: 8000,
+      shoutcastPort: 9999,
+      adminUser: "boss",
+      webroot: join(folder, "public"),
+      denyFile: "/deny",
+      logs: {
+        folder: join(folder, "data", "logs"),
+        playlist: "playlist.log",
+        maxBytes: 10_240_000,
+        archive: false,
+      },
+      master: {
+        url: "http://master.example:8000",
+        username: "u",
+        password: "p@",
+        updateMs: 120_000,
+        onDemand: false,
+      },
+      relays: [
+        {
+          url: "http://a.example/b?c",
+          mount: "/r",
+          username: "jo",
+          password: "pass",
+          titles: true,
+          onDemand: true,
+        },
+      ],
+      directories: [{ url: "http://d.example/", timeoutMs: 6000, touchMs: 200_000 }],
+      webhooks: [
+        {
+          url: "http://h.example/",
+          secret: "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+          events: ["source.connected", "source.disconnected", "title.changed"],
+          mounts: ["/r"],
+        },
+      ],
+    });
+    expect(ingest.logs).not.toHaveProperty("access");
+    expect(ingest.mounts.get("/x")).toEqual({
+      sourceTimeoutMs: 5000,
+      noDirectory: true,
+      onConnect: join(folder, "bin/on"),
+      streamAuth: { url: "http://s.example/", username: "u", password: "p" },
+      djs: [
+        {
+          name: "kim",
+          hash: `$pbkdf2-sha256$i=1000$${"a".repeat(22)}$${"b".repeat(42)}A`,
+          slots: [{ days: [1], from: 60, to: 120, timeZone: "UTC" }],
+        },
+      ],
+    });
+  });
+
+  it("have hashes of the station's logins for the edge, the same at each start", async () => {
+    const text = '[admin]\npassword = "boss"\n[[user]]\nname = "relay"\nrole = "relay"\npassword = "r"';
+    const { edgeSecrets } = loadIngestSettings(stationFile(text), {});
+    expect(edgeSecretsSchema.parse(edgeSecrets)).toEqual(edgeSecrets);
+    expect(edgeSecrets.users.map(({ name, role }) => [name, role])).toEqual([
+      ["admin", "admin"],
+      ["relay", "relay"],
+    ]);
+    const [admin = "", relay = ""] = edgeSecrets.users.map(({ hash }) => hash);
+    expect(await Promise.all([verifyPassword("boss", admin), verifyPassword("r", relay)])).toEqual([
+      true,
+      true,
+    ]);
+    expect(await verifyPassword("r", admin)).toBe(false);
+    expect(loadIngestSettings(stationFile(text), {}).edgeSecrets).toEqual(edgeSecrets);
+    expect(JSON.stringify(edgeSecrets)).not.toContain("boss");
+  });
+
+  it("close to listeners what a pattern closes, unless a mount says otherwise", () => {
+    writeFileSync(join(folder, "users"), "u1:ec6ef230f1828039ee794566b9c58adc\n");
+    const key = "k".repeat(43);
+    const { edgeSecrets } = loadIngestSettings(
+      stationFile(`
+      [signed_urls]
+      keys = ["${key}"]
+      [mounts."/vip/*"]
+      listener_auth = { type = "htpasswd", file = "users", allow_duplicate_users = false }
+      [mounts."/vip/a"]
+      max_listeners = 3
+      [mounts."/vip/b"]
+      signed_urls = true
+      [mounts."/vip/c"]
+      listener_auth = { type = "none" }
+      [mounts."/paid"]
+      listener_auth = { type = "url", listener_add = "http://jo:pass@a.example/add" }`),
+      {},
+    );
+    expect(edgeSecretsSchema.parse(edgeSecrets)).toEqual(edgeSecrets);
+    const users = [{ name: "u1", hash: "ec6ef230f1828039ee794566b9c58adc" }];
+    const vip = { kind: "htpasswd", users, allowDuplicates: false };
+    expect(edgeSecrets.signingKeys).toEqual([key]);
+    expect(edgeSecrets.listeners).toEqual({
+      "/vip/*": { auth: vip, signed: false },
+      "/vip/b": { auth: vip, signed: true },
+      "/vip/c": { signed: false },
+      "/paid": {
+        auth: {
+          kind: "url",
+          listenerAdd: "http://a.example/add",
+          username: "jo",
+          password: "pass",
+          acceptHeader: { name: "icecast-auth-user", value: "1" },
+          timelimitHeader: "icecast-auth-timelimit",
+          headers: [],
+          headerPrefix: "",
+        },
+        signed: false,
+      },
+    });
+  });
+
+  it("tell of an htpasswd file that cannot be read", () => {
+    const { notes } = loadStackSettings(
+      stationFile('[mounts."/x"]\nlistener_auth = { type = "htpasswd", file = "none" }'),
+      {},
+    );
+    expect(notes).toEqual([
+      expect.stringContaining(
+        `listeners of /x: has no users, ${join(folder, "none")} cannot be read: ENOENT`,
+      ),
+    ]);
+  });
+
+  it.each(["icecast.xml", "station.conf"])(
+    "come from an icecast.xml as well, by its content or its name: %s",
+    (name) => {
+      const file = join(folder, name);
+      const xml = `\n<icecast>
+      <authentication><source-password>a</source-password><admin-user>boss</admin-user><admin-password>b</admin-password></authentication>
+      <listen-socket><port>9000</port></listen-socket><logging><accesslog>-</accesslog><errorlog>e</errorlog></logging>
+    </icecast>`;
+      writeFileSync(file, xml);
+      const settings = loadStackSettings(flags("--config", file), {});
+      expect(settings).toMatchObject({ stationFile: file, host: "0.0.0.0", edgePort: 8787, tellsEdge: true });
+      expect(settings.ingest).toMatchObject({
+        port: 9000,
+        edgeUrl: "http://127.0.0.1:8787",
+        sourcePassword: "a",
+        adminUser: "boss",
+        adminPassword: "b",
+      });
+      expect(settings.ingest).not.toHaveProperty("logs");
+      expect(settings.edge).toMatchObject({ maxListenersInAll: 256, accessLog: false });
+      expect(settings.notes).toEqual([
+        `${file}:4: <accesslog>: not written: only files are`,
+        `${file}:4: <errorlog>: not written: the log goes to standard output`,
+      ]);
+      writeFileSync(file, xml.replace("9000", "many"));
+      expect(problemsOf(() => reloadStackSettings(settings, flags("--config", file), {}))).toEqual([
+        `${file}:4: <port> must be a whole number, got "many"`,
+      ]);
+    },
+  );
 
   it("report a file that is not there, or is a folder, with its line", () => {
     const argv = stationFile('[mounts."/x"]\nintro = "none.mp3"\nfallback_file = "."');

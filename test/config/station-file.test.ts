@@ -4,6 +4,7 @@ import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { ConfigError } from "../../config/config-error.ts";
 import { stationSchema } from "../../config/station.ts";
+import { writeToml } from "../../config/toml-writer.ts";
 import { parseStation } from "../../config/station-file.ts";
 
 const example = readFileSync(join(import.meta.dirname, "../../examples/station.toml"), "utf8");
@@ -115,6 +116,9 @@ describe("the station file", () => {
     ["a mount that the server answers itself", '\n\n[mounts."/admin/x"]', 3],
     ["a SHOUTcast mount without a slash", '[ingest]\nshoutcast_mount = "x"', 2],
     ["not a number", "[limits]\ngrace_seconds = nan", 2],
+    ["the prototype of all objects as a table", "\n[mounts.__proto__]\nget = 1", 2],
+    ["the prototype of all objects as a key", "a.__proto__.x = 1", 1],
+    ["the prototype of all objects within a line", "\nb = [{ __proto__ = { y = 1 } }]", 2],
     ["text that is not TOML", "[limits]\nsources = = 3", 2],
     ["a key given twice", "[limits]\nsources = 3\nsources = 4", 3],
   ])("locates %s", (_, text, line) => {
@@ -144,6 +148,51 @@ describe("the station file", () => {
   });
 });
 
+describe("known settings with any values", () => {
+  const sections = Object.keys(stationSchema.shape);
+  const keys = [...new Set([...example.matchAll(/^(?:# )?([a-z_]+) = /gm)].map(([, key]) => key ?? ""))];
+  const value = fc.oneof(
+    fc.constantFrom(
+      "/a",
+      "/*",
+      "url",
+      "htpasswd",
+      "http://a:b@c/",
+      "${HOME}",
+      "$${",
+      "10.0.0.1",
+      "Mon 1:00-2:00",
+    ),
+    fc.string({ maxLength: 5 }),
+    fc.integer(),
+    fc.boolean(),
+    fc.array(fc.oneof(fc.string({ maxLength: 5 }), fc.integer()), { minLength: 1, maxLength: 3 }),
+  );
+  const settings = fc.dictionary(fc.constantFrom(...keys), value, { maxKeys: 4, noNullPrototype: true });
+  const table = fc.oneof(
+    settings,
+    fc.array(settings, { minLength: 1, maxLength: 3 }),
+    fc.dictionary(fc.constantFrom("/a", "/*", "__proto__", "x", "tls"), settings, {
+      maxKeys: 3,
+      noNullPrototype: true,
+    }),
+  );
+
+  it("are read, or refused with the lines of what is wrong", () => {
+    let read = 0;
+    fc.assert(
+      fc.property(fc.dictionary(fc.constantFrom(...sections), table, { maxKeys: 4 }), (content) => {
+        const text = writeToml(content, () => undefined);
+        const problems = problemsOf(text);
+        for (const problem of problems) expect(problem).toMatch(/^station\.toml:\d+: ./);
+        if (problems.length === 0) read++;
+      }),
+      { numRuns: 1_000 },
+    );
+    expect(read).toBeGreaterThan(20);
+  });
+});
+
 describe("the example", () => {
   it("states the defaults, and no password: copied as it is it changes nothing", () => {
     expect(parse(example)).toEqual(stationSchema.parse({}));
@@ -159,5 +208,88 @@ describe("the example", () => {
     );
     expect(all.ingest.tls?.port).toBe(8443);
     expect([all.sources.password, all.admin.password]).toEqual(["only the DJs know it", "only you know it"]);
+  });
+});
+
+describe("a variable of the environment in a station file", () => {
+  it("stands for its value in any text, and can be written as it is", () => {
+    const env = { PASSWORD: "a${B}c", HOST: "radio.example" };
+    const station = parse(
+      '[sources]\npassword = "${PASSWORD}"\n[station]\nadmin = "ops@${HOST}"\nname = "$${HOST} $5 ${} $$"\n[[relay]]\nurl = "http://${HOST}/"\nmount = "/a"',
+      env,
+    );
+    expect(station.sources.password).toBe("a${B}c");
+    expect(station.station).toMatchObject({ admin: "ops@radio.example", name: "${HOST} $5 ${} $$" });
+    expect(station.relay[0]?.url).toBe("http://radio.example/");
+  });
+
+  it("that is not set is a problem with its line, and the only one of its setting", () => {
+    expect(
+      problemsOf('[limits]\nsources = 0\n[admin]\npassword = "${A}${B}"\n[[directory]]\nurl = "${URL}"'),
+    ).toEqual([
+      "station.toml:2: limits.sources must be a whole number from 1 to 10000, got 0",
+      "station.toml:4: admin.password needs A, which is not set in the environment",
+      "station.toml:4: admin.password needs B, which is not set in the environment",
+      "station.toml:6: directory[0].url needs URL, which is not set in the environment",
+    ]);
+  });
+
+  it("never has its value in a message", () => {
+    const text = '[station]\ntime_zone = "${SECRET}"\n[icy]\nmetaint = "${SECRET}"';
+    const problems = problemsOf(text, { SECRET: "letmein" });
+    expect(problems).toHaveLength(2);
+    expect(problems.join()).not.toContain("letmein");
+  });
+
+  it("reaches no further than the environment", () => {
+    expect(problemsOf('[sources]\npassword = "${constructor}"')).toHaveLength(1);
+  });
+});
+
+describe("lists of a station file", () => {
+  it("have their problems reported with the line of the entry", () => {
+    const text = [
+      "[[user]]",
+      'name = "jo"',
+      'role = "boss"',
+      'password = "a"',
+      "[[user]]",
+      'name = "admin"',
+      'role = "viewer"',
+      'hash = "md5"',
+      "[[relay]]",
+      'url = "rtmp://a/"',
+      'mount = "b"',
+      '[mounts."/a"]',
+      'header = [{ name = "x", value = "y" }, { name = "x y", value = "z" }]',
+      'listener_auth = { type = "htpasswd", listener_add = "http://a/" }',
+      "burst_bytes = 1",
+      "burst_seconds = 1",
+      '[[mounts."/a".dj]]',
+      'name = "kim"',
+      'slots = ["Mon 1:00-2:00",',
+      '  "Someday"]',
+    ].join("\n");
+    expect(problemsOf(text)).toEqual([
+      'station.toml:3: user[0].role must be one of "admin", "operator", "viewer", "relay", got "boss"',
+      'station.toml:8: user[1].hash must be what "npm run config -- hash" prints',
+      'station.toml:10: relay[0].url must be an http or https URL, got "rtmp://a/"',
+      'station.toml:11: relay[0].mount: mount name must begin with "/", got "b"',
+      'station.toml:13: mounts."/a".header[1].name must be the name of a header, got "x y"',
+      'station.toml:14: mounts."/a".listener_auth.listener_add cannot go with type "htpasswd", got "http://a/"',
+      'station.toml:15: mounts."/a".burst_bytes cannot go with burst_seconds: one of them',
+      'station.toml:17: mounts."/a".dj[0] must have a password or a hash, one of them',
+      'station.toml:20: mounts."/a".dj[0].slots[1] must be days and times such as "Mon-Fri 20:00-22:00", got "Someday"',
+    ]);
+  });
+
+  it("have what does not fit together reported as well", () => {
+    const text =
+      '[[user]]\nname = "admin"\nrole = "relay"\npassword = "x"\n[[user]]\nname = "jo"\nrole = "viewer"\n[mounts."/a"]\nsigned_urls = true';
+    expect(problemsOf(text)).toEqual(["station.toml:5: user[1] must have a password or a hash, one of them"]);
+    expect(problemsOf(text.replace('"viewer"', '"viewer"\npassword = "y"'))).toEqual([
+      'station.toml:2: user[0].name is somebody else\'s, got "admin"',
+      'station.toml:10: mounts."/a".signed_urls needs a key in signed_urls.keys ("npm run config -- key" makes one)',
+    ]);
   });
 });
