@@ -216,6 +216,7 @@ describe("the mount's state", () => {
       fc.tuple(fc.integer({ min: 1, max: 5 }), fc.nat(20)).map(([at, number]) => announce(at, number)),
       fc.integer({ min: 1, max: 5 }).map((at): MountEvent => ({ kind: "renew", epoch: epoch(at) })),
       fc.integer({ min: 1, max: 5 }).map((at): MountEvent => ({ kind: "release", epoch: epoch(at) })),
+      fc.constant<MountEvent>({ kind: "expel" }),
       fc
         .tuple(fc.constantFrom("x", "y"), fc.nat(20), fc.nat(5))
         .map(([runtime, order, held]) => report(runtime, order, held)),
@@ -230,8 +231,10 @@ describe("the mount's state", () => {
           const phaseBefore = phaseOf(before, millis(now));
           const { state: after, reply } = reduceMount(state, next, millis(now), limits);
           state = after;
-          // One writer per epoch: a claim that is granted raises it, nothing else does, and older ones are refused.
-          expect(state.epoch - before.epoch).toBe(reply.kind === "claimed" ? 1 : 0);
+          // One writer per epoch: a claim that is granted raises it, so does who sends a source away, and older ones are refused.
+          const expelled = next.kind === "expel" && phaseBefore === "live";
+          expect(state.epoch - before.epoch).toBe(reply.kind === "claimed" || expelled ? 1 : 0);
+          if (next.kind === "expel") expect(phaseOf(state, millis(now))).not.toBe("live");
           const speaksOf =
             next.kind === "announce" ? next.segment.epoch : "epoch" in next ? next.epoch : undefined;
           if (speaksOf !== undefined) expect(reply.kind === "ok").toBe(speaksOf === before.holder?.epoch);

@@ -48,9 +48,11 @@ function storedMount() {
     delete: (key: string) => kept.delete(key),
   };
   const ctx = { storage: { kv }, waitUntil: () => undefined };
-  const env = { DIRECTORY: { getByName: () => directory } };
-  const live = () => new MountObject(ctx, env as never);
-  return { directory, live };
+  const begun: (readonly unknown[])[] = [];
+  const roster = { begin: async (...args: readonly unknown[]) => void begun.push(args) };
+  const env = { DIRECTORY: { getByName: () => directory }, ROSTER: { getByName: () => roster } };
+  const live = () => new MountObject(ctx as never, env as never);
+  return { directory, begun, live };
 }
 
 const source = { contentType: "audio/mpeg", ip: "127.0.0.1", protocol: "icecast" };
@@ -164,5 +166,94 @@ describe("a mount's object", () => {
     object.renew({ mount, epoch: epoch(1) });
     await vi.advanceTimersByTimeAsync(publishEveryMs);
     expect(directory.told).toMatchObject([{ mount, onAir: true }]);
+  });
+
+  it("sends its source away for good when an administrator does, and lets the same login come back", async () => {
+    const { live } = storedMount();
+    const object = live();
+    expect(object.killSource(mount)).toBe(false);
+    await claim(object, "host a");
+    announce(object, 0);
+    expect(object.killSource(mount)).toBe(true);
+    expect(object.killSource(mount)).toBe(false);
+    expect(announce(object, 1)).toMatchObject({ kind: "fenced" });
+    expect(object.renew({ mount, epoch: epoch(1) })).toMatchObject({ kind: "fenced" });
+    // For listeners it has gone as any other goes.
+    expect(await view(object)).toMatchObject({ phase: "waiting", segments: [{ sequence: 0 }] });
+    expect(await claim(live(), "host b")).toMatchObject({ kind: "claimed", epoch: 3 });
+    await vi.advanceTimersByTimeAsync(15_000);
+    expect(await view(object)).toMatchObject({ phase: "off" });
+  });
+
+  it("tells a question that it holds of an order at once, once, and those of an earlier release of none", async () => {
+    const { live } = storedMount();
+    const object = live();
+    await claim(object, "host a");
+    announce(object, 0);
+    const ask = (orders?: number) =>
+      object.view({
+        mount,
+        seats: { runtime: "isolate", order: Date.now(), held: 1, settled: 1 },
+        after: { epoch: epoch(1), sequence: sequence(0) },
+        phase: "live",
+        waitMs: 5_000,
+        ...(orders !== undefined && { orders }),
+      });
+    const held = [ask(0), ask()];
+    const answered: number[] = [];
+    for (const [index, each] of held.entries()) void each.then(() => answered.push(index));
+    await vi.advanceTimersByTimeAsync(100);
+    object.orderListeners({ kind: "kill", listener: 7 });
+    await vi.advanceTimersByTimeAsync(0);
+    expect(answered).toEqual([0]);
+    expect((await held[0])?.orders).toEqual([
+      { order: { sequence: 1, kind: "kill", listener: 7 }, ageMs: 0 },
+    ]);
+    const next = ask(1);
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect([(await held[1])?.orders, (await next).orders]).toEqual([[], []]);
+    // A minute later nobody is kept awake by it.
+    await vi.advanceTimersByTimeAsync(60_000);
+    announce(object, 1);
+    expect((await ask(0)).orders).toEqual([]);
+    const quiet = object.view({
+      mount,
+      seats: { runtime: "isolate", order: Date.now(), held: 1, settled: 1 },
+      after: { epoch: epoch(1), sequence: sequence(1) },
+      phase: "live",
+      waitMs: 5_000,
+      orders: 0,
+    });
+    let woken = false;
+    void quiet.then(() => (woken = true));
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(woken).toBe(false);
+  });
+
+  it("tells its source how many listen and what to do, until it has done it", async () => {
+    const { live } = storedMount();
+    const object = live();
+    expect(object.setSourceTitle({ text: "nobody hears this" })).toBe(false);
+    await claim(object, "host a");
+    await view(object);
+    expect(announce(object, 0)).toEqual({ kind: "held", orders: [], listeners: 1 });
+    expect(object.setSourceTitle({ text: "by hand" })).toBe(true);
+    const order = { sequence: 1, kind: "title", title: { text: "by hand" } };
+    expect(announce(object, 1)).toMatchObject({ orders: [order] });
+    expect(object.renew({ mount, epoch: epoch(1) })).toMatchObject({ orders: [order] });
+    expect(object.renew({ mount, epoch: epoch(1), ordersDone: 1 })).toMatchObject({ orders: [] });
+  });
+
+  it("tells its roster of each source, and whether a broadcast begins with it", async () => {
+    const { live, begun } = storedMount();
+    const object = live();
+    await claim(object, "host a");
+    announce(object, 0);
+    await claim(object, "host a");
+    await vi.advanceTimersByTimeAsync(0);
+    expect(begun).toEqual([
+      [mount, 1, true],
+      [mount, 2, false],
+    ]);
   });
 });

@@ -1,0 +1,225 @@
+import { DatabaseSync, type SQLInputValue } from "node:sqlite";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { noTotals, type RosterReport } from "../../../shared/roster.ts";
+import type { SessionRecord } from "../../../shared/listener-session.ts";
+import { mountPath } from "../../../shared/mount-path.ts";
+import { millis } from "../../../shared/units.ts";
+import { ledgerRecords, recordsPerCall, rosterSaveMs } from "../../../worker/limits.ts";
+
+vi.mock("cloudflare:workers", () => ({
+  DurableObject: class {
+    readonly ctx: unknown;
+    readonly env: unknown;
+    constructor(ctx: unknown, env: unknown) {
+      this.ctx = ctx;
+      this.env = env;
+    }
+  },
+}));
+const { RosterObject } = await import("../../../worker/roster/roster-object.ts");
+const { LedgerObject } = await import("../../../worker/roster/ledger-object.ts");
+
+const mount = mountPath("/live.mp3");
+const wait = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
+
+/** What an object stores, over its lives. */
+function storage() {
+  const kept = new Map<string, unknown>();
+  const database = new DatabaseSync(":memory:");
+  const alarms: number[] = [];
+  const kv = {
+    get: (key: string) => structuredClone(kept.get(key)),
+    put: (key: string, value: unknown) => kept.set(key, structuredClone(value)),
+    delete: (key: string) => kept.delete(key),
+    list: ({ prefix }: { prefix: string }) => [...kept].filter(([key]) => key.startsWith(prefix)),
+  };
+  const sql = {
+    exec(query: string, ...values: SQLInputValue[]) {
+      const rows = database.prepare(query).all(...values);
+      return { toArray: () => rows, one: () => rows[0] };
+    },
+  };
+  const setAlarm = async (atMs: number) => void alarms.push(atMs);
+  return { alarms, kept, ctx: { storage: { kv, sql, setAlarm }, waitUntil: () => undefined } };
+}
+
+const record = (id: number): SessionRecord => ({
+  id,
+  mount,
+  address: "192.0.2.1",
+  userAgent: "VLC",
+  referer: "",
+  country: null,
+  user: null,
+  request: "GET /live.mp3 HTTP/1.1",
+  startedMs: millis(0),
+  endedMs: millis(9),
+  bytesSent: 7,
+});
+const report = (order: number, more: Partial<RosterReport> = {}): RosterReport => ({
+  runtime: "isolate",
+  order,
+  whole: true,
+  joined: [],
+  left: [],
+  byCountry: {},
+  totals: noTotals,
+  records: [],
+  recordsFrom: 0,
+  ...more,
+});
+const word = (batch: number, records: readonly SessionRecord[], life = "life") => ({
+  life,
+  batch,
+  totals: { ...noTotals, sources: 0 },
+  records,
+});
+
+beforeEach(() => {
+  vi.useFakeTimers({ now: 1_700_000_000_000 });
+  vi.stubGlobal("scheduler", { wait });
+  vi.spyOn(console, "warn").mockImplementation(() => undefined);
+});
+afterEach(() => {
+  vi.unstubAllGlobals();
+  vi.restoreAllMocks();
+  vi.useRealTimers();
+});
+
+describe("a roster's object", () => {
+  function edge() {
+    const own = storage();
+    const ledgers = storage();
+    const ledger = new LedgerObject(ledgers.ctx as never, {} as never);
+    const faults: ("fails" | "loses" | "hangs")[] = [];
+    const stub = {
+      async report(...args: Parameters<typeof ledger.report>) {
+        const fault = faults.shift();
+        if (fault === "hangs") return new Promise<void>(() => undefined);
+        if (fault !== "fails") ledger.report(...structuredClone(args));
+        if (fault) throw new Error("the ledger has moved");
+        return undefined;
+      },
+    };
+    const env = { LEDGER: { getByName: () => stub } };
+    return { ...own, ledger, faults, live: () => new RosterObject(own.ctx as never, env as never) };
+  }
+
+  it("tells the ledger at once, then every ten seconds while there is something new", async () => {
+    const { ledger, live } = edge();
+    const roster = live();
+    roster.begin(mount, 1, true);
+    await vi.advanceTimersByTimeAsync(0);
+    expect(ledger.counters()).toMatchObject({ sourceConnections: 1, listenerConnections: 0 });
+    roster.report(mount, report(1, { totals: { ...noTotals, connections: 3, bytesSent: 90 } }));
+    await vi.advanceTimersByTimeAsync(rosterSaveMs - 1);
+    expect(ledger.counters().bytesSent).toBe(0);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(ledger.counters()).toMatchObject({ listenerConnections: 3, bytesSent: 90 });
+  });
+
+  it("counts on in its next life where it was, and takes nothing back that was seen", async () => {
+    const { ledger, live } = edge();
+    const roster = live();
+    roster.report(mount, report(1, { totals: { ...noTotals, connections: 3, sessions: 3 } }));
+    await vi.advanceTimersByTimeAsync(0);
+    roster.report(mount, report(2, { totals: { ...noTotals, connections: 5, sessions: 5 } }));
+    const next = live();
+    expect(next.audience().sessions).toBe(3);
+    expect(next.report(mount, report(3, { whole: false })).wantsWhole).toBe(true);
+    next.report(mount, report(4, { totals: { ...noTotals, connections: 6, sessions: 6 } }));
+    await vi.advanceTimersByTimeAsync(rosterSaveMs);
+    expect(next.audience().sessions).toBe(6);
+    expect(ledger.counters().listenerConnections).toBe(6);
+  });
+
+  it.each(["fails", "loses", "hangs"] as const)(
+    "brings every record to the ledger once, though a call of it %s",
+    async (fault) => {
+      const { ledger, live, faults } = edge();
+      const roster = live();
+      faults.push(fault);
+      const records = Array.from({ length: recordsPerCall + 5 }, (_, index) => record(index));
+      roster.report(mount, report(1, { records }));
+      await vi.advanceTimersByTimeAsync(4 * rosterSaveMs);
+      const first = ledger.records(0).records;
+      const rest = ledger.records(first.at(-1)?.sequence ?? 0).records;
+      expect([...first, ...rest].map(({ id }) => id)).toEqual(records.map(({ id }) => id));
+    },
+  );
+
+  it("throws the salt of a day away at midnight", async () => {
+    const { alarms, kept, live } = edge();
+    const roster = live();
+    const { endedMs: _, bytesSent: __, ...session } = record(1);
+    roster.report(mount, report(1, { joined: [session], byCountry: { "": 1 } }));
+    await vi.advanceTimersByTimeAsync(0);
+    expect(roster.audience().uniqueToday).toBe(1);
+    expect(roster.list()).toEqual([session]);
+    expect(roster.mayHave(1)).toBe(true);
+    const midnightMs = Math.ceil(Date.now() / 86_400_000) * 86_400_000;
+    expect(alarms).toEqual([midnightMs]);
+    vi.setSystemTime(midnightMs);
+    roster.alarm();
+    expect(kept.get("roster")).toMatchObject({ unique: null });
+  });
+});
+
+describe("the ledger", () => {
+  const open = (stored = storage()) => new LedgerObject(stored.ctx as never, {} as never);
+
+  it("keeps records until they were fetched, in order and numbered, over its lives", () => {
+    const stored = storage();
+    open(stored).report(mount, word(1, [record(1), record(2)]));
+    const ledger = open(stored);
+    const { records } = ledger.records(0);
+    expect(records).toEqual([1, 2].map((id) => ({ ...record(id), sequence: expect.any(Number) as number })));
+    // The answer was lost: the same again.
+    expect(ledger.records(0).records).toEqual(records);
+    ledger.report(mount, word(2, [record(3)]));
+    const next = ledger.records(records[1]?.sequence ?? 0).records;
+    expect(next.map(({ id }) => id)).toEqual([3]);
+    expect(next[0]?.sequence).toBeGreaterThan(records[1]?.sequence ?? Number.POSITIVE_INFINITY);
+    expect(ledger.records(next[0]?.sequence ?? 0).records).toEqual([]);
+  });
+
+  it("takes a word that comes twice once, and one of another life", () => {
+    const ledger = open();
+    ledger.report(mount, word(7, [record(1)]));
+    ledger.report(mount, word(7, [record(1)]));
+    ledger.report(mount, word(8, [record(1), record(2)]));
+    ledger.report(mount, word(1, [record(3)], "next life"));
+    expect(ledger.records(0).records.map(({ id }) => id)).toEqual([1, 2, 3]);
+  });
+
+  it("numbers the records of a ledger that was lost beyond those that were fetched from it", () => {
+    const first = open();
+    first.report(mount, word(1, [record(1), record(2)]));
+    const fetched = first.records(0).records.at(-1)?.sequence ?? 0;
+    vi.advanceTimersByTime(60_000);
+    const next = open();
+    next.report(mount, word(1, [record(9)]));
+    expect(next.records(fetched).records.map(({ id }) => id)).toEqual([9]);
+  });
+
+  it("drops the oldest of too many records and says how many", () => {
+    const ledger = open();
+    const all = Array.from({ length: ledgerRecords + 10 }, (_, index) => record(index));
+    for (let from = 0; from < all.length; from += 10_000) {
+      ledger.report(mount, word(from + 1, all.slice(from, from + 10_000)));
+    }
+    const { records, dropped } = ledger.records(0);
+    expect([records.length, records[0]?.id, dropped]).toEqual([recordsPerCall, 10, 10]);
+  });
+
+  it("adds up all mounts, the newest word of each", () => {
+    const ledger = open();
+    const other = mountPath("/other.mp3");
+    const totals = { connections: 2, sessions: 1, bytesSent: 10, slowListeners: 1, sources: 1 };
+    ledger.report(mount, { ...word(1, []), totals });
+    ledger.report(mount, { ...word(2, []), totals: { ...totals, bytesSent: 30 } });
+    ledger.report(other, { ...word(1, []), totals });
+    const expected = { listenerConnections: 4, sourceConnections: 2, bytesSent: 40, slowListeners: 2 };
+    expect(ledger.counters()).toEqual(expected);
+  });
+});
