@@ -48,7 +48,9 @@ export function statisticsOf(input: StatisticsInput): IcecastStatistics {
 
 function globalFields({ station, serverStartMs, mounts, counters }: StatisticsInput): StatisticsFields {
   const listeners = mounts.reduce((sum, mount) => sum + mount.listeners, 0);
-  const { listenerConnections, sourceConnections } = counters;
+  const { sourceConnections } = counters;
+  // Told in batches: those who listen now have come for sure.
+  const listenerConnections = Math.max(counters.listenerConnections, listeners);
   return sorted({
     admin: station.admin,
     client_connections: String(listenerConnections),

@@ -291,6 +291,11 @@ class Card {
   draw(count) {
     this.counts = [...this.counts, count].slice(-sparkPoints);
     const highest = Math.max(1, ...this.counts);
+    // A line that never moves says nothing.
+    find(this.element, ".spark", SVGElement).classList.toggle(
+      "flat",
+      this.counts.every((each) => each === count),
+    );
     const step = 100 / Math.max(1, this.counts.length - 1);
     const points = this.counts.map(
       (value, index) => `${(index * step).toFixed(1)},${(22 - (20 * value) / highest).toFixed(1)}`,
