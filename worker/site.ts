@@ -2,8 +2,7 @@ import { Hono } from "hono";
 import { ingestApiPrefix } from "../shared/edge-api.ts";
 import { noSecrets } from "../shared/edge-secrets.ts";
 import { MountPathError, parseMountPath } from "../shared/mount-path.ts";
-import { makeApi } from "./api/api.ts";
-import { stationDesk } from "./api/station-desk.ts";
+import { api, apiPrefix } from "./api/api-on-demand.ts";
 import { admin } from "./admin/admin-routes.ts";
 import { rootPages } from "./admin/root-routes.ts";
 import { directoryListing, secretsOf, stationOf } from "./directory.ts";
@@ -34,7 +33,7 @@ site.get("/health", async (context) => {
   return json({ ok: true, mounts: mounts.length, ...isolateCounts() });
 });
 
-site.route("/api/v1", makeApi(stationDesk));
+site.all(`${apiPrefix}/*`, ({ req, env, executionCtx }) => api(req.raw, env, executionCtx));
 site.get("/metrics", (context) => metrics(context.req.raw, hostOf(context)));
 
 site.get("/status-json.xsl", async (context) => {

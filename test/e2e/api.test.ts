@@ -19,6 +19,7 @@ const password = "only for this test";
 const basic = (user: string, secret: string): string =>
   `Basic ${Buffer.from(`${user}:${secret}`).toString("base64")}`;
 const root = basic("root", password);
+const shots = process.env["SKYWAVE_SCREENSHOTS"];
 
 let stack: Stack;
 let document: OpenApiDocument;
@@ -323,6 +324,32 @@ describe("the events", () => {
         events.filter(({ event, data }) => event === "source-off" && data["mount"] === "/live.mp3"),
       ).toEqual([]);
       await page.getByText("After", { exact: true }).waitFor();
+    } finally {
+      await browser.close();
+    }
+  });
+
+  it("show on the status page at once, and where they cannot be had the page asks instead", async (context) => {
+    requireClient(context, "chromium");
+    const browser: Browser = await launchBrowser();
+    try {
+      const [followed, polled] = await Promise.all([browser.newPage(), browser.newPage()]);
+      await polled.route("**/api/v1/events", (route) => route.fulfill({ status: 503, body: "" }));
+      const asked: string[] = [];
+      followed.on("request", (request) => asked.push(new URL(request.url()).pathname));
+      await Promise.all([followed, polled].map((page) => page.goto(stack.edgeUrl)));
+      await followed.locator(".mount").first().waitFor();
+      await setTitle("/live.mp3", "Seen by all");
+      await Promise.all(
+        [followed, polled].map((page) => page.getByText("Seen by all", { exact: true }).waitFor()),
+      );
+      expect(asked.filter((path) => path === "/api/v1/events")).toHaveLength(1);
+      expect(asked.filter((path) => path === "/api/v1/mounts")).toHaveLength(1);
+      if (shots !== undefined) {
+        await followed.screenshot({ path: join(shots, "page.png"), fullPage: true });
+        await polled.goto(`${stack.edgeUrl}/api/v1/docs`);
+        await polled.screenshot({ path: join(shots, "docs.png"), fullPage: true });
+      }
     } finally {
       await browser.close();
     }

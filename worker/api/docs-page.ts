@@ -1,5 +1,5 @@
 import type { OpenApiDocument } from "./api.ts";
-import { problemKinds } from "./problem.ts";
+import { problemKinds, type ProblemStatus } from "./problem.ts";
 
 /** The API's document for people: a page without scripts, nothing from anywhere else. */
 export function docsPage(document: OpenApiDocument): Response {
@@ -21,7 +21,7 @@ export function docsPage(document: OpenApiDocument): Response {
   );
   const kinds = Object.entries(problemKinds).map(
     ([status, { slug, title, meaning }]) =>
-      `<dt id="${slug}">${status} ${escape(title)}</dt><dd>${escape(meaning)}</dd>`,
+      `<dt id="${slug}">${status} ${escape(title)}</dt><dd>${withCode(meaning)}</dd>`,
   );
   const html = `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
@@ -73,15 +73,22 @@ function routeHtml({
     ({ name, in: where, required, description, schema }) =>
       `<dt><code>${escape(name)}</code> <small>${escape(where)}${required ? ", required" : ""}</small></dt><dd>${withCode(description ?? schema?.description ?? "")}</dd>`,
   );
-  const responses = Object.entries(operation.responses).map(
-    ([status, { description, content }]) =>
-      `<li><code>${escape(status)}</code> ${escape(description)}${Number(status) < 400 ? schemaLink(content) : ""}</li>`,
-  );
+  const replies = Object.entries(operation.responses);
+  const successes = replies
+    .filter(([status]) => Number(status) < 400)
+    .map(
+      ([status, { description, content }]) =>
+        `<li><code>${escape(status)}</code> ${escape(description)}${schemaLink(content)}</li>`,
+    );
+  const refusals = replies.flatMap(([status]) => {
+    const kind = problemKinds[Number(status) as ProblemStatus] as (typeof problemKinds)[400] | undefined;
+    return kind ? `<a href="#${kind.slug}" title="${escape(kind.title)}">${escape(status)}</a>` : [];
+  });
   return `<article><h3><code>${method.toUpperCase()} /api/v1${escape(path)}</code></h3><p>${escape(operation.summary ?? "")}${
     operation.security ? " <small>(login)</small>" : ""
   }</p>${operation.description ? `<p>${withCode(operation.description)}</p>` : ""}${
     parameters.length > 0 ? `<dl>${parameters.join("")}</dl>` : ""
-  }${operation.requestBody ? `<p>Body:${schemaLink(operation.requestBody.content)}</p>` : ""}<ul>${responses.join("")}</ul></article>`;
+  }${operation.requestBody ? `<p>Body:${schemaLink(operation.requestBody.content)}</p>` : ""}<ul>${successes.join("")}<li>Problems: ${refusals.join(" ")}</li></ul></article>`;
 }
 
 function schemaLink(content: Content | undefined): string {

@@ -243,14 +243,17 @@ const plainText = z
   .string()
   .min(1)
   .max(128)
-  .regex(/^\P{Cc}*$/u);
+  .refine((text) => !/\p{Cc}/u.test(text), "has a control character");
+const ipAddress = z.union([z.ipv4(), z.ipv6()]);
 export const listenUrlBody = z
   .object({
     mount: mountField.openapi({ type: "string" }),
     validSeconds: z.int().min(1).max(31_622_400).default(3_600),
     user: plainText.optional().openapi({ description: "Who it is for, as administrators see it." }),
     address: z
-      .union([z.ipv4(), z.ipv6()])
+      .string()
+      .max(45)
+      .refine((text) => ipAddress.safeParse(text).success, "is no IP address")
       .optional()
       .openapi({ description: "It works from this address alone." }),
   })
