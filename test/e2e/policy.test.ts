@@ -4,6 +4,7 @@ import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { IcyDeinterleaver } from "../../shared/icy.ts";
 import { mp3 } from "../../shared/codec/mp3/mp3.ts";
+import { routeAccess } from "../../worker/access/route-access.ts";
 import { type Listening, listen } from "../support/listen.ts";
 import { rawRequest } from "../support/raw-request.ts";
 import { type Stack, startStack } from "../support/stack.ts";
@@ -125,9 +126,17 @@ describe("a mount's rules", () => {
 
   it("hide a mount from all but those who know it", async () => {
     await waitFor("the mount to play", async () => (await hear("/hidden.mp3")).status === 200);
-    expect(await text("/status-json.xsl")).not.toContain("hidden");
-    expect(await text("/status-json.xsl?mount=/hidden.mp3")).not.toContain("hidden");
-    expect(await text("/api/v1/warnings")).not.toContain("hidden");
+    const forAnybody = Object.entries(routeAccess)
+      .filter(([route, { kind }]) => kind === "anybody" && /^GET [^:*]+$/.test(route))
+      .map(([route]) => route.slice("GET ".length))
+      .filter((path) => !path.endsWith("/events"));
+    expect(forAnybody).toContain("/api/v1/mounts");
+    for (const path of [...forAnybody, "/status-json.xsl?mount=/hidden.mp3", "/stats?json=1"]) {
+      expect(await text(path), path).not.toContain("/hidden.mp3");
+    }
+    const asked = ["/api/v1/mounts/%2Fhidden.mp3", "/api/v1/mounts/%2Fhidden.mp3/now-playing"];
+    const answers = await Promise.all(asked.map((path) => fetch(stack.edgeUrl + path)));
+    expect(answers.map(({ status }) => status)).toEqual([404, 404]);
     const playlists = ["m3u", "pls", "xspf", "vclt"].map((kind) =>
       fetch(`${stack.edgeUrl}/hidden.mp3.${kind}`),
     );
