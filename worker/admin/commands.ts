@@ -11,7 +11,7 @@ import type { Fields } from "./parameters.ts";
 import type { StationAdmin } from "./station-admin.ts";
 
 /** One request for a command, once it is known who asks. */
-export interface CommandRequest {
+interface CommandRequest {
   readonly fields: Fields;
   /** Raw, without "?". */
   readonly query: string;

@@ -20,7 +20,7 @@ export function parentElement(
 export const xmlDocument = (root: string): string => `<?xml version="1.0"?>\n${root}\n`;
 
 /** What XML 1.0 does not allow at all becomes U+FFFD. */
-export function escapeXml(text: string): string {
+function escapeXml(text: string): string {
   return (
     text
       .toWellFormed()

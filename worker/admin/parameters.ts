@@ -1,7 +1,7 @@
 import { adminFormBytes } from "../limits.ts";
 
 /** Fields of a request by name; of equal names the last one counts, as in Icecast, and a form's go before the query's. */
-export type Parameters = ReadonlyMap<string, string>;
+type Parameters = ReadonlyMap<string, string>;
 
 export interface Fields {
   readonly parameters: Parameters;

@@ -165,7 +165,7 @@ const sorted = (fields: Readonly<Record<string, string | undefined>>): Statistic
   );
 
 /** `%a, %d %b %Y %H:%M:%S %z`, in UTC. */
-export const rfcDate = (ms: number): string => new Date(ms).toUTCString().replace("GMT", "+0000");
+const rfcDate = (ms: number): string => new Date(ms).toUTCString().replace("GMT", "+0000");
 
 /** `%Y-%m-%dT%H:%M:%S%z`, in UTC. */
-export const isoDate = (ms: number): string => `${new Date(ms).toISOString().slice(0, 19)}+0000`;
+const isoDate = (ms: number): string => `${new Date(ms).toISOString().slice(0, 19)}+0000`;

@@ -8,7 +8,7 @@ export const now = 1_795_219_968_000;
 
 export const mount = (path: string) => path as MountPath;
 
-export const listed = (path: string, more: Partial<ListedMount> = {}): ListedMount => ({
+const listed = (path: string, more: Partial<ListedMount> = {}): ListedMount => ({
   mount: mount(path),
   fallback: "",
   listeners: 0,
