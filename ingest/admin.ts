@@ -16,6 +16,8 @@ import { loginRefusal } from "./source-connection.ts";
 export interface AdminOptions {
   readonly credentials: CredentialCheck;
   readonly mounts: MountTable;
+  /** Whether a mount that this host does not have has a source; false too when nobody can be asked. */
+  readonly onAirElsewhere: (mount: MountPath) => Promise<boolean>;
 }
 
 export interface AdminReply {
@@ -34,21 +36,20 @@ export interface MetadataCall {
 /**
  * Answers a title update. Checks come in Icecast's order: who asks, which mount, whether it is on air, what is asked.
  * A source that is just being let in is waited for: SHOUTcast clients send the title as soon as they have their OK2.
- * Null when the mount is none of this host's: the edge knows who has it.
+ * Null when another host has the mount: the edge tells that one.
  */
 export async function answerMetadata(
   { head, request, ip }: MetadataCall,
-  { credentials, mounts }: AdminOptions,
+  { credentials, mounts, onAirElsewhere }: AdminOptions,
 ): Promise<AdminReply | null> {
   const shown = parseBasicAuth(header(head, "authorization"));
   const isShoutcast = request.dialect === "shoutcast";
   const asker: Asker = { ip, admin: true };
   const mount = namedMount(request);
-  // SHOUTcast's other modes are an administrator's, whose matters are the edge's.
-  if (isShoutcast && request.action === "unknown-mode") return null;
   if (isShoutcast && request.pass === undefined && shown === null)
     return plain(refusal("missing-pass", clock()));
-  if (mount && !mounts.isHeld(mount)) return null;
+  const isElsewhere = async (at: MountPath) => !mounts.isHeld(at) && (await onAirElsewhere(at));
+  if (mount && (await isElsewhere(mount))) return null;
 
   const target =
     isShoutcast && request.pass !== undefined
@@ -60,11 +61,13 @@ export async function answerMetadata(
     return { bytes: loginRefusal(target, now), ...(isShown && { refusal: target }) };
   }
   if (request.mount === undefined && !isShoutcast) return plain(refusal("unknown-admin-request", now));
-  if (target.mount && !mounts.isHeld(target.mount)) return null;
+  if (target.mount && !mount && (await isElsewhere(target.mount))) return null;
   const session = target.mount ? await mounts.arriving(target.mount) : soleSession(mounts);
   if (!session) return plain(refusal("no-such-source", now));
   if (request.action === "missing-mode") return plain(refusal("missing-parameter", now));
-  if (request.action === "unknown-mode") return plain(iceResponse("No such action", false, now));
+  if (request.action === "unknown-mode") {
+    return plain(isShoutcast ? refusal("no-such-action", now) : iceResponse("No such action", false, now));
+  }
   if (request.title) session.setTitle(request.title);
   const done = "Metadata update successful";
   return plain(request.dialect === "icecast" ? iceResponse(done, true, now) : adminCgiResponse(done, now));
@@ -131,7 +134,7 @@ async function basicTarget(
 async function shoutcastTarget(
   pass: string,
   named: MountPath | null | undefined,
-  { credentials, mounts, asker }: AdminOptions & { readonly asker: Asker },
+  { credentials, mounts, asker }: Pick<AdminOptions, "credentials" | "mounts"> & { readonly asker: Asker },
 ): Promise<Target | LoginRefusal> {
   const shown = { ...splitLogin(pass), unsplit: pass };
   if (named) {

@@ -126,7 +126,7 @@ export class Connections {
   async #serveMetadata(asked: PassOnRequest): Promise<void> {
     const { socket, head, target, rest } = asked;
     const { path, query } = target;
-    if (isFromBrowser(head)) return passOn(asked, this.#options);
+    if (isFromBrowser(head) || isFigures(query)) return passOn(asked, this.#options);
     const form = await readForm(socket, head, rest, this.#options.headerTimeoutMs);
     if (form === null) return finish(socket, refusal("unknown-request", millis(Date.now())));
     const client = peerAddress(socket);
@@ -173,6 +173,10 @@ export class Connections {
     else setTimeout(() => finish(socket, reply), delayMs);
   };
 }
+
+/** What SHOUTcast's tools ask of `admin.cgi`, which is the edge's to answer. */
+const isFigures = (query: string): boolean =>
+  new URLSearchParams(query).get("mode")?.startsWith("view") === true;
 
 /**
  * A browser shows the credentials that it has kept to whoever makes it ask: the edge lets it do nothing that changes

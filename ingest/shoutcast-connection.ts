@@ -77,7 +77,10 @@ async function openMount(
   { credentials }: ShoutcastConnectionOptions,
 ): Promise<Admitted | LoginRefusal> {
   const asker = { ip, admin: false };
-  if (line.mount === undefined) return credentials.shoutcastMount(line, asker);
+  if (line.mount === undefined) {
+    const found = await credentials.shoutcastMount(line, asker);
+    return "kind" in found && found.kind === "wrong-password" ? wrongMount : found;
+  }
   try {
     const mount = parseMountPath(line.mount);
     const login = await credentials.shoutcastLogin(mount, line, asker);

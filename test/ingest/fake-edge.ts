@@ -31,6 +31,8 @@ export class FakeEdge {
   ordersDone: number | undefined;
   /** What claims are told of a gap. */
   gapMs: number | null = null;
+  /** Mounts that have a source, on whatever host. */
+  onAir: readonly string[] = [];
   /** Closes the connection of the next request without an answer, as a server does with one it held idle too long. */
   dropNextRequest = false;
   onRequest: http.RequestListener = (_, response) => response.writeHead(404).end();
@@ -63,6 +65,11 @@ export class FakeEdge {
     if (key !== undefined) return this.#put(key, request, response);
     const call = apis.find((name) => path === `/api/ingest/v1/${name}`);
     if (call !== undefined) return this.#api(call, request, response);
+    if (path === "/api/ingest/v1/statistics") {
+      const sources = Object.fromEntries(this.onAir.map((mount) => [mount, {}]));
+      response.end(JSON.stringify({ global: {}, sources }));
+      return;
+    }
     if (path === "/health" && request.headers["x-skywave-ingest"] === undefined) {
       response.end("{}");
       return;

@@ -129,6 +129,8 @@ test.each([
     "401",
     "You need to authenticate",
   ],
+  ["/admin/metadata?mount=/zz.mp3&mode=updinfo&song=x", login, "400", "400 - Source does not exist"],
+  ["/admin/metadata?mount=/zz.mp3&mode=updinfo&song=x", basic("a", "b"), "401", "You need to authenticate"],
   ["/admin/metadata?mount=/../x&mode=updinfo&song=x", login, "400", "400 - Source does not exist"],
   ["/admin/metadata?mount=/a.mp3", login, "400", "400 - Missing parameter"],
   ["/admin/metadata?mode=updinfo&song=x", login, "400", "400 - Unknown admin request"],
@@ -140,6 +142,8 @@ test.each([
   ],
   ["/admin.cgi?mode=updinfo&song=x", "", "400", "400 - missing pass parameter"],
   ["/admin.cgi?mode=updinfo&pass=zz&song=x", "", "401", "You need to authenticate"],
+  [`/admin.cgi?mode=updinfo&pass=${sourcePassword}&song=x`, "", "400", "400 - Source does not exist"],
+  [`/admin.cgi?mode=x&mount=/a.mp3&pass=${sourcePassword}&song=x`, "", "400", "400 - No such action"],
   ["/admin/!POKE", "", "400", "400 - Unrecognised command"],
 ])("%s with %j: %s %s", async (target, headers, code, text) => {
   const reply = await get(target, headers);
@@ -150,6 +154,7 @@ test.each([
 /** What the edge is asked for; it answers each with 200. */
 function atTheEdge(): string[] {
   const asked: string[] = [];
+  running.edge.onAir = ["/a.mp3", "/zz.mp3", "/stream"];
   running.edge.onRequest = (request, response) => {
     void bodyOfRequest(request).then((body) => {
       asked.push(`${request.method} ${request.url} ${body.toString()}`.trim());
@@ -160,14 +165,13 @@ function atTheEdge(): string[] {
 }
 
 test.each([
-  ["/admin/metadata?mount=/zz.mp3&mode=updinfo&song=x", login, "a mount that this host does not have"],
+  ["/admin/metadata?mount=/zz.mp3&mode=updinfo&song=x", login, "a mount that another host has"],
   ["/admin/metadata?mount=/zz.mp3&mode=updinfo&song=x", basic("a", "b"), "whoever asks"],
   [
     `/admin.cgi?mode=updinfo&pass=${sourcePassword}&song=x`,
     "",
-    "the SHOUTcast mount, which has no source here",
+    "the SHOUTcast mount, as another host has it",
   ],
-  [`/admin.cgi?mode=x&mount=/a.mp3&pass=${sourcePassword}&song=x`, "", "what is no title"],
   ["/admin.cgi?mode=viewxml", basic("admin", adminPassword), "statistics"],
   ["/admin/listmounts", basic("admin", adminPassword), "another command"],
 ])("%s with %j is for the edge: %s, %s", async (target, headers) => {
@@ -176,7 +180,7 @@ test.each([
   expect(asked).toEqual([`GET ${target}`]);
 });
 
-test("a posted title for a mount that this host does not have is passed on whole", async () => {
+test("a posted title for a mount that another host has is passed on whole", async () => {
   const asked = atTheEdge();
   const form = "mode=updinfo&mount=/zz.mp3&song=posted";
   const head = `POST /admin/metadata HTTP/1.1\r\n${login}Content-Length: ${form.length}\r\n\r\n`;
