@@ -96,7 +96,7 @@ class SimulatedListener {
   leastMs = Number.POSITIVE_INFINITY;
   #heldUntilMs = 0;
   #sentMs = 0;
-  readonly #stages: readonly StageView[];
+  #stages: readonly StageView[];
   readonly #lastOf = new Map<number, SegmentRef>();
 
   constructor(
@@ -107,6 +107,15 @@ class SimulatedListener {
   ) {
     this.#stages = stages;
     this.playout = new Playout(rules, first, { behindMs: 4_000, leastBytes: 0, intro: [] }, nowMs);
+  }
+
+  moveTo(stages: readonly StageView[]): void {
+    this.#stages = stages;
+    this.#lastOf.clear();
+    this.playout.moveTo(
+      stages.map(() => always),
+      0,
+    );
   }
 
   /** Does all there is to do at this moment. */
@@ -296,9 +305,38 @@ describe("what a listener hears", () => {
     const newest = live?.window.at(-1)?.sequence ?? 0;
     // It joins anew, primed, near live; from there on everything follows.
     expect(skip).toMatchObject({ kind: "play", continues: false });
+    expect(listener.playout.skips).toBe(1);
     if (skip?.kind !== "play") throw new Error("expected a segment");
     expect(newest - skip.segment.sequence).toBeLessThan(9);
     expect(rest.every((decision) => decision.kind === "play" && decision.continues)).toBe(true);
+  });
+
+  it("is another mount at once when it is moved there, spliced to what is in hand, and never runs dry", () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 0, max: 9_000 }),
+        fc.integer({ min: 0, max: 1_900 }),
+        (afterMs, laterMs) => {
+          const { live, backup, run, join } = onAir(2);
+          // The other's segments come at other times.
+          backup?.leave();
+          run(laterMs);
+          backup?.connect();
+          run(20_000);
+          const listener = join([always], 0);
+          run(100 + afterMs, listener);
+          const before = listener.heard.length;
+          listener.moveTo(backup && live ? [backup, live] : []);
+          run(100, listener);
+          run(30_000, listener);
+          const [splice, ...rest] = listener.heard.slice(before).map(({ decision }) => decision);
+          expect(splice).toMatchObject({ kind: "play", stage: 0, continues: false });
+          expect(rest.every((decision) => decision.kind === "play" && decision.continues)).toBe(true);
+          expect(listener.leastMs).toBeGreaterThan(250);
+        },
+      ),
+      { numRuns: 50 },
+    );
   });
 
   it("goes on in real time, whatever the clock is set to", () => {

@@ -4,6 +4,7 @@ import { openListenerStream } from "../../worker/listener-stream.ts";
 import type { Host } from "../../worker/mount-feed.ts";
 import type { Programme } from "../../worker/programme.ts";
 import { Bell } from "../../worker/sleepers.ts";
+import type { SessionHandle, SessionStream } from "../../worker/roster/sessions.ts";
 import { LoadedSegment } from "../../worker/segment-cache.ts";
 import { epoch, millis, sampleCount, sequence } from "../../shared/units.ts";
 import { mp3 } from "../../shared/codec/mp3/mp3.ts";
@@ -52,15 +53,21 @@ function fullFeed() {
   return feed;
 }
 
-function open(feed: ReturnType<typeof fullFeed>, signal = new AbortController().signal) {
-  const wish = { metaint: 0, behindMs: 60_000, leastBytes: 0, intro: null, maxMs: undefined };
+const idleHost = { keepAlive: () => undefined } as unknown as Host;
+
+function open(
+  feed: ReturnType<typeof fullFeed>,
+  signal = new AbortController().signal,
+  session?: SessionHandle,
+) {
+  const wish = { metaint: 0, behindMs: 60_000, leastBytes: 0, intro: null, maxMs: undefined, session };
   const rules = [{ returns: true, mustReturn: false }];
   const programme = { stages: [feed], rules, first: 0, home: feed, intro: null } as unknown as Programme;
   feed.listeners++;
   const leave = () => {
     feed.listeners--;
   };
-  return openListenerStream(programme, wish, {} as Host, signal, leave).getReader();
+  return openListenerStream(programme, wish, idleHost, signal, leave).getReader();
 }
 
 /** A stage that is live with the first `count` of ten segments, or off. */
@@ -159,6 +166,51 @@ describe("a listener's stream", () => {
     leaving.abort();
     leaving.abort();
     expect(await aborted.read()).toEqual({ done: true, value: undefined });
+    expect(feed.listeners).toBe(0);
+  });
+});
+
+/** A session's side of a stream. */
+function sessionOf() {
+  const attached: { stream: SessionStream | null } = { stream: null };
+  const attach = (stream: SessionStream): void => {
+    attached.stream = stream;
+  };
+  return { attached, session: { attach } as unknown as SessionHandle };
+}
+
+describe("a listener's stream that an administrator ends", () => {
+  beforeEach(() => {
+    vi.stubGlobal("scheduler", { wait });
+  });
+  afterEach(() => {
+    vi.unstubAllGlobals();
+  });
+
+  it("ends while it waits, at once, and tells that its listener has left", async () => {
+    const feed = fullFeed();
+    const { attached, session } = sessionOf();
+    const reader = open(feed, undefined, session);
+    let sent = 0;
+    for (let reads = 0; reads < 10; reads++) sent += (await reader.read()).value?.length ?? 0;
+    expect(attached.stream?.bytesSent).toBe(sent);
+    expect(attached.stream?.skips).toBe(0);
+    const waiting = reader.read();
+    await settled();
+    expect(feed.listeners).toBe(1);
+    attached.stream?.end();
+    expect(await waiting).toEqual({ done: true, value: undefined });
+    expect(feed.listeners).toBe(0);
+    attached.stream?.end();
+  });
+
+  it("ends with what its socket asks for next, where it waits for nothing", async () => {
+    const feed = fullFeed();
+    const { attached, session } = sessionOf();
+    const reader = open(feed, undefined, session);
+    await reader.read();
+    attached.stream?.end();
+    expect(await reader.read()).toEqual({ done: true, value: undefined });
     expect(feed.listeners).toBe(0);
   });
 });

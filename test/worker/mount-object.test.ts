@@ -51,7 +51,7 @@ function storedMount() {
   const begun: (readonly unknown[])[] = [];
   const roster = { begin: async (...args: readonly unknown[]) => void begun.push(args) };
   const env = { DIRECTORY: { getByName: () => directory }, ROSTER: { getByName: () => roster } };
-  const live = () => new MountObject(ctx as never, env as never);
+  const live = () => new MountObject(ctx, env as never);
   return { directory, begun, live };
 }
 

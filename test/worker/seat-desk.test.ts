@@ -103,6 +103,25 @@ describe("the seat desk", () => {
     expect(listenersHere()).toBe(0);
   });
 
+  it("moves a listener's seat to another mount, over its limit if need be, and keeps the station's", async () => {
+    const { getByName, host } = edge(9);
+    const seats = [await take("/from", host, 5, 9), await take("/to", host, 1, 9)];
+    const [seat, other] = seats;
+    if (!seat || !other || !isSeat(seat) || !isSeat(other)) throw new Error("there was a seat");
+    seat.moveTo("/to" as MountPath, host);
+    await vi.advanceTimersByTimeAsync(200);
+    const taken = () => ["/from", "/to", "station"].map((name) => getByName(name).taken);
+    expect(taken()).toEqual([0, 2, 2]);
+    expect(await take("/to", host, 1, 9)).toBe("full");
+    seat.leave(host);
+    seat.moveTo("/from" as MountPath, host);
+    await vi.advanceTimersByTimeAsync(200);
+    expect(taken()).toEqual([0, 1, 1]);
+    other.leave(host);
+    await vi.advanceTimersByTimeAsync(200);
+    expect(listenersHere()).toBe(0);
+  });
+
   it("keeps all its seats alive with the questions of one mount", async () => {
     const { getByName, host } = edge(9);
     const seats = [await take("/asked", host, 5, 9), await take("/unasked", host, 5, 9)];

@@ -90,7 +90,7 @@ describe("a roster's object", () => {
   function edge() {
     const own = storage();
     const ledgers = storage();
-    const ledger = new LedgerObject(ledgers.ctx as never, {} as never);
+    const ledger = new LedgerObject(ledgers.ctx, {} as never);
     const faults: ("fails" | "loses" | "hangs")[] = [];
     const stub = {
       async report(...args: Parameters<typeof ledger.report>) {
@@ -102,7 +102,7 @@ describe("a roster's object", () => {
       },
     };
     const env = { LEDGER: { getByName: () => stub } };
-    return { ...own, ledger, faults, live: () => new RosterObject(own.ctx as never, env as never) };
+    return { ...own, ledger, faults, live: () => new RosterObject(own.ctx, env as never) };
   }
 
   it("tells the ledger at once, then every ten seconds while there is something new", async () => {
@@ -166,7 +166,7 @@ describe("a roster's object", () => {
 });
 
 describe("the ledger", () => {
-  const open = (stored = storage()) => new LedgerObject(stored.ctx as never, {} as never);
+  const open = (stored = storage()) => new LedgerObject(stored.ctx, {} as never);
 
   it("keeps records until they were fetched, in order and numbered, over its lives", () => {
     const stored = storage();
