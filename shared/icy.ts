@@ -58,11 +58,13 @@ export function icyText(text: string, encoding: TitleEncoding = utf8Encoding): s
 
 /** A URL has no use for quotes, spaces and control characters: they travel percent-encoded, and beside UTF-8 all that is not ASCII. */
 function icyUrl(url: string, { name }: TitleEncoding): string {
-  // oxlint-disable-next-line no-control-regex -- control characters are what this is about
-  const unsafe =
-    name === "utf-8" ? /[\u0000-\u0020'\u007f-\u00a0\u2028\u2029]/g : /[^\u0021-\u0026\u0028-\u007e]/gu;
+  const unsafe = name === "utf-8" ? unsafeInUrl : unsafeInAsciiUrl;
   return url.toWellFormed().replace(unsafe, (found) => (found === "'" ? "%27" : encodeURIComponent(found)));
 }
+
+// oxlint-disable-next-line no-control-regex -- control characters are what this is about
+const unsafeInUrl = /[\u0000-\u0020'\u007f-\u00a0\u2028\u2029]/g;
+const unsafeInAsciiUrl = /[^\u0021-\u0026\u0028-\u007e]/gu;
 
 /** A title that begins inside a piece of audio, with its block, which all listeners share. */
 export interface TitleAt {
