@@ -1,7 +1,7 @@
 import { readFileSync, statSync } from "node:fs";
 import { isPasswordHash } from "../shared/password-hash.ts";
 
-export interface HtpasswdUser {
+interface HtpasswdUser {
   readonly name: string;
   /** 32 hexadecimal digits of MD5, or `shared/password-hash.ts`. */
   readonly hash: string;

@@ -156,5 +156,3 @@ export const stationSchema = table({
 
 /** A station file after validation, defaults filled in; names as in the file, durations in seconds. */
 export type Station = z.infer<typeof stationSchema>;
-/** What a station file may say: every setting may be left out. */
-export type StationInput = z.input<typeof stationSchema>;
