@@ -5,7 +5,7 @@ import { badRequest, unavailable } from "../icecast-errors.ts";
 import { replyHeaders } from "../reply-headers.ts";
 import { type App, hostOf, publicOrigin } from "../request-host.ts";
 import { answerAdmin } from "./answer-admin.ts";
-import { adminCss, adminJs, adminPage, wordsJs } from "./admin-page.ts";
+import { adminCss, adminPage, adminScripts } from "./admin-page.ts";
 import { consoleLog, consoleMount, consoleOverview } from "./console.ts";
 import { liveStation } from "./live-station.ts";
 import { mountOrNull } from "./mount-name.ts";
@@ -17,8 +17,7 @@ export const admin = new Hono<App>();
 admin.use(async (context, next) => (context.req.method === "HEAD" ? badRequest("unknown request") : next()));
 
 admin.get("/admin.css", () => adminCss());
-admin.get("/admin.js", () => adminJs());
-admin.get("/admin-words.js", () => wordsJs());
+for (const [name, script] of Object.entries(adminScripts)) admin.get(`/${name}`, () => script());
 
 admin.get("/console.json", async (context) => {
   const visitor = await admit(context.req.raw, lookers, hostOf(context));
