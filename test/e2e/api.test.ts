@@ -166,8 +166,8 @@ describe("the API", () => {
     expect((await ask("POST", "/mounts/{mount}/fallback", { body: { fallback: null } })).status).toBe(204);
     const { body } = await ask("GET", "/audit", { query: "?limit=2" });
     expect(body["entries"]).toMatchObject([
-      { user: "root", action: "set fallback", details: { fallback: "as in the settings" } },
-      { user: "root", action: "set fallback", details: { fallback: "/hidden.mp3" } },
+      { user: "root", action: "fallbacks", details: { fallback: "as in the settings" } },
+      { user: "root", action: "fallbacks", details: { fallback: "/hidden.mp3" } },
     ]);
   });
 

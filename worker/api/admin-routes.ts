@@ -195,7 +195,7 @@ function accountRoutes(api: Api, desk: Desk): void {
     const { mount } = context.req.valid("param");
     const { name, password } = context.req.valid("json");
     const host = apiHost(context);
-    await desk.audit(context.var.visitor, "add listener account", { mount, account: name }, host);
+    await desk.audit(context.var.visitor, "manageauth", { mount, action: "add", username: name }, host);
     const result = await desk.addListenerUser(mount, name, password, host);
     if (result === "exists") throw new Problem(409, "there is an account of this name");
     if (result === "no-auth") throw new Problem(409, noAccounts(mount));
@@ -215,7 +215,7 @@ function accountRoutes(api: Api, desk: Desk): void {
   api.openapi(deleteRoute, async (context) => {
     const { mount, name } = context.req.valid("param");
     const host = apiHost(context);
-    await desk.audit(context.var.visitor, "delete listener account", { mount, account: name }, host);
+    await desk.audit(context.var.visitor, "manageauth", { mount, action: "delete", username: name }, host);
     const result = await desk.deleteListenerUser(mount, name, host);
     if (result === "absent") throw new Problem(404, "there is no account of this name");
     if (result === "no-auth") throw new Problem(409, noAccounts(mount));

@@ -11,7 +11,7 @@ const takes = <Schema extends z.ZodType>(schema: Schema) => ({
   body: { required: true, content: { "application/json": { schema } } },
 });
 
-/** What changes what plays, or for whom. All of it is written down before it is done. */
+/** What changes what plays, or for whom. All of it is written down before it is done, in the words of Icecast's commands. */
 export function controlRoutes(api: Api, desk: Desk): void {
   const operates = admitted(desk, ["operator"]);
 
@@ -29,7 +29,7 @@ export function controlRoutes(api: Api, desk: Desk): void {
     const { mount, listener } = context.req.valid("param");
     const host = apiHost(context);
     await expectKnown(mount, host);
-    await desk.audit(context.var.visitor, "kill listener", { mount, listener: String(listener) }, host);
+    await desk.audit(context.var.visitor, "killclient", { mount, listener: String(listener) }, host);
     if (!(await desk.killListener(mount, listener, host))) {
       throw new Problem(404, `${mount} has no listener ${listener}`);
     }
@@ -57,7 +57,7 @@ export function controlRoutes(api: Api, desk: Desk): void {
     await expectKnown(mount, host);
     await expectKnown(to, host);
     const who = listener === undefined ? "all" : String(listener);
-    await desk.audit(context.var.visitor, "move listeners", { mount, to, listener: who }, host);
+    await desk.audit(context.var.visitor, "moveclients", { mount, destination: to, listener: who }, host);
     await desk.moveListeners(mount, to, listener ?? null, host);
     return context.body(null, 204);
   });
@@ -76,7 +76,7 @@ export function controlRoutes(api: Api, desk: Desk): void {
     const { mount } = context.req.valid("param");
     const host = apiHost(context);
     await expectKnown(mount, host);
-    await desk.audit(context.var.visitor, "kill source", { mount }, host);
+    await desk.audit(context.var.visitor, "killsource", { mount }, host);
     if (!(await desk.killSource(mount, host))) throw new Problem(409, noSource(mount));
     return context.body(null, 204);
   });
@@ -106,7 +106,7 @@ export function controlRoutes(api: Api, desk: Desk): void {
     await expectKnown(mount, host);
     // A source that names its songs is no administrator.
     const visitor: Visitor | undefined = context.var.visitor;
-    if (visitor) await desk.audit(visitor, "set title", { mount, title }, host);
+    if (visitor) await desk.audit(visitor, "metadata", { mount, title }, host);
     if (!(await desk.setSourceTitle(mount, { text: title, ...(url !== undefined && { url }) }, host))) {
       throw new Problem(409, noSource(mount));
     }
@@ -129,7 +129,7 @@ export function controlRoutes(api: Api, desk: Desk): void {
     const host = apiHost(context);
     await expectKnown(mount, host);
     const details = { mount, fallback: fallback ?? "as in the settings" };
-    await desk.audit(context.var.visitor, "set fallback", details, host);
+    await desk.audit(context.var.visitor, "fallbacks", details, host);
     await desk.overrideFallback(mount, fallback, host);
     return context.body(null, 204);
   });

@@ -49,7 +49,7 @@ export const problemKinds = {
 } as const;
 export type ProblemStatus = keyof typeof problemKinds;
 
-export const problemSchema = z
+const problemSchema = z
   .object({
     type: z.string().openapi({
       description: "Names the kind of problem; relative to the server.",

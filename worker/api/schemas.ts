@@ -19,7 +19,7 @@ function toMountPath(path: string, context: z.RefinementCtx): MountPath {
 }
 
 const mountName = z.string().min(1).max(256).openapi({ example: "/live.mp3" });
-export const mountField = mountName.transform(toMountPath);
+const mountField = mountName.transform(toMountPath);
 
 /** In a path: percent-encoded, without the slash it begins with. */
 export const mountParams = z.object({
@@ -151,7 +151,7 @@ export const sessionSchema = z
   })
   .openapi("Session");
 
-export const listenerSchema = z
+const listenerSchema = z
   .object({
     id: count,
     mount: mountName,

@@ -61,7 +61,7 @@ class FakeDesk {
         user: "ann",
         role: "admin",
         address: null,
-        action: "kill source",
+        action: "killsource",
         details: { mount: live },
       },
     ],
@@ -187,11 +187,11 @@ describe("the API", () => {
     expect((await post("/mounts/live.mp3/fallback", { fallback: null })).status).toBe(204);
     expect((await post("/mounts/live.mp3/title", { title: "One" })).status).toBe(202);
     expect(fake.done).toEqual([
-      ["audit", "move listeners", { mount: live, to: deep, listener: "4" }],
+      ["audit", "moveclients", { mount: live, destination: deep, listener: "4" }],
       ["move", live, deep, 4],
-      ["audit", "set fallback", { mount: live, fallback: "as in the settings" }],
+      ["audit", "fallbacks", { mount: live, fallback: "as in the settings" }],
       ["fallback", live, null],
-      ["audit", "set title", { mount: live, title: "One" }],
+      ["audit", "metadata", { mount: live, title: "One" }],
       ["title", live, { text: "One" }],
     ]);
   });
