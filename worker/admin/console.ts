@@ -43,7 +43,14 @@ export async function consoleOverview(visitor: Visitor, host: Host) {
       ingestHost: station.ingestHost ?? "",
       startedMs,
     },
-    counters,
+    // Told in batches: those who listen now have come for sure.
+    counters: counters && {
+      ...counters,
+      listenerConnections: Math.max(
+        counters.listenerConnections,
+        mounts.reduce((sum, status) => sum + status.listeners, 0),
+      ),
+    },
     warnings: formatWarnings(shown, station.mounts),
     mounts: await Promise.all(
       shown.map(async ({ source, ...status }) => ({
