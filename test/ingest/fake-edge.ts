@@ -31,7 +31,7 @@ export class FakeEdge {
   ordersDone: number | undefined;
   /** What claims are told of a gap. */
   gapMs: number | null = null;
-  /** Mounts that have a source, on whatever host. */
+  /** Mounts that have a source, on whatever host; without any, `onRequest` is asked for statistics. */
   onAir: readonly string[] = [];
   /** Closes the connection of the next request without an answer, as a server does with one it held idle too long. */
   dropNextRequest = false;
@@ -65,7 +65,7 @@ export class FakeEdge {
     if (key !== undefined) return this.#put(key, request, response);
     const call = apis.find((name) => path === `/api/ingest/v1/${name}`);
     if (call !== undefined) return this.#api(call, request, response);
-    if (path === "/api/ingest/v1/statistics") {
+    if (path === "/api/ingest/v1/statistics" && this.onAir.length > 0) {
       const sources = Object.fromEntries(this.onAir.map((mount) => [mount, {}]));
       response.end(JSON.stringify({ global: {}, sources }));
       return;
