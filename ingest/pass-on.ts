@@ -150,7 +150,7 @@ function edgeHeaders(
   else if (head.method === "POST") lines.push("Content-Length", "0");
   const host = header(head, "host");
   if (host) lines.push("X-Forwarded-Host", asWireText(host));
-  lines.push("X-Forwarded-Proto", secure ? "https" : "http");
+  lines.push("X-Forwarded-Proto", secure ? "https" : "http", "X-Forwarded-Port", String(socket.localPort));
   lines.push("X-Skywave-Client", peerAddress(socket), "X-Skywave-Ingest", edge.token);
   return lines;
 }

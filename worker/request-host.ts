@@ -1,4 +1,5 @@
 import type { Context } from "hono";
+import { knownStation } from "./directory.ts";
 import type { Env } from "./env.ts";
 import { isSecret } from "./is-secret.ts";
 import type { Host } from "./mount-feed.ts";
@@ -30,13 +31,17 @@ export async function ingestPort(headers: Headers, env: Env): Promise<number | n
   return port === undefined ? (forwardedScheme(headers) === "https" ? 443 : 80) : Number(port);
 }
 
-/** Host and port that an ingest host was asked for; null for a request that came straight here. Nobody else is believed. */
+/**
+ * Host and port that an ingest host was asked for; null for a request that came straight here. Nobody else is believed.
+ * HTTP/1.0 need not say whom it asks: then it is the station's host name, as Icecast has it.
+ */
 export async function forwardedHost(headers: Headers, env: Env): Promise<string | null> {
   const token = headers.get("X-Skywave-Ingest");
+  if (token === null || !env.INGEST_TOKEN || !(await isSecret(token, env.INGEST_TOKEN))) return null;
   const host = headers.get("X-Forwarded-Host");
-  if (token === null || host === null || !env.INGEST_TOKEN) return null;
-  if (!(await isSecret(token, env.INGEST_TOKEN))) return null;
-  return /^[A-Za-z0-9._:[\]-]{1,255}$/.test(host) ? host : null;
+  if (host !== null) return /^[A-Za-z0-9._:[\]-]{1,255}$/.test(host) ? host : null;
+  const port = headers.get("X-Forwarded-Port");
+  return port === null ? null : `${knownStation(env).hostname}:${port}`;
 }
 
 const forwardedScheme = (headers: Headers): "http" | "https" =>
