@@ -21,7 +21,7 @@ interface OrderLimits {
 }
 
 /** Orders that are handed out, in order of their numbers. */
-export const orderLimits: OrderLimits = { keptMs: 60_000, orders: 1_000 };
+const orderLimits: OrderLimits = { keptMs: 60_000, orders: 1_000 };
 
 /** With more orders behind it, each once, and without those that are too old. */
 export function keepOrders(
