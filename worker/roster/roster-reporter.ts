@@ -65,11 +65,11 @@ export class RosterReporter {
     return this.#open.size === 0 && !this.#isDue;
   }
 
-  /** `isNew`: the session begins with this connection. */
-  join(reported: ReportedSession, isNew: boolean, host: Host): void {
+  /** `as`: a new session's connection, another one of a session, or a listener who was moved here on the one it has. */
+  join(reported: ReportedSession, as: "new" | "resumed" | "moved", host: Host): void {
     this.#open.add(reported);
-    if (isNew) this.#totals.sessions++;
-    this.#totals.connections++;
+    if (as !== "resumed") this.#totals.sessions++;
+    if (as !== "moved") this.#totals.connections++;
     this.#left.delete(reported.session.id);
     if (reported.counts) this.#joined.add(reported);
     else this.#unsure.add(reported);

@@ -170,7 +170,7 @@ class OpenSession implements SessionHandle, ReportedSession {
     keepRecords(host);
     const { mount } = this.session;
     list(this);
-    reporterOf(mount).join(this, !this.resumes, host);
+    reporterOf(mount).join(this, this.resumes ? "resumed" : "new", host);
   }
 
   /** It goes on with another's session. */
@@ -194,7 +194,7 @@ class OpenSession implements SessionHandle, ReportedSession {
     const { kept } = this.#stay;
     kept.session = { ...kept.session, mount };
     list(this);
-    reporterOf(mount).join(this, true, host);
+    reporterOf(mount).join(this, "moved", host);
     this.#seat?.moveTo(mount, host);
     this.#movedTo = mount;
     this.#stream?.moveTo(mount);

@@ -226,6 +226,8 @@ describe("orders", () => {
     await vi.advanceTimersByTimeAsync(2 * rosterLimits.everyMs);
     const bytes = [a, b].map((mount) => rosterOf(mount).audience(millis(Date.now())).bytesSent);
     expect(bytes).toEqual([100, 30]);
+    // A move is no request.
+    expect([a, b].map((mount) => rosterOf(mount).totals.connections)).toEqual([2, 0]);
   });
 
   it("are carried out by a stream that begins after them", async () => {
