@@ -33,7 +33,7 @@ const mount = z
 const natural = z.number().int().nonnegative().max(Number.MAX_SAFE_INTEGER);
 const epochSchema = natural.min(1).transform((value) => value as Epoch);
 
-const sourceInfoSchema = z.object({
+export const sourceInfoSchema = z.object({
   name: z.string().max(1024).optional(),
   description: z.string().max(1024).optional(),
   genre: z.string().max(1024).optional(),
@@ -47,7 +47,7 @@ const sourceInfoSchema = z.object({
   protocol: z.string().max(16),
 });
 
-const segmentRefSchema = z.object({
+export const segmentRefSchema = z.object({
   epoch: epochSchema,
   sequence: natural.transform((value) => value as Sequence),
   startMs: natural.transform((value) => value as Millis),
