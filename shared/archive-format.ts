@@ -4,7 +4,7 @@ import type { EpochFacts } from "./broadcast.ts";
 import { segmentRefSchema, sourceInfoSchema } from "./edge-api.ts";
 import { mountPrefix } from "./object-format.ts";
 import type { SegmentRef } from "./segment.ts";
-import type { Epoch, MountPath, Sequence } from "./units.ts";
+import type { Epoch, Millis, MountPath, Sequence } from "./units.ts";
 
 /**
  * Objects of the archive beside the segments' own (`object-format.ts`), format version 1. With them the index can be made
@@ -35,11 +35,16 @@ export interface ChunkSegment extends SegmentRef {
   readonly reservoir: string;
 }
 
+const millisSchema = z
+  .number()
+  .int()
+  .min(0)
+  .transform((value) => value as Millis);
 export const epochDocumentSchema = z.object({
   version: z.literal(1),
   source: sourceInfoSchema.nullable(),
-  claimedMs: z.number().int().min(0),
-  graceMs: z.number().int().min(0),
+  claimedMs: millisSchema,
+  graceMs: millisSchema,
   ingest: z.string().max(64),
   process: z.string().max(64),
   continues: z.boolean(),
