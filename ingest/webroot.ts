@@ -1,7 +1,7 @@
 import { constants, type Stats } from "node:fs";
 import { type FileHandle, open, realpath, stat } from "node:fs/promises";
 import type { Socket } from "node:net";
-import { extname, join, sep } from "node:path";
+import { extname, join, relative, sep } from "node:path";
 import type { ReplyHeader } from "../shared/edge-station.ts";
 import { httpDate } from "../shared/icecast-reply.ts";
 import { header, type RequestHead } from "../shared/source/request-head.ts";
@@ -189,12 +189,14 @@ interface OpenFile {
   readonly name: string;
 }
 
-/** Null when there is no such file in the folder: links may lead about in it, not out of it. */
+/**
+ * Null when there is no such file. Links are followed, out of the folder too: only the operator can have made them, and
+ * Debian's own webroot has its stylesheet in /etc. What they lead to is no more served than by its name if it is hidden.
+ */
 async function openFile(folder: string, name: string): Promise<OpenFile | null> {
   try {
-    const root = await realpath(folder);
-    const path = await realpath(join(root, name));
-    if (!path.startsWith(root.endsWith(sep) ? root : root + sep)) return null;
+    const path = await realpath(join(folder, name));
+    if (isHidden(relative(await realpath(folder), path))) return null;
     // Before it is opened: opening a pipe or a device does things.
     if (!(await stat(path)).isFile()) return null;
     const handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
@@ -206,6 +208,9 @@ async function openFile(folder: string, name: string): Promise<OpenFile | null> 
     return null;
   }
 }
+
+const isHidden = (path: string): boolean =>
+  path.split(sep).some((step) => step.startsWith(".") && step !== "..");
 
 const pieceBytes = 64 * 1024;
 

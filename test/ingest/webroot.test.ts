@@ -28,8 +28,15 @@ beforeAll(async () => {
   writeFileSync(join(folder, "live.mp3"), "a file");
   writeFileSync(join(outer, "secret"), "secret");
   writeFileSync(join(folder, "sub", "한글 page.html"), "<p>");
-  symlinkSync(join(outer, "secret"), join(folder, "out"));
+  mkdirSync(join(outer, ".keys"));
+  writeFileSync(join(outer, ".keys", "private"), "secret");
+  writeFileSync(join(outer, "theme.css"), "a theme");
+  symlinkSync(join(outer, "theme.css"), join(folder, "out.css"));
   symlinkSync(outer, join(folder, "up"));
+  symlinkSync(join(outer, ".keys", "private"), join(folder, "private"));
+  symlinkSync(join(folder, ".git", "config"), join(folder, "config"));
+  symlinkSync(join(outer, "theme.css"), join(folder, ".theme.css"));
+  symlinkSync(join(outer, "nothing"), join(folder, "broken"));
   symlinkSync("style.css", join(folder, "in.css"));
   await new Promise<void>((resolve) => pipe.listen(join(folder, "pipe"), resolve));
   server = net.createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) => {
@@ -143,6 +150,11 @@ describe("a file of the webroot", () => {
     expect(head).not.toContain("X-404");
   });
 
+  it("comes through the operator's links, which may lead out of the folder", async () => {
+    const bodies = ["/in.css", "/out.css", "/up/theme.css"].map(async (path) => (await ask(path)).body);
+    expect((await Promise.all(bodies)).map(String)).toEqual(["0123456789", "a theme", "a theme"]);
+  });
+
   it("comes under its alias", async () => {
     options = {
       aliases: () => [
@@ -168,8 +180,14 @@ describe("what is no file", () => {
     "/%2e%2e/secret",
     "/..%2fsecret",
     "/sub/..%5c..%5csecret",
-    "/out",
-    "/up/secret",
+    "/secret",
+    "/up",
+    "/up/.keys/private",
+    "/up/../secret",
+    "/private",
+    "/config",
+    "/.theme.css",
+    "/broken",
     "/.git/config",
     "/%2egit/config",
     "//style.css",
@@ -191,10 +209,6 @@ describe("what is no file", () => {
     const { head } = await ask("/live.mp3");
     options = {};
     expect(head).toBe("not ours");
-  });
-
-  it("a link inside the folder is one", async () => {
-    expect((await ask("/in.css")).body.toString()).toBe("0123456789");
   });
 });
 
