@@ -13,7 +13,8 @@ export interface RecordedTitle {
 
 /** Audio that an epoch has numbered and storage does not have. */
 export interface Hole {
-  /** The segment before which it is missing. */
+  /** The segments between which it is missing. */
+  readonly after: Sequence;
   readonly before: Sequence;
   /** Media time of the recording, ms, unrounded. */
   readonly atMs: number;
@@ -79,7 +80,7 @@ export function stretchOf(segment: SegmentRef): Stretch {
 export function joinStretches(a: Stretch, b: Stretch): Stretch {
   const beforeMs = samplesMs(a.samples);
   const missingMs = missingBetween(a, b);
-  const hole = { before: b.firstSequence, atMs: beforeMs, missingMs };
+  const hole = { after: a.lastSequence, before: b.firstSequence, atMs: beforeMs, missingMs };
   return {
     ...a,
     lastSequence: b.lastSequence,

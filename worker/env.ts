@@ -1,4 +1,5 @@
 import type { AccountsObject } from "./access/accounts-object.ts";
+import type { ArchiveObject } from "./archive/archive-object.ts";
 import type { DirectoryObject } from "./directory-object.ts";
 import type { MountObject } from "./mount-object.ts";
 import type { RelayObject } from "./mount-relay-object.ts";
@@ -14,6 +15,7 @@ export interface Env {
   readonly LEDGER: DurableObjectNamespace<LedgerObject>;
   readonly DIRECTORY: DurableObjectNamespace<DirectoryObject>;
   readonly ACCOUNTS: DurableObjectNamespace<AccountsObject>;
+  readonly ARCHIVE: DurableObjectNamespace<ArchiveObject>;
   /** Shared secret of the station's ingest hosts. Without it no source can go on air. */
   readonly INGEST_TOKEN?: string;
   /** JSON, `shared/edge-station.ts`. */

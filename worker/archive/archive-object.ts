@@ -1,0 +1,338 @@
+import { DurableObject } from "cloudflare:workers";
+import {
+  defaultNaming,
+  encodeEpochDocument,
+  epochDocumentKey,
+  type EpochNaming,
+} from "../../shared/archive-format.ts";
+import { type EpochFacts, unknownEpoch } from "../../shared/broadcast.ts";
+import type { Position } from "../../shared/segment.ts";
+import type { Epoch, Millis, MountPath, Sequence } from "../../shared/units.ts";
+import type { Env } from "../env.ts";
+import { ArchiveIndex } from "./archive-index.ts";
+import type { ArchiveWord, EpochWord } from "./archive-word.ts";
+import type { ArchivedSegment } from "./archived-segment.ts";
+import { BroadcastList } from "./broadcast-list.ts";
+import {
+  backfillMs,
+  holeAgeMs,
+  listAfterEndMs,
+  listAgainMs,
+  lostAfterMs,
+  segmentsPerCall,
+} from "./limits.ts";
+import { listEpochs, reconcileEpoch } from "./listing.ts";
+import { Primers } from "./primers.ts";
+import type { BroadcastFilter, BroadcastPage, NamedBroadcast, Primer } from "./reader.ts";
+
+/** Segments on air between two moments, for readers to keep. */
+export interface ArchivePage {
+  readonly segments: readonly ArchivedSegment[];
+  /** The first segment that begins at or after the end of the page; null without one. */
+  readonly next: ArchivedSegment | null;
+  /** Nothing will come to it any more, as far as anyone knows. */
+  readonly isSettled: boolean;
+}
+
+/**
+ * The archive of one mount: an index of what the bucket has. It is told by the mount's object and finds in the bucket what it
+ * was not told; the bucket is right.
+ */
+export class ArchiveObject extends DurableObject<Env> {
+  readonly #index: ArchiveIndex;
+  readonly #broadcasts: BroadcastList;
+  readonly #primers: Primers;
+  readonly #sql: SqlStorage;
+  /** One at a time: two that list would find the other's work. */
+  #listing: Promise<void> = Promise.resolve();
+
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(ctx, env);
+    this.#sql = ctx.storage.sql;
+    this.#index = new ArchiveIndex(this.#sql);
+    this.#broadcasts = new BroadcastList(this.#sql, this.#index);
+    this.#primers = new Primers(this.#sql, this.#index);
+    for (const statement of schema) this.#sql.exec(statement);
+  }
+
+  /** What the mount's object has to say. Resolves when it is stored. */
+  async tell(word: ArchiveWord): Promise<void> {
+    const { mount, segments } = word;
+    this.#remember(mount);
+    const now = Date.now();
+    const changed: EpochFacts[] = [];
+    for (const epoch of word.epochs) {
+      const facts = this.#take(epoch, word.naming ?? defaultNaming);
+      if (facts) changed.push(facts);
+      this.#follow(epoch.epoch, epoch.end === null ? null : "released", now);
+    }
+    this.#index.add(segments);
+    for (const epoch of new Set(segments.map((segment) => segment.epoch))) this.#broadcasts.touch(epoch);
+    this.#noteAudience(now, word.listeners);
+    await this.#schedule();
+    for (const facts of changed) await this.#document(mount, facts);
+  }
+
+  async broadcasts(mount: MountPath, filter: BroadcastFilter): Promise<BroadcastPage> {
+    await this.#upToDate(mount);
+    return this.#broadcasts.page(mount, filter);
+  }
+
+  /** By its id or its name. */
+  async broadcast(mount: MountPath, which: number | string): Promise<NamedBroadcast | null> {
+    await this.#upToDate(mount);
+    return this.#broadcasts.find(mount, which);
+  }
+
+  /** What goes before each join of a broadcast. */
+  async primers(mount: MountPath, id: Epoch): Promise<readonly Primer[]> {
+    const found = this.#broadcasts.find(mount, id);
+    if (!found) return [];
+    return this.#primers.of(mount, found.joins, this.env.SEGMENTS);
+  }
+
+  /** Of one epoch, in order of play: at most `segmentsPerCall`. */
+  async segments(mount: MountPath, epoch: Epoch, from: Sequence, limit: number): Promise<ArchivedSegment[]> {
+    await this.#rebuilt(mount);
+    return this.#index.segments(mount, epoch, from, Math.min(limit, segmentsPerCall));
+  }
+
+  async segmentAtByte(
+    mount: MountPath,
+    id: Epoch,
+    byte: number,
+  ): Promise<{ readonly segment: ArchivedSegment; readonly bytesBefore: number } | null> {
+    const found = this.#broadcasts.find(mount, id);
+    return found && this.#index.atByte(mount, found.epochs, byte);
+  }
+
+  /** Those that were on air between two moments, in order of play. */
+  async page(mount: MountPath, fromMs: number, toMs: number): Promise<ArchivePage> {
+    await this.#rebuilt(mount);
+    return {
+      segments: this.#index.onAir(mount, fromMs, toMs).slice(0, segmentsPerCall),
+      next: this.#index.nextFrom(mount, toMs),
+      isSettled: this.#isSettled(toMs),
+    };
+  }
+
+  /** The next in order of play; null at the live edge. */
+  async after(mount: MountPath, position: Position): Promise<ArchivedSegment | null> {
+    await this.#rebuilt(mount);
+    return this.#index.after(mount, position);
+  }
+
+  async earliestMs(mount: MountPath): Promise<Millis | null> {
+    await this.#rebuilt(mount);
+    return this.#index.earliestMs();
+  }
+
+  /** Brings the index up to date with the bucket, all of it. Resolves when it is. */
+  rebuild(mount: MountPath): Promise<void> {
+    return this.#alone(() => this.#listAll(mount));
+  }
+
+  override async alarm(): Promise<void> {
+    const mount = this.#mount;
+    if (mount === null) return;
+    await this.#alone(() => this.#listDue(mount));
+    await this.#schedule();
+  }
+
+  get #mount(): MountPath | null {
+    return this.ctx.storage.kv.get<MountPath>(mountKey) ?? null;
+  }
+
+  #remember(mount: MountPath): void {
+    if (this.#mount !== mount) this.ctx.storage.kv.put(mountKey, mount);
+  }
+
+  /** What is new of an epoch; null when nothing is. */
+  #take(word: EpochWord, naming: EpochNaming): EpochFacts | null {
+    const known = this.#index.facts(word.epoch);
+    const before = known?.facts ?? unknownEpoch(word.epoch);
+    const facts: EpochFacts = {
+      ...before,
+      ...word,
+      // A peak of listeners falls when the mount's object begins anew.
+      listenerPeak: Math.max(before.listenerPeak, word.listenerPeak),
+    };
+    if (known && JSON.stringify(facts) === JSON.stringify(before)) return null;
+    this.#index.putFacts(facts, known?.naming ?? naming);
+    this.#broadcasts.touch(word.epoch);
+    const isOnlyPeak = known && facts.end === before.end && before.source !== null;
+    return isOnlyPeak ? null : facts;
+  }
+
+  /** When an epoch is to be looked at next: when nothing more is heard of it, or its time for a listing has come. */
+  #follow(epoch: Epoch, end: "released" | "lost" | null, now: number): void {
+    const [row] = this.#sql
+      .exec<{ ended_ms: number | null; due_ms: number }>(
+        "SELECT ended_ms, due_ms FROM follow WHERE epoch = ?",
+        epoch,
+      )
+      .toArray();
+    if (end !== null && row && row.ended_ms !== null) return;
+    // One that is on air is told of every few seconds: a row written now and then is enough.
+    if (end === null && row && row.ended_ms === null && row.due_ms > now + lostAfterMs / 2) return;
+    const dueMs = now + (end === null ? lostAfterMs : listAfterEndMs[0]);
+    this.#sql.exec(
+      "INSERT OR REPLACE INTO follow (epoch, due_ms, ended_ms, listed_ms) VALUES (?, ?, ?, 0)",
+      epoch,
+      dueMs,
+      end === null ? null : now,
+    );
+    if (row) return;
+    // Whatever was before it has ended, if it could not say so itself.
+    const open = this.#sql.exec<{ epoch: number }>(
+      "SELECT epoch FROM follow WHERE epoch < ? AND ended_ms IS NULL",
+      epoch,
+    );
+    for (const before of open.toArray()) this.#lose(before.epoch as Epoch, now);
+  }
+
+  #lose(epoch: Epoch, now: number): void {
+    const known = this.#index.facts(epoch);
+    if (known && known.facts.end === null) {
+      this.#index.putFacts({ ...known.facts, end: "lost" }, known.naming);
+      this.#broadcasts.touch(epoch);
+    }
+    this.#follow(epoch, "lost", now);
+  }
+
+  /** For a rebuild. Nothing hangs on it: without it only the source's own words would be missing then. */
+  async #document(mount: MountPath, facts: EpochFacts): Promise<void> {
+    const naming = this.#index.facts(facts.epoch)?.naming ?? defaultNaming;
+    const { epoch, ...rest } = facts;
+    try {
+      await this.env.SEGMENTS.put(epochDocumentKey(mount, epoch), encodeEpochDocument(rest, naming), {
+        httpMetadata: { contentType: "application/json" },
+      });
+    } catch (error) {
+      console.warn("an epoch's document could not be written", mount, epoch, String(error));
+    }
+  }
+
+  /** The bucket may have been there before its index. */
+  async #rebuilt(mount: MountPath): Promise<void> {
+    if (this.ctx.storage.kv.get<boolean>(rebuiltKey) === true) return;
+    await this.#alone(async () => {
+      if (this.ctx.storage.kv.get<boolean>(rebuiltKey) === true) return;
+      await this.#listAll(mount);
+    });
+  }
+
+  async #listAll(mount: MountPath): Promise<void> {
+    this.#remember(mount);
+    const epochs = new Set([...(await listEpochs(this.env.SEGMENTS, mount)), ...this.#index.epochs()]);
+    for (const epoch of [...epochs].toSorted((a, b) => a - b)) await this.#list(mount, epoch, 0);
+    this.ctx.storage.kv.put(rebuiltKey, true);
+  }
+
+  async #list(mount: MountPath, epoch: Epoch, from: number): Promise<void> {
+    if (await reconcileEpoch(this.env.SEGMENTS, mount, epoch, this.#index, from))
+      this.#broadcasts.touch(epoch);
+    this.#sql.exec("UPDATE follow SET listed_ms = ? WHERE epoch = ?", Date.now(), epoch);
+  }
+
+  async #listDue(mount: MountPath): Promise<void> {
+    await this.#rebuildIfNew(mount);
+    const now = Date.now();
+    const due = this.#sql
+      .exec<{ epoch: number; ended_ms: number | null }>(
+        "SELECT epoch, ended_ms FROM follow WHERE due_ms <= ?",
+        now,
+      )
+      .toArray();
+    for (const { epoch, ended_ms } of due) {
+      if (ended_ms === null) {
+        this.#lose(epoch as Epoch, now);
+        continue;
+      }
+      await this.#list(mount, epoch as Epoch, 0);
+      const next = listAfterEndMs.find((afterMs) => ended_ms + afterMs > Date.now());
+      this.#sql.exec(
+        "UPDATE follow SET due_ms = ? WHERE epoch = ?",
+        next === undefined ? null : ended_ms + next,
+        epoch,
+      );
+    }
+  }
+
+  async #rebuildIfNew(mount: MountPath): Promise<void> {
+    if (this.ctx.storage.kv.get<boolean>(rebuiltKey) !== true) await this.#listAll(mount);
+  }
+
+  /** Whoever asks for what may still be delivered has it listed, now and then. */
+  async #upToDate(mount: MountPath): Promise<void> {
+    await this.#rebuilt(mount);
+    const now = Date.now();
+    const stale = this.#sql
+      .exec<{ epoch: number; ended_ms: number | null }>(
+        "SELECT epoch, ended_ms FROM follow WHERE listed_ms < ? AND (ended_ms IS NULL OR ended_ms > ?)",
+        now - listAgainMs,
+        now - backfillMs,
+      )
+      .toArray();
+    for (const { epoch, ended_ms } of stale) {
+      const from = ended_ms === null ? this.#holeOf(epoch as Epoch, now) : 0;
+      if (from === null) continue;
+      await this.#alone(() => this.#list(mount, epoch as Epoch, from));
+    }
+  }
+
+  /** Where the first hole of an epoch on air is; null when it has none that is old enough to be one. */
+  #holeOf(epoch: Epoch, now: number): number | null {
+    const stretch = this.#index.stretch(epoch);
+    if (!stretch) return 0;
+    if (stretch.endMs > now - holeAgeMs && stretch.firstSequence === 0 && stretch.holes.length === 0)
+      return null;
+    if (stretch.firstSequence > 0) return 0;
+    const [hole] = stretch.holes;
+    return hole ? hole.after + 1 : stretch.lastSequence + 1;
+  }
+
+  /** Of what is on air, or ended a while ago, late segments may still be found. */
+  #isSettled(toMs: number): boolean {
+    const now = Date.now();
+    if (toMs < now - backfillMs) return true;
+    const { ms } = this.#sql
+      .exec<{ ms: number | null }>(
+        "SELECT MIN(run.start_ms) AS ms FROM run JOIN follow ON follow.epoch = run.epoch WHERE follow.due_ms IS NOT NULL",
+      )
+      .one();
+    return toMs <= (ms ?? now - lostAfterMs);
+  }
+
+  /** One row a minute: the most listeners there were. */
+  #noteAudience(now: number, listeners: number): void {
+    this.#sql.exec(
+      `INSERT INTO audience (minute, listeners) VALUES (?, ?)
+       ON CONFLICT (minute) DO UPDATE SET listeners = excluded.listeners WHERE excluded.listeners > listeners`,
+      Math.floor(now / 60_000),
+      listeners,
+    );
+  }
+
+  #alone(work: () => Promise<void>): Promise<void> {
+    const done = this.#listing.then(work, work);
+    this.#listing = done.catch(() => undefined);
+    return done;
+  }
+
+  async #schedule(): Promise<void> {
+    const { ms } = this.#sql.exec<{ ms: number | null }>("SELECT MIN(due_ms) AS ms FROM follow").one();
+    if (ms === null) return;
+    const alarm = await this.ctx.storage.getAlarm();
+    // One that is too early finds nothing due and asks again.
+    if (alarm === null || alarm > ms) await this.ctx.storage.setAlarm(ms);
+  }
+}
+
+const mountKey = "mount";
+const rebuiltKey = "rebuilt";
+const schema = [
+  `CREATE TABLE IF NOT EXISTS follow (
+     epoch INTEGER PRIMARY KEY, due_ms INTEGER, ended_ms INTEGER, listed_ms INTEGER NOT NULL)`,
+  "CREATE TABLE IF NOT EXISTS audience (minute INTEGER PRIMARY KEY, listeners INTEGER NOT NULL)",
+];
