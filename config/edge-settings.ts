@@ -23,13 +23,14 @@ export function edgeStation(
   { station, limits, icy, logs, header, alias, mounts }: Station,
   address: Address,
 ): EdgeStation {
-  const { name, description, location, admin, hostname } = station;
+  const { name, description, location, admin, hostname, time_zone } = station;
   return {
     name,
     description,
     location,
     admin,
     hostname,
+    timeZone: time_zone,
     burstMs: toMs(limits.burst_seconds),
     segmentMs: toMs(limits.segment_seconds),
     graceMs: toMs(limits.grace_seconds),
@@ -86,6 +87,9 @@ function mountRules(table: MountTable): MountRules {
     burstMs: table.burst_bytes === undefined ? optionalMs(table.burst_seconds) : 0,
     burstBytes: table.burst_seconds === undefined ? table.burst_bytes : 0,
     headers: table.header?.map((each) => defined(each) as ReplyHeader),
+    archiveName: table.archive_name,
+    archiveTimeZone: table.archive_time_zone,
+    podcast: table.podcast,
     stream: Object.keys(stream).length === 0 ? undefined : stream,
   });
 }

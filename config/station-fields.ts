@@ -1,6 +1,8 @@
 import { z } from "zod";
 import { isPasswordHash } from "../shared/password-hash.ts";
-import { slotProblem } from "./dj-slot.ts";
+import { checkNamePattern } from "../shared/broadcast-name.ts";
+import { ProtocolError } from "../shared/protocol-error.ts";
+import { isTimeZone, slotProblem } from "./dj-slot.ts";
 
 /** What settings are made of. Messages continue the sentence "<setting> …". */
 
@@ -78,6 +80,22 @@ export const slot = () =>
   z.string({ error: "must be text" }).superRefine((value, context) => {
     const problem = slotProblem(value);
     if (problem !== undefined) context.addIssue({ code: "custom", message: problem });
+  });
+
+export const timeZone = () => {
+  const error = 'must be the name of a time zone, such as "Asia/Seoul"';
+  return z.string({ error }).refine(isTimeZone, { error });
+};
+
+/** What recordings are called: strftime fields, `${mount}` and text. */
+export const archiveName = () =>
+  z.string({ error: "must be text" }).superRefine((pattern, context) => {
+    try {
+      checkNamePattern({ pattern, timeZone: "UTC" });
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error;
+      context.addIssue({ code: "custom", message: `makes no names: ${error.message}` });
+    }
   });
 
 export const charset = () => {

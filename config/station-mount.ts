@@ -1,5 +1,6 @@
 import { z } from "zod";
 import {
+  archiveName,
   charset,
   choice,
   file,
@@ -14,6 +15,7 @@ import {
   slot,
   table,
   text,
+  timeZone,
   username,
   whole,
 } from "./station-fields.ts";
@@ -109,6 +111,9 @@ export const mountTable = table({
   notify_disconnect: urlCall.optional(),
   signed_urls: flag().optional(),
   listener_auth: listenerAuth.optional(),
+  archive_name: archiveName().optional(),
+  archive_time_zone: timeZone().optional(),
+  podcast: flag().optional(),
   header: list(header, 64).optional(),
   dj: list(dj, 256).optional(),
 });

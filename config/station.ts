@@ -1,5 +1,4 @@
 import { z } from "zod";
-import { isTimeZone } from "./dj-slot.ts";
 import {
   address,
   choice,
@@ -14,6 +13,7 @@ import {
   secret,
   table,
   text,
+  timeZone,
   username,
   whole,
 } from "./station-fields.ts";
@@ -68,11 +68,6 @@ const webhook = table({
     .default(["source.connected", "source.disconnected", "title.changed"]),
   mounts: list(text(), 256).optional(),
 });
-
-const timeZone = () => {
-  const error = 'must be the name of a time zone, such as "Asia/Seoul"';
-  return z.string({ error }).refine(isTimeZone, { error });
-};
 
 const signingKey = () => {
   const error = 'must be what "npm run config -- key" prints';

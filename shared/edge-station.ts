@@ -71,6 +71,12 @@ const mountRulesSchema = z.object({
   burstBytes: z.number().int().min(0).max(16_777_216).optional(),
   headers: z.array(replyHeaderSchema).max(64).optional(),
   stream: streamInfoSchema.optional(),
+  /** What its recordings are called: `broadcast-name.ts`. */
+  archiveName: z.string().max(256).optional(),
+  /** Of those names, and of the archive's pages: IANA name; the station's where it is absent. */
+  archiveTimeZone: z.string().max(64).optional(),
+  /** Whether its recordings are published as a podcast. */
+  podcast: z.boolean().optional(),
 });
 export type MountRules = z.infer<typeof mountRulesSchema>;
 
@@ -87,6 +93,8 @@ export const edgeStationSchema = z.object({
   admin: z.string().default("icemaster@localhost"),
   /** Public host name, used where a request does not tell it. */
   hostname: z.string().default("localhost"),
+  /** IANA name. */
+  timeZone: z.string().max(64).default("UTC"),
   /** How far behind live a listener joins, ms. */
   burstMs: z.number().int().min(0).max(60_000).default(4_000),
   /** Target duration of a segment as the ingest cuts it, ms: bounds how long the edge waits before it calls a source silent. */

@@ -9,7 +9,17 @@ export class MountPathError extends ProtocolError {}
 /** Bounds object keys (1,024 bytes in R2, percent-encoding trebles a name) and Durable Object names. */
 const maxPathBytes = 200;
 
-const reservedPaths = ["/health", "/metrics", "/page.css", "/page.js", "/favicon.ico", "/robots.txt"];
+const reservedPaths = [
+  "/health",
+  "/metrics",
+  "/page.css",
+  "/page.js",
+  "/favicon.ico",
+  "/robots.txt",
+  "/archive",
+  "/archive.json",
+  "/archive.css",
+];
 const reservedPrefixes = ["/admin/", "/admin.cgi", "/api/", "/cdn-cgi/", "/archive/"];
 const reservedEndings = [".xsl", ".m3u", ".m3u8", ".pls", ".xspf", ".vclt"];
 

@@ -502,3 +502,27 @@ describe("settings", () => {
     expect(toml).toContain(`bucket_name = "${localBucketPath.split("/").at(-1)}"`);
   });
 });
+
+describe("settings of the archive", () => {
+  it("reach the edge: names of recordings, their time zone, the podcast", () => {
+    const { edge } = loadStackSettings(
+      stationFile(
+        '[station]\ntime_zone = "Asia/Seoul"\n[mounts."/x"]\narchive_name = "$${mount} %F.mp3"\narchive_time_zone = "Europe/Paris"\npodcast = true',
+      ),
+      {},
+    );
+    expect(edge.timeZone).toBe("Asia/Seoul");
+    expect(edge.mounts).toEqual({
+      "/x": { archiveName: "${mount} %F.mp3", archiveTimeZone: "Europe/Paris", podcast: true },
+    });
+    expect(edgeStationSchema.parse(edge)).toEqual(edge);
+  });
+
+  it("stop the start where names would be none", () => {
+    const argv = stationFile('[mounts."/x"]\narchive_name = "%Q.mp3"\narchive_time_zone = "Mars/Base"');
+    expect(problemsOf(() => loadStackSettings(argv, {}))).toEqual([
+      expect.stringContaining('archive_name makes no names: expected a field of strftime, got "%Q"'),
+      expect.stringContaining("archive_time_zone must be the name of a time zone"),
+    ]);
+  });
+});

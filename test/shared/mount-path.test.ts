@@ -83,6 +83,7 @@ describe("a name that cannot be a mount", () => {
     ["/api/ingest/v1/claim", "the server itself answers"],
     ["/cdn-cgi/local/r2", "the server itself answers"],
     ["/archive/live", "the server itself answers"],
+    ["/archive.json", "the server itself answers"],
     ["/status-json.xsl", "the server itself answers"],
     ["/live.mp3.m3u", "the server itself answers"],
     ["/live.mp3.M3U8", "the server itself answers"],
