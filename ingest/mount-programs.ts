@@ -3,7 +3,7 @@ import type { IngestSettings } from "../config/ingest-settings.ts";
 import type { MountPath } from "../shared/units.ts";
 import { rulesOfMount } from "./access/mount-rules.ts";
 import { programMs, programOutputBytes, programsRunning, programsWaiting } from "./limits.ts";
-import type { Log } from "./log.ts";
+import { type Log, reasonOf } from "./log.ts";
 import type { SourceEvents } from "./source-events.ts";
 
 export interface MountProgramsOptions {
@@ -77,19 +77,16 @@ export class MountPrograms {
   #start({ program, mount }: Start): void {
     const { timeoutMs = programMs } = this.#options;
     const log = this.#options.log.child({ mount, program });
-    // A group of its own, so that it ends with what it has started.
-    const child = spawn(program, [mount], {
-      env: environment(),
-      stdio: ["ignore", "pipe", "pipe"],
-      detached: true,
-    });
+    const opened = open(program, mount, (reason) => log.warn({ reason }, "program failed"));
+    if (opened === null) return;
+    const { child, stdout, stderr } = opened;
     this.#running.add(child);
     let output = "";
     const take = (chunk: Buffer) => {
       if (output.length < programOutputBytes) output += chunk.toString();
     };
-    child.stdout.on("data", take);
-    child.stderr.on("data", take);
+    stdout.on("data", take);
+    stderr.on("data", take);
     let isLate = false;
     const late = setTimeout(() => {
       isLate = true;
@@ -110,13 +107,31 @@ export class MountPrograms {
     child.once("exit", (code, signal) => {
       // What it has started and left behind may hold its output open.
       setTimeout(() => {
-        child.stdout.destroy();
-        child.stderr.destroy();
+        stdout.destroy();
+        stderr.destroy();
         const reason = isLate ? `it ran for ${timeoutMs} ms` : (signal ?? `it ended with ${code}`);
         ended(code === 0 && !isLate ? null : reason);
       }, 20).unref();
     });
   }
+}
+
+/** Node throws some of what keeps a program from starting, and tells of the rest by an event; without descriptors it has no pipes. */
+function open(program: string, mount: MountPath, onFailure: (reason: string) => void) {
+  try {
+    // A group of its own, so that it ends with what it has started.
+    const child: ChildProcess = spawn(program, [mount], {
+      env: environment(),
+      stdio: ["ignore", "pipe", "pipe"],
+      detached: true,
+    });
+    const { stdout, stderr } = child;
+    if (stdout && stderr) return { child, stdout, stderr };
+    child.once("error", (error) => onFailure(error.message));
+  } catch (error) {
+    onFailure(reasonOf(error));
+  }
+  return null;
 }
 
 function environment(): Record<string, string> {

@@ -82,6 +82,18 @@ test("its coming and its going have a program each; one that is not there is log
   expect(lines.join("")).toContain("it ended with 3");
 });
 
+test("one that cannot even be tried keeps nothing else from going on, also when it has waited for its turn", async () => {
+  const path = program("on", "exit 0");
+  // A path through a file: Node throws this one.
+  const { tested, connect, disconnect } = open(path, undefined, join(path, "none"));
+  for (let index = 0; index < 6; index++) connect(`/m${index}`);
+  disconnect("/m0");
+  connect("/last");
+  await eventually(() => lines.filter((line) => line.includes("program ended")).length === 7);
+  await tested.stop(10_000);
+  expect(lines.filter((line) => line.includes("ENOTDIR"))).toHaveLength(1);
+});
+
 test("one that does not end is ended, with what it has started", async () => {
   const path = program("on", `sleep 600 & echo $! > '${out("pid")}'; wait`);
   const { tested, connect } = open(path, 300);
