@@ -190,7 +190,8 @@ export class SourceIntake {
         ingest: ingestId,
         source: info,
         credential: login.credential,
-        takeover: this.#takeover(mount),
+        // A relay takes no mount from a source, wherever that one is: at most one that is stuck from the same relay.
+        takeover: isRelayCredential(login.credential) ? "same-credentials" : this.#takeover(mount),
         policy: { segmentMs: limits.segmentMs, graceMs },
       });
     } catch (error) {

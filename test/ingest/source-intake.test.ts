@@ -9,7 +9,7 @@ import { SourceEvents } from "../../ingest/source-events.ts";
 import type { SourceSession } from "../../ingest/source-session.ts";
 import type { Codec } from "../../shared/codec/codec.ts";
 import { mp3 } from "../../shared/codec/mp3/mp3.ts";
-import type { Announcement, Hold } from "../../shared/edge-api.ts";
+import type { Announcement, Claim, Hold } from "../../shared/edge-api.ts";
 import { mountPath } from "../../shared/mount-path.ts";
 import type { Takeover } from "../../shared/mount-state.ts";
 import { epoch } from "../../shared/units.ts";
@@ -31,14 +31,16 @@ function openIntake(
   const lines: string[] = [];
   const log = openLog("info", { write: (line) => void lines.push(line) });
   const calls: string[] = [];
+  const takeovers: Takeover[] = [];
   let newest = 0;
   const heard = (call: string, of: number) => {
     calls.push(of === newest ? call : `${call} (fenced)`);
     return of === newest ? held : ({ kind: "fenced", reason: "a newer epoch" } as const);
   };
   const edge = {
-    claim: async (): Promise<ClaimResult> => {
+    claim: async (claim: Claim): Promise<ClaimResult> => {
       calls.push("claim");
+      takeovers.push(claim.takeover);
       await answer?.();
       return { kind: "claimed", epoch: epoch(++newest), gapMs: null };
     },
@@ -71,7 +73,7 @@ function openIntake(
     if (typeof session === "string") throw new Error(session);
     return session;
   };
-  return { intake, mounts, lines, calls, stored, admit, onAir };
+  return { intake, mounts, lines, calls, takeovers, stored, admit, onAir };
 }
 
 test("a source whose claim comes through while the ingest stops is refused, its mount given back", async () => {
@@ -288,4 +290,11 @@ describe("a mount with a source on air", () => {
     await settled();
     await session.end("over");
   });
+});
+
+test("a relay displaces no source, on another host either, where others may", async () => {
+  const { admit, takeovers } = openIntake(mp3, { takeover: "always" });
+  await admit(new net.Socket(), "relay:far");
+  await admit(new net.Socket(), "dj");
+  expect(takeovers).toEqual(["same-credentials", "always"]);
 });
