@@ -12,7 +12,7 @@ import { mountOf } from "./mount-relay.ts";
 import { isolateAsked } from "./isolate-counts.ts";
 import { mountsToAttend, obeyOrders, renewRosters } from "./roster/sessions.ts";
 import { listenersHere, seatReport } from "./seat-desk.ts";
-import { type LoadedSegment, SegmentCache } from "./segment-cache.ts";
+import { type LoadedSegment, type ReadObject, SegmentCache } from "./segment-cache.ts";
 import type { Stage } from "./stage.ts";
 import { Bell } from "./sleepers.ts";
 import { settledWithin } from "./settled-within.ts";
@@ -202,9 +202,13 @@ export function loadSegment(
   key: string,
   ref: SegmentRef,
   host: Host,
+  read?: ReadObject,
 ): LoadedSegment | Promise<LoadedSegment | null> {
-  return cache.peek(key) ?? cache.load(key, ref, host);
+  return cache.peek(key) ?? cache.load(key, ref, host, read);
 }
+
+/** When it is in this isolate's memory. */
+export const segmentInMemory = (key: string): LoadedSegment | undefined => cache.peek(key);
 
 const feeds = new Map<MountPath, MountFeed>();
 const cache = new SegmentCache();

@@ -91,9 +91,15 @@ export class SegmentCache {
 
   /**
    * The segment; null when storage does not have it or keeps failing. A read that another listener began is waited for,
-   * but not for long: it may die with its request, though `host` lets it outlive the listener that began it.
+   * but not for long: it may die with its request, though `host` lets it outlive the listener that began it. `read`: from
+   * where storage has it, when that is not an object of its own.
    */
-  async load(key: string, ref: SegmentRef, host: Host): Promise<LoadedSegment | null> {
+  async load(
+    key: string,
+    ref: SegmentRef,
+    host: Host,
+    read: ReadObject = readBucket,
+  ): Promise<LoadedSegment | null> {
     for (;;) {
       const known = this.#touch(key);
       if (known) return known;
@@ -105,7 +111,7 @@ export class SegmentCache {
       // Its request has ended: the first to notice reads, the others wait for that.
       if (this.#reading.get(key) === reading) break;
     }
-    const done = this.#readRepeatedly(key, ref, host);
+    const done = this.#readRepeatedly(key, ref, host, read);
     const reading = { done, sinceMs: Date.now() };
     this.#reading.set(key, reading);
     const settled = done.then(() => {
@@ -115,10 +121,15 @@ export class SegmentCache {
     return done;
   }
 
-  async #readRepeatedly(key: string, ref: SegmentRef, host: Host): Promise<LoadedSegment | null> {
+  async #readRepeatedly(
+    key: string,
+    ref: SegmentRef,
+    host: Host,
+    read: ReadObject,
+  ): Promise<LoadedSegment | null> {
     for (let failures = 0; failures < segmentReadAttempts; ) {
       try {
-        return await this.#read(key, ref, host);
+        return await this.#read(key, ref, host, read);
       } catch (error) {
         failures++;
         console.warn("segment read failed", key, String(error));
@@ -128,9 +139,9 @@ export class SegmentCache {
     return null;
   }
 
-  async #read(key: string, ref: SegmentRef, host: Host): Promise<LoadedSegment | null> {
+  async #read(key: string, ref: SegmentRef, host: Host, read: ReadObject): Promise<LoadedSegment | null> {
     const cached = await this.#dataCentre.read(key, ref, host);
-    const object = cached ?? (await readBucket(key, host));
+    const object = cached ?? (await read(key, host));
     if (!object) return null;
     const segment = new LoadedSegment(ref, object.body, reservoirOf(object.metadata));
     this.#keep(key, segment);
@@ -159,7 +170,10 @@ export class SegmentCache {
   }
 }
 
-async function readBucket(key: string, { env }: Host): Promise<StoredObject | null> {
+/** A segment as its own object would have it; null when storage does not have it. */
+export type ReadObject = (key: string, host: Host) => Promise<StoredObject | null>;
+
+export async function readBucket(key: string, { env }: Host): Promise<StoredObject | null> {
   isolateAsked.bucketReads++;
   const object = await env.SEGMENTS.get(key);
   if (!object) return null;

@@ -21,6 +21,8 @@ export interface Codec {
    * before it: bytes to send first (empty when the frame stands alone). `before` is the segment's `reservoir`.
    */
   primer(segment: Uint8Array, frames: readonly FrameSpan[], index: number, before: Uint8Array): Uint8Array;
+  /** The bytes of a segment's frames that a frame which continues it may reach back to, as far as they are in it. */
+  reservoirAfter(segment: Uint8Array): Uint8Array;
   /** One frame of silence of the same version, rate, channel mode and bitrate as `like` (one whole frame). */
   silence(like: Uint8Array): Uint8Array;
   /** One frame of silence for a listener who has heard nothing yet: of the format that is most common. */

@@ -71,6 +71,7 @@ export class ArchiveIndex {
     let added = 0;
     let open: Run | null = null;
     let isChanged = false;
+    const known = new Set<Epoch>();
     for (const segment of segments.toSorted(comparePosition)) {
       if (!open || !this.#belongs(open, segment)) {
         if (open && isChanged) this.#write(open);
@@ -79,7 +80,8 @@ export class ArchiveIndex {
       }
       if (open && holds(open, segment)) continue;
       added++;
-      if (this.facts(segment.epoch) === null) this.putFacts(unknownEpoch(segment.epoch), defaultNaming);
+      if (!known.has(segment.epoch)) this.#know(segment.epoch);
+      known.add(segment.epoch);
       open = this.#place(open, segment, isChanged);
       isChanged = true;
     }
@@ -102,30 +104,19 @@ export class ArchiveIndex {
   /** A chunk, whose segments are nowhere else from now on. One that is known changes nothing. */
   putChunk(key: string, epoch: Epoch, { segments }: Pick<ChunkIndex, "segments">): void {
     if (this.chunks(epoch).includes(key)) return;
-    if (this.facts(epoch) === null) this.putFacts(unknownEpoch(epoch), defaultNaming);
+    this.#know(epoch);
     this.#take(epoch, segments);
     let offset = 0;
     let before: ChunkSegment | null = null;
     for (const part of parted(segments)) {
-      const [first] = part;
-      if (!first) continue;
-      const follows = before !== null && first.sequence === before.sequence + 1;
-      this.#write({
-        epoch,
-        chunk: key,
-        offset,
-        lead: follows ? (before?.bytes ?? 0) : 0,
-        reservoirs: Object.fromEntries(
-          part
-            .filter(({ sequence }, at) =>
-              at === 0 ? !follows : sequence !== (part[at - 1]?.sequence ?? 0) + 1,
-            )
-            .map(({ sequence, reservoir }) => [sequence, reservoir]),
-        ),
-        segments: part.map(refOf),
-      });
+      const reservoirs: Record<number, string> = {};
+      const lead = before && part[0] && leads(before, part[0]) ? before.bytes : 0;
+      for (const segment of part) {
+        if (!before || !leads(before, segment)) reservoirs[segment.sequence] = segment.reservoir;
+        before = segment;
+      }
+      this.#write({ epoch, chunk: key, offset, lead, reservoirs, segments: part.map(refOf) });
       offset += sizeOf(part);
-      before = part.at(-1) ?? null;
     }
   }
 
@@ -255,6 +246,10 @@ export class ArchiveIndex {
     this.#sql.exec("DELETE FROM epoch WHERE epoch = ?", epoch);
   }
 
+  #know(epoch: Epoch): void {
+    if (this.facts(epoch) === null) this.putFacts(unknownEpoch(epoch), defaultNaming);
+  }
+
   #belongs({ epoch, segments, chunk }: Run, segment: Position): boolean {
     const first = segments[0];
     if (epoch !== segment.epoch || chunk !== null || !first || segment.sequence < first.sequence)
@@ -304,13 +299,12 @@ export class ArchiveIndex {
     const before = run.segments.slice(0, at);
     const after = run.segments.slice(at);
     const last = before.at(-1);
-    const follows = last !== undefined && after[0]?.sequence === last.sequence + 1;
     this.#write({ ...run, segments: before });
     this.#write({
       ...run,
       segments: after,
       offset: run.offset + sizeOf(before),
-      lead: follows ? last.bytes : 0,
+      lead: last?.bytes ?? 0,
     });
   }
 
@@ -382,9 +376,9 @@ interface Run {
   readonly chunk: string | null;
   /** Bytes of the chunk before the first. */
   readonly offset: number;
-  /** Size of the segment before the first in the chunk, which the first continues; 0: none. */
+  /** Size of the segment before the first in the chunk; 0: none, or it does not tell the first one's reservoir. */
   readonly lead: number;
-  /** By sequence, of those in a chunk that continue nothing there; base64url. */
+  /** By sequence, of those in a chunk for which what is before them there does not say it; base64url. */
   readonly reservoirs: Readonly<Record<number, string>>;
   readonly segments: readonly SegmentRef[];
 }
@@ -445,15 +439,14 @@ function archived(mount: MountPath, run: Run): ArchivedSegment[] {
     if (run.chunk === null) {
       return { ...segment, stored: { key: segmentKey(mount, segment), offset: 0, isChunk: false, lead: 0 } };
     }
-    const before = run.segments[at - 1];
-    const continued = before?.sequence === segment.sequence - 1 ? before.bytes : 0;
+    const before = at === 0 ? run.lead : (run.segments[at - 1]?.bytes ?? 0);
     const reservoir = run.reservoirs[segment.sequence];
     const stored = {
       key: run.chunk,
       offset,
       isChunk: true,
-      lead: at === 0 ? run.lead : continued,
-      ...(reservoir !== undefined && { reservoir }),
+      lead: reservoir === undefined ? before : 0,
+      ...(reservoir !== undefined && reservoir !== "" && { reservoir }),
     };
     offset += segment.bytes;
     return { ...segment, stored };
@@ -474,6 +467,12 @@ function refOf(segment: ChunkSegment): SegmentRef {
     titles,
   };
 }
+
+/** Whether the reservoir of a segment is all in the one before it in its chunk. */
+const leads = (before: ChunkSegment, segment: ChunkSegment): boolean =>
+  segment.sequence === before.sequence + 1 && segment.reservoir !== "" && before.bytes >= fullReservoirBytes;
+/** At the lowest bitrates half of a frame is not main data. */
+const fullReservoirBytes = 4_096;
 
 const sizeOf = (segments: readonly SegmentRef[]): number =>
   segments.reduce((bytes, segment) => bytes + segment.bytes, 0);

@@ -110,7 +110,7 @@ export class ArchiveObject extends DurableObject<Env> {
   async page(mount: MountPath, fromMs: number, toMs: number): Promise<ArchivePage> {
     await this.#rebuilt(mount);
     return {
-      segments: this.#index.onAir(mount, fromMs, toMs).slice(0, segmentsPerCall),
+      segments: this.#index.onAir(mount, fromMs, toMs),
       next: this.#index.nextFrom(mount, toMs),
       isSettled: this.#isSettled(toMs),
     };

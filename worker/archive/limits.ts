@@ -39,6 +39,8 @@ export const pageMs = 300_000;
 export const cachedPages = 128;
 /** How old a page may be that may still change: the live edge is the mount's to tell. */
 export const openPageAgeMs = 2_000;
+/** ...one that is over, to which late segments may still come... */
+export const recentPageAgeMs = 60_000;
 /** ...and one that is settled: compaction moves its segments, which their readers notice. */
 export const settledPageAgeMs = 3_600_000;
 /** How long a reader waits for the archive. */

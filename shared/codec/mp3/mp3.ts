@@ -1,6 +1,7 @@
 import type { Codec, FrameSpan } from "../codec.ts";
 import { Mp3FrameParser } from "./frame-parser.ts";
 import { decodeHeader, HEADER_BYTES, headerWord, mainDataOffset, samplesPerFrame } from "./header.ts";
+import { MAX_RESERVOIR_BYTES } from "./limits.ts";
 import { lockedFrameSize, lockOfWhole } from "./lock.ts";
 import { primerFor, reachOf } from "./primer.ts";
 import { plainSilence, silentFrame } from "./silence.ts";
@@ -13,6 +14,8 @@ export const mp3: Codec = {
   createParser: () => new Mp3FrameParser(),
   indexFrames,
   primer,
+  reservoirAfter: (segment) =>
+    mainDataBefore(segment, indexFrames(segment), new Uint8Array(0), MAX_RESERVOIR_BYTES),
   silence: silentFrame,
   plainSilence,
 };
