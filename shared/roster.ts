@@ -11,8 +11,9 @@ import type { Millis } from "./units.ts";
  * its listeners; what it has counted stays.
  *
  * How often runtimes speak follows from how many there are: every 2 s while there are changes, as long as that makes no
- * more than 250 calls a second. 2,000 isolates are asked to wait 8 s, which is those 250 calls; when nobody joins or
- * leaves they speak every five times that, 50 calls a second, and tell everything every sixty times that, 4 a second.
+ * more than 250 calls a second; 2,000 isolates are asked to wait 8 s, which is those 250 calls. When nobody joins or leaves
+ * all of them together speak every 2 s, but each at least every ten of its distances: 2,000 isolates 25 times a second. They
+ * tell everything every sixty distances, 4 a second.
  */
 export interface RosterReport {
   /** Made anew whenever the counts begin at zero. */
@@ -44,6 +45,8 @@ export interface RosterTotals {
 export interface RosterReply {
   /** The distance to keep between two reports, ms. */
   readonly everyMs: number;
+  /** How long to say nothing while nothing changes, ms. */
+  readonly idleMs: number;
   /** The next report is to be a whole one. */
   readonly wantsWhole: boolean;
 }
@@ -53,7 +56,9 @@ export interface RosterLimits {
   readonly everyMs: number;
   /** ...and so that no more come in a second. */
   readonly reportsPerSecond: number;
-  /** Silence after which a runtime is forgotten, in distances between reports. */
+  /** How long a runtime says nothing while nothing changes, ms, at least. */
+  readonly idleMs: number;
+  /** Silence after which a runtime is forgotten, in distances between reports, and never less than two reports that were lost. */
   readonly silentReports: number;
   /** Sessions that are listed; more are only counted. */
   readonly sessions: number;
@@ -261,7 +266,7 @@ export class Roster {
   }
 
   #reply(wantsWhole: boolean): RosterReply {
-    return { everyMs: this.#everyMs, wantsWhole };
+    return { everyMs: this.#everyMs, idleMs: this.#idleMs, wantsWhole };
   }
 
   get #everyMs(): number {
@@ -269,8 +274,13 @@ export class Roster {
     return Math.max(everyMs, Math.ceil((this.#runtimes.size * 1000) / reportsPerSecond));
   }
 
+  get #idleMs(): number {
+    const most = 10 * this.#everyMs;
+    return Math.max(this.#limits.idleMs, Math.min(most, this.#runtimes.size * this.#limits.everyMs));
+  }
+
   #expire(now: Millis): void {
-    const silentMs = this.#limits.silentReports * this.#everyMs;
+    const silentMs = Math.max(this.#limits.silentReports * this.#everyMs, 3 * this.#idleMs);
     for (const [name, { seenMs, sessions }] of this.#runtimes) {
       if (now - seenMs <= silentMs) continue;
       this.#runtimes.delete(name);

@@ -32,6 +32,8 @@ export interface SessionStay<Kept> {
   /** It goes on with an earlier session. */
   readonly resumes: boolean;
   readonly asksForProbe: boolean;
+  /** Another of its key was open when it began. */
+  readonly beside: boolean;
 }
 type MutableStay<Kept> = { -readonly [Name in keyof SessionStay<Kept>]: SessionStay<Kept>[Name] };
 
@@ -68,9 +70,10 @@ export class SessionMemory<Kept> {
     const last = key === null ? undefined : this.#endedOf.get(key)?.at(-1);
     if (last) this.#forget(last);
     const kept = last ? last.kept : fresh();
-    const stay = { key, kept, beganMs: nowMs, resumes: last !== undefined, asksForProbe };
+    const open = key === null ? undefined : this.#open.get(key);
+    const beside = open !== undefined;
+    const stay = { key, kept, beganMs: nowMs, resumes: last !== undefined, asksForProbe, beside };
     if (key === null) return stay;
-    const open = this.#open.get(key);
     if (open) open.add(stay);
     else this.#open.set(key, new Set([stay]));
     return stay;
@@ -79,6 +82,11 @@ export class SessionMemory<Kept> {
   /** Whether others may be told of a connection that is open. */
   counts({ asksForProbe, beganMs, resumes }: SessionStay<Kept>, nowMs: number): boolean {
     return !asksForProbe || resumes || nowMs - beganMs >= this.#limits.probeMs + this.#limits.noticeMs;
+  }
+
+  /** Whether a connection may yet turn out to go on with the session of another that is open: its own is not to be counted. */
+  isDoubtful({ beside, beganMs, resumes }: SessionStay<Kept>, nowMs: number): boolean {
+    return beside && !resumes && nowMs - beganMs <= this.#limits.noticeMs;
   }
 
   /** A connection's end is noticed, which is told once; `forGood`: nobody goes on with its session. */

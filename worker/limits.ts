@@ -183,9 +183,7 @@ export const rosterTries = 5;
 export const rosterRetryMs = 1_000;
 /** Past this a call of a roster is taken for lost and made again. */
 export const rosterCallTimeoutMs = 3_000;
-/** How many distances between reports pass, at most, before an isolate with listeners speaks though nothing changed... */
-export const rosterIdleReports = 5;
-/** ...and before it tells everything again, for a roster that lost something. */
+/** How many distances between reports pass before an isolate tells everything again, for a roster that lost something. */
 export const rosterWholeReports = 60;
 /** How often isolates look whether something is due: at every question to a mount, but no more often. */
 export const rosterLookMs = 1_000;
@@ -193,12 +191,14 @@ export const rosterLookMs = 1_000;
 export const rosterLimits = {
   everyMs: 2_000,
   reportsPerSecond: 250,
+  // The platform takes an object that has nothing to do out of memory after 10 s, and isolates look every five at least.
+  idleMs: 4_000,
   silentReports: 16,
   sessions: 20_000,
   runtimes: 10_000,
   countsMs: 3_600_000,
 };
-/** Between two times that a roster stores its counts and tells the ledger: what a crash costs, and 9,000 rows a day. */
+/** Between two times that a roster stores its counts and tells the ledger: what a crash costs, and 9,000 alarms a day. */
 export const rosterSaveMs = 10_000;
 /** Records for the access log on their way, in an isolate and in a roster; the oldest are lost first. */
 export const recordsOnTheirWay = 20_000;

@@ -6,6 +6,7 @@ import { type MountPath, millis } from "../../shared/units.ts";
 
 const limits = {
   everyMs: 2_000,
+  idleMs: 4_000,
   reportsPerSecond: 250,
   silentReports: 16,
   sessions: 20,

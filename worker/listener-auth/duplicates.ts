@@ -1,7 +1,7 @@
 import type { MountPath } from "../../shared/units.ts";
 import { unauthorized } from "../access/admit.ts";
 import type { Host } from "../mount-feed.ts";
-import { listeners } from "../roster/roster.ts";
+import { sessionsOf } from "../roster/roster.ts";
 import { newSessionId } from "../roster/sessions.ts";
 import { duplicateLookMs, duplicateWaitMs, ownSessions } from "./limits.ts";
 import type { Login } from "./login.ts";
@@ -32,8 +32,8 @@ export async function loggedInOnce(
   signal.addEventListener("abort", login.end);
   if (signal.aborted) login.end();
   try {
-    const others = await listeners(mount, host);
-    if (others.some((session) => session.user === user && !own.has(session.id))) {
+    const others = await sessionsOf(user, mount, host);
+    if (others.some((id) => !own.has(id))) {
       login.end();
       return unauthorized();
     }

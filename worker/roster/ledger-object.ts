@@ -108,9 +108,11 @@ export class LedgerObject extends DurableObject<Env> {
     // Numbers of a ledger that was lost are not used again: whoever fetched them would have these forgotten.
     let sequence = kv.get<number>(sequenceKey) ?? Date.now() * 1_000;
     for (const record of records) {
-      const isKnown = sql.exec("SELECT 1 FROM records WHERE id = ?", record.id).toArray().length > 0;
-      if (isKnown) continue;
-      sql.exec("INSERT INTO records VALUES (?, ?, ?)", ++sequence, record.id, JSON.stringify(record));
+      const text = JSON.stringify(record);
+      // Two sessions may have one number; the same record comes as it came before.
+      const known = sql.exec("SELECT 1 FROM records WHERE id = ? AND record = ?", record.id, text);
+      if (known.toArray().length > 0) continue;
+      sql.exec("INSERT INTO records VALUES (?, ?, ?)", ++sequence, record.id, text);
     }
     kv.put(sequenceKey, sequence);
     const count = Number(sql.exec("SELECT COUNT(*) AS count FROM records").one()["count"]);

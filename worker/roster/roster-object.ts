@@ -16,7 +16,8 @@ import { ledgerName } from "./ledger-object.ts";
  * The listeners of one mount in all isolates, and what is counted of them: the shell around `shared/roster.ts`. Who listens
  * is in memory, for the isolates tell it again; counts are stored now and then, and then told to the ledger.
  *
- * Its clock is the machine's: days end by it, and one that is set costs a silent isolate's listeners a few seconds.
+ * It has nothing to do between two calls, not even a timer, and is not billed for that time; whatever is due later is an
+ * alarm. Its clock is the machine's: days end by it, and one that is set costs a silent isolate's listeners a few seconds.
  */
 export class RosterObject extends DurableObject<Env> {
   readonly #roster: Roster;
@@ -27,7 +28,10 @@ export class RosterObject extends DurableObject<Env> {
   #records: SessionRecord[] = [];
   #isSaving = false;
   #savedMs = 0;
-  #isChanged = false;
+  /** A life before may have stored what it did not tell. */
+  #isChanged = true;
+  /** When the alarm rings, as far as this life knows. */
+  #alarmMs: number | null = null;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
@@ -36,21 +40,29 @@ export class RosterObject extends DurableObject<Env> {
   }
 
   /** A source has taken the mount; `isFresh`: nothing was heard there before. */
-  begin(mount: MountPath, epoch: number, isFresh: boolean): void {
+  async begin(mount: MountPath, epoch: number, isFresh: boolean): Promise<void> {
     this.#roster.begin(epoch, isFresh);
-    this.#save(mount);
+    await this.#note(mount);
   }
 
   /** An isolate's word. Rejects or is lost: the next one tells it too. */
-  report(mount: MountPath, report: RosterReport): RosterReply {
+  async report(mount: MountPath, report: RosterReport): Promise<RosterReply> {
     const { reply, records } = this.#roster.report(report, this.#now(), randomSalt);
     if (records.length > 0) this.#records = [...this.#records, ...records].slice(-recordsOnTheirWay);
-    this.#save(mount);
+    await this.#note(mount);
     return reply;
   }
 
   list(): ListenerSession[] {
     return this.#roster.list(this.#now());
+  }
+
+  /** Sessions of one user. */
+  sessionsOf(user: string): number[] {
+    return this.#roster
+      .list(this.#now())
+      .filter((session) => session.user === user)
+      .map(({ id }) => id);
   }
 
   mayHave(id: number): boolean {
@@ -61,32 +73,46 @@ export class RosterObject extends DurableObject<Env> {
     return this.#roster.audience(this.#now());
   }
 
-  /** At midnight. */
-  override alarm(): void {
+  /** When there is something to store or to tell, and at midnight. */
+  override async alarm(): Promise<void> {
+    this.#alarmMs = null;
     this.#roster.forgetYesterday(this.#now());
-    this.ctx.storage.kv.put(rosterKey, this.#roster.stored);
+    await this.#save();
+    const { unique } = this.#roster.stored;
+    if (this.#isChanged) await this.#ringAt(this.#now() + rosterSaveMs);
+    else if (unique) await this.#ringAt((unique.day + 1) * dayMs);
   }
 
-  /** At once, then at most every `rosterSaveMs`, while there is something new. */
-  #save(mount: MountPath): void {
+  /** There is something new: it is stored at once, but no more often than every `rosterSaveMs`. */
+  async #note(mount: MountPath): Promise<void> {
     this.#isChanged = true;
-    if (this.#isSaving) return;
-    this.#isSaving = true;
-    this.ctx.waitUntil(this.#saveOn(mount).finally(() => (this.#isSaving = false)));
+    const { kv } = this.ctx.storage;
+    // An alarm rings for an object that does not know whose it is.
+    if (this.#savedMs === 0 && kv.get(mountKey) !== mount) kv.put(mountKey, mount);
+    const now = this.#now();
+    // A clock that was put back makes nobody wait for it.
+    const isDue = now - this.#savedMs >= rosterSaveMs || now < this.#savedMs;
+    if (isDue && !this.#isSaving) this.ctx.waitUntil(this.#save());
+    await this.#ringAt(now + rosterSaveMs);
   }
 
-  async #saveOn(mount: MountPath): Promise<void> {
-    while (this.#isChanged) {
-      const waitMs = this.#savedMs + rosterSaveMs - this.#now();
-      // A clock that was put back makes nobody wait for it.
-      if (waitMs > 0) await scheduler.wait(Math.min(waitMs, rosterSaveMs));
-      this.#isChanged = false;
-      this.#savedMs = this.#now();
-      const { stored } = this.#roster;
-      this.ctx.storage.kv.put(rosterKey, stored);
-      if (stored.unique) await this.ctx.storage.setAlarm((stored.unique.day + 1) * dayMs);
-      await this.#tellLedger(mount);
-    }
+  /** At the latest. */
+  async #ringAt(ms: number): Promise<void> {
+    if (this.#alarmMs !== null && this.#alarmMs <= ms) return;
+    this.#alarmMs = ms;
+    await this.ctx.storage.setAlarm(ms);
+  }
+
+  async #save(): Promise<void> {
+    const { kv } = this.ctx.storage;
+    const mount = kv.get<MountPath>(mountKey);
+    if (this.#isSaving || !this.#isChanged || mount === undefined) return;
+    this.#isSaving = true;
+    this.#isChanged = false;
+    this.#savedMs = this.#now();
+    kv.put(rosterKey, this.#roster.stored);
+    await this.#tellLedger(mount);
+    this.#isSaving = false;
   }
 
   /** What is told was stored before: nothing that was seen is taken back. */
@@ -94,14 +120,18 @@ export class RosterObject extends DurableObject<Env> {
     const records = this.#records.slice(0, recordsPerCall);
     const word = { life: this.#life, batch: ++this.#batch, totals: this.#roster.totals, records };
     const ledger = this.env.LEDGER.getByName(ledgerName);
+    const waiting = new AbortController();
     try {
+      const late = scheduler.wait(rosterCallTimeoutMs, { signal: waiting.signal });
       const told = ledger.report(mount, word).then(() => true);
-      const isTold = await Promise.race([told, scheduler.wait(rosterCallTimeoutMs).then(() => false)]);
+      const isTold = await Promise.race([told, late.then(() => false)]);
       if (!isTold) throw new Error("no answer");
     } catch (error) {
       console.warn("ledger call failed", mount, String(error));
       this.#isChanged = true;
       return;
+    } finally {
+      waiting.abort();
     }
     const sent = new Set(records);
     this.#records = this.#records.filter((record) => !sent.has(record));
@@ -114,6 +144,7 @@ export class RosterObject extends DurableObject<Env> {
 }
 
 const rosterKey = "roster";
+const mountKey = "mount";
 const dayMs = 86_400_000;
 
 const randomSalt = (): readonly number[] => [...crypto.getRandomValues(new Uint32Array(4))];

@@ -6,7 +6,6 @@ import {
   recordsOnTheirWay,
   recordsPerCall,
   rosterCallTimeoutMs,
-  rosterIdleReports,
   rosterLimits,
   rosterTries,
   rosterWholeReports,
@@ -20,6 +19,8 @@ export interface ReportedSession {
   readonly session: ListenerSession;
   /** False while it may be a probe. */
   readonly counts: boolean;
+  /** While it may turn out to be another connection's session. */
+  readonly isDoubtful: boolean;
   /** Of this connection so far. */
   readonly bytesSent: number;
   readonly skips: number;
@@ -48,6 +49,7 @@ export class RosterReporter {
   #records: SessionRecord[] = [];
   #recordsFrom = 0;
   #everyMs: number = rosterLimits.everyMs;
+  #idleMs: number = rosterLimits.idleMs;
   #calledMs = 0;
   #wholeMs = 0;
   #telling: { sinceMs: number } | null = null;
@@ -62,7 +64,12 @@ export class RosterReporter {
 
   /** Nobody listens and everything was told. */
   get isDone(): boolean {
-    return this.#open.size === 0 && !this.#isDue;
+    return this.#open.size === 0 && !this.#isDue && this.#telling === null;
+  }
+
+  /** When the roster was called last. */
+  get calledMs(): number {
+    return this.#calledMs;
   }
 
   /** `as`: a new session's connection, another one of a session, or a listener who was moved here on the one it has. */
@@ -78,8 +85,8 @@ export class RosterReporter {
     this.tell(host);
   }
 
-  /** `wasProbe`: there was no session. */
-  leave(reported: ReportedSession, wasProbe: boolean, host: Host): void {
+  /** `wasProbe`: there was no session. To be told by the caller: whoever goes on with the session is told of along with it. */
+  leave(reported: ReportedSession, wasProbe: boolean): void {
     this.#open.delete(reported);
     this.#joined.delete(reported);
     if (wasProbe) this.#totals.sessions--;
@@ -87,7 +94,6 @@ export class RosterReporter {
     this.#totals.slowListeners += reported.skips;
     if (!this.#unsure.delete(reported)) this.#left.add(reported.session.id);
     this.#isChanged = true;
-    this.tell(host);
   }
 
   /** Its session, of number `id` until now, is another's that has just been left. */
@@ -114,16 +120,18 @@ export class RosterReporter {
   /** Tells what is due, if anything is; `host` may be that of any request that works. */
   renew(host: Host): void {
     this.#becomeSure();
-    if (this.#open.size > this.#unsure.size && msSince(this.#calledMs) >= rosterIdleReports * this.#everyMs) {
+    if (this.#open.size > this.#unsure.size && msSince(this.#calledMs) >= this.#idleMs) {
       this.#isChanged = true;
       if (msSince(this.#wholeMs) >= rosterWholeReports * this.#everyMs) this.#wantsWhole = true;
     }
-    if (this.#isDue) this.tell(host);
+    if (this.#isDue || this.#telling) this.tell(host);
   }
 
   tell(host: Host): void {
     const lostMs = this.#everyMs + 2 * rosterCallTimeoutMs;
     if (this.#telling && msSince(this.#telling.sinceMs) < lostMs) return;
+    // Its request has ended with it, and nobody knows what arrived.
+    if (this.#telling) this.#tellEverything();
     const telling = { sinceMs: Date.now() };
     this.#telling = telling;
     host.keepAlive(
@@ -158,20 +166,22 @@ export class RosterReporter {
     const reply = await settledWithin<RosterReply>(answer, rosterCallTimeoutMs);
     if (!reply) {
       console.warn("a roster does not answer", this.#mount);
-      this.#wantsWhole = true;
-      this.#isChanged = true;
+      this.#tellEverything();
       return false;
     }
     this.#everyMs = reply.everyMs;
-    if (reply.wantsWhole) {
-      this.#wantsWhole = true;
-      this.#isChanged = true;
-    }
+    this.#idleMs = reply.idleMs;
+    if (reply.wantsWhole) this.#tellEverything();
     // More may have been lost from the front than were told.
     const told = Math.max(0, report.recordsFrom + report.records.length - this.#recordsFrom);
     this.#records = this.#records.slice(told);
     this.#recordsFrom += told;
     return true;
+  }
+
+  #tellEverything(): void {
+    this.#wantsWhole = true;
+    this.#isChanged = true;
   }
 
   #report(): RosterReport {
@@ -203,13 +213,13 @@ export class RosterReporter {
   }
 
   #totalsNow(): RosterTotals {
-    let { bytesSent, slowListeners } = this.#totals;
+    let { sessions, bytesSent, slowListeners } = this.#totals;
     for (const reported of this.#open) {
       bytesSent += reported.bytesSent;
       slowListeners += reported.skips;
+      // Nobody is told of sessions that may yet be none: what is counted never falls.
+      if (reported.isDoubtful || this.#unsure.has(reported)) sessions--;
     }
-    // Nobody is told of sessions that may yet be none.
-    const sessions = this.#totals.sessions - this.#unsure.size;
     return { ...this.#totals, sessions, bytesSent, slowListeners };
   }
 

@@ -19,6 +19,12 @@ export async function listeners(mount: MountPath, host: Host): Promise<ListenerS
   return sessions.toSorted((a, b) => a.startedMs - b.startedMs || a.id - b.id);
 }
 
+/** Numbers of a user's sessions that last. */
+export async function sessionsOf(user: string, mount: MountPath, host: Host): Promise<number[]> {
+  if (!(await isKnownMount(mount, host))) return [];
+  return host.env.ROSTER.getByName(mount).sessionsOf(user);
+}
+
 /** What is counted of the mount's listeners since its source took it. */
 export async function audience(mount: MountPath, host: Host): Promise<AudienceCounters> {
   if (!(await isKnownMount(mount, host))) return noAudience;

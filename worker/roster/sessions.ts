@@ -1,5 +1,6 @@
 import type { ListenerSession, SessionRecord } from "../../shared/listener-session.ts";
 import type { AgedOrder } from "../../shared/order-book.ts";
+import type { ListenerOrder } from "../../shared/orders.ts";
 import { asksForProbe, SessionMemory, type SessionStay } from "../../shared/session-memory.ts";
 import { type Millis, type MountPath, millis } from "../../shared/units.ts";
 import { seenAddress } from "../client-address.ts";
@@ -7,6 +8,7 @@ import { knownStation } from "../directory.ts";
 import { clock } from "../isolate-clock.ts";
 import {
   endedSessions,
+  rosterLimits,
   rosterLookMs,
   sessionNoticeMs,
   sessionProbeMs,
@@ -33,7 +35,7 @@ export interface SessionStream {
 export interface SessionWish {
   /** Who logged in, where listeners do. */
   readonly user: string | null;
-  /** A number from `newSessionId` that others have been told; a session that is gone on with keeps its own. */
+  /** A number from `newSessionId` that others have been told: a session that is gone on with has it from then on. */
   readonly id?: number | undefined;
   /** Goes along when the listener is moved; whoever took it gives it back. */
   readonly seat?: Seat | undefined;
@@ -74,12 +76,12 @@ export async function openSession(
 /** Carries out what the listeners of a mount are ordered; `host` is that of any request that works. */
 export function obeyOrders(mount: MountPath, orders: readonly AgedOrder[], host: Host): void {
   for (const { order, ageMs } of orders) {
-    for (const session of [...(open.get(mount)?.values() ?? [])]) {
-      const isMeant =
-        order.listener === null ? session.ageMs >= ageMs : session.session.id === order.listener;
-      if (!isMeant) continue;
-      if (order.kind === "kill") session.kill(host);
-      else session.moveTo(order.to, host);
+    const { listener } = order;
+    const here = open.get(mount);
+    const meant = listener === null ? [...(here?.values() ?? [])] : [here?.get(listener)];
+    for (const session of meant) {
+      if (order.kind === "kill") session?.kill(host);
+      else if (session?.isMeant(order, ageMs)) session.moveTo(order.to, host);
     }
   }
 }
@@ -115,10 +117,12 @@ interface KeptSession {
 class OpenSession implements SessionHandle, ReportedSession {
   readonly #stay: SessionStay<KeptSession>;
   readonly #seat: Seat | undefined;
+  readonly #isTold: boolean;
   #stream: SessionStream | null = null;
   #isOpen = true;
   #isKilled = false;
   #movedTo: MountPath | null = null;
+  #movedMs: number | null = null;
   /** What was told of this connection to the rosters of mounts it was moved from. */
   #toldBytes = 0;
   #toldSkips = 0;
@@ -127,12 +131,14 @@ class OpenSession implements SessionHandle, ReportedSession {
     const { mount, address, userAgent } = about;
     const key = address === null ? null : `${mount}\n${address}\n${userAgent}`;
     this.#stay = memory.open(key, facts.asksForProbe, clock.now(), () => ({
-      session: { ...about, id: facts.id ?? newSessionId(), startedMs: millis(Date.now()) },
+      session: { ...about, id: newSessionId(), startedMs: millis(Date.now()) },
       bytesSent: 0,
       endedMs: millis(0),
     }));
     const { kept } = this.#stay;
-    kept.session = { ...about, id: kept.session.id, startedMs: kept.session.startedMs };
+    // Whoever was told a number asks for the listener by it.
+    kept.session = { ...about, id: facts.id ?? kept.session.id, startedMs: kept.session.startedMs };
+    this.#isTold = facts.id !== undefined;
     this.#seat = facts.seat;
   }
 
@@ -148,8 +154,14 @@ class OpenSession implements SessionHandle, ReportedSession {
     return memory.counts(this.#stay, clock.now());
   }
 
-  get ageMs(): number {
-    return clock.now() - this.#stay.beganMs;
+  get isDoubtful(): boolean {
+    return memory.isDoubtful(this.#stay, clock.now());
+  }
+
+  /** Who came to the mount after a move was ordered stays; an isolate may hear of the same order twice. */
+  isMeant({ listener }: Pick<ListenerOrder, "listener">, ageMs: number): boolean {
+    const sinceMs = this.#movedMs ?? (listener === null ? this.#stay.beganMs : Number.NEGATIVE_INFINITY);
+    return clock.now() - sinceMs >= ageMs;
   }
 
   get bytesSent(): number {
@@ -173,9 +185,9 @@ class OpenSession implements SessionHandle, ReportedSession {
     reporterOf(mount).join(this, this.resumes ? "resumed" : "new", host);
   }
 
-  /** It goes on with another's session. */
-  become(session: ListenerSession): void {
-    this.#stay.kept.session = session;
+  /** It goes on with another's session, `instead` of the one it had. */
+  become({ id, startedMs }: ListenerSession, instead: ListenerSession): void {
+    this.#stay.kept.session = { ...instead, startedMs, ...(!this.#isTold && { id }) };
   }
 
   kill(host: Host): void {
@@ -188,7 +200,9 @@ class OpenSession implements SessionHandle, ReportedSession {
   moveTo(mount: MountPath, host: Host): void {
     if (mount === this.session.mount) return;
     unlist(this);
-    reporterOf(this.session.mount).leave(this, false, host);
+    const left = reporterOf(this.session.mount);
+    left.leave(this, false);
+    left.tell(host);
     this.#toldBytes = this.#stream?.bytesSent ?? 0;
     this.#toldSkips = this.#stream?.skips ?? 0;
     const { kept } = this.#stay;
@@ -197,6 +211,7 @@ class OpenSession implements SessionHandle, ReportedSession {
     reporterOf(mount).join(this, "moved", host);
     this.#seat?.moveTo(mount, host);
     this.#movedTo = mount;
+    this.#movedMs = clock.now();
     this.#stream?.moveTo(mount);
   }
 
@@ -208,8 +223,10 @@ class OpenSession implements SessionHandle, ReportedSession {
     kept.bytesSent += this.#stream?.bytesSent ?? 0;
     kept.endedMs = millis(Date.now());
     const outcome = memory.close(this.#stay, clock.now(), this.#isKilled);
-    reporterOf(this.session.mount).leave(this, outcome.kind === "probe", host);
+    const left = reporterOf(this.session.mount);
+    left.leave(this, outcome.kind === "probe");
     if (outcome.kind === "continued") handOver(this.session, outcome.instead, host);
+    left.tell(host);
     keepRecords(host);
     if (memory.lingering > 0) keepRecordsLater(host);
   }
@@ -247,15 +264,15 @@ function handOver(session: ListenerSession, { session: instead }: KeptSession, h
   const heir = open.get(instead.mount)?.get(instead.id);
   if (!heir) return;
   open.get(instead.mount)?.delete(instead.id);
-  const { id, startedMs } = session;
-  heir.become({ ...instead, id, startedMs });
+  heir.become(session, instead);
   list(heir);
   reporterOf(instead.mount).rename(heir, instead.id, host);
 }
 
 function reporterOf(mount: MountPath): RosterReporter {
   const known = reporters.get(mount);
-  if (known) return known;
+  // The roster forgets what it has of one that was silent for long, and would count all of it again.
+  if (known && !(known.isDone && msSince(known.calledMs) > rosterLimits.countsMs / 2)) return known;
   const reporter = new RosterReporter(mount);
   reporters.set(mount, reporter);
   return reporter;
@@ -274,7 +291,7 @@ function keepRecords(host: Host): void {
 /** The last to leave may be the last to speak: its request looks again when nobody goes on with its session any more. */
 function keepRecordsLater(host: Host): void {
   if (!knownStation(host.env).accessLog) return;
-  if (keepingSinceMs !== null && msSince(keepingSinceMs) < sessionResumeMs / 2) return;
+  if (keepingSinceMs !== null && msSince(keepingSinceMs) < rosterLookMs) return;
   keepingSinceMs = Date.now();
   host.keepAlive(scheduler.wait(sessionResumeMs + rosterLookMs).then(() => keepRecords(host)));
 }
@@ -299,8 +316,11 @@ function aboutOf(
 
 const text = (value: string | null): string => (value ?? "").slice(0, sessionTextLength);
 
-/** 48 random bits: among a million listeners two have the same number once in 500 stations. */
+/** 31 random bits that no session of this isolate has: `ListenerSession.id`. */
 export function newSessionId(): number {
-  const [high = 0, low = 0] = crypto.getRandomValues(new Uint32Array(2));
-  return (high % 0x1_0000) * 0x1_0000_0000 + low;
+  for (;;) {
+    const [drawn = 0] = crypto.getRandomValues(new Uint32Array(1));
+    const id = drawn >>> 1;
+    if (id !== 0 && ![...open.values()].some((sessions) => sessions.has(id))) return id;
+  }
 }

@@ -39,8 +39,16 @@ function storage() {
       return { toArray: () => rows, one: () => rows[0] };
     },
   };
-  const setAlarm = async (atMs: number) => void alarms.push(atMs);
-  return { alarms, kept, ctx: { storage: { kv, sql, setAlarm }, waitUntil: () => undefined } };
+  let object: { alarm(): Promise<void> } | undefined;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const setAlarm = async (atMs: number) => {
+    alarms.push(atMs);
+    clearTimeout(timer);
+    timer = setTimeout(() => void object?.alarm(), atMs - Date.now());
+  };
+  /** Whoever lives now is rung for. */
+  const rings = <Live extends { alarm(): Promise<void> }>(live: Live): Live => (object = live) as Live;
+  return { alarms, kept, rings, ctx: { storage: { kv, sql, setAlarm }, waitUntil: () => undefined } };
 }
 
 const record = (id: number): SessionRecord => ({
@@ -102,16 +110,16 @@ describe("a roster's object", () => {
       },
     };
     const env = { LEDGER: { getByName: () => stub } };
-    return { ...own, ledger, faults, live: () => new RosterObject(own.ctx, env as never) };
+    return { ...own, ledger, faults, live: () => own.rings(new RosterObject(own.ctx, env as never)) };
   }
 
   it("tells the ledger at once, then every ten seconds while there is something new", async () => {
     const { ledger, live } = edge();
     const roster = live();
-    roster.begin(mount, 1, true);
+    await roster.begin(mount, 1, true);
     await vi.advanceTimersByTimeAsync(0);
     expect(ledger.counters()).toMatchObject({ sourceConnections: 1, listenerConnections: 0 });
-    roster.report(mount, report(1, { totals: { ...noTotals, connections: 3, bytesSent: 90 } }));
+    await roster.report(mount, report(1, { totals: { ...noTotals, connections: 3, bytesSent: 90 } }));
     await vi.advanceTimersByTimeAsync(rosterSaveMs - 1);
     expect(ledger.counters().bytesSent).toBe(0);
     await vi.advanceTimersByTimeAsync(1);
@@ -121,13 +129,13 @@ describe("a roster's object", () => {
   it("counts on in its next life where it was, and takes nothing back that was seen", async () => {
     const { ledger, live } = edge();
     const roster = live();
-    roster.report(mount, report(1, { totals: { ...noTotals, connections: 3, sessions: 3 } }));
+    await roster.report(mount, report(1, { totals: { ...noTotals, connections: 3, sessions: 3 } }));
     await vi.advanceTimersByTimeAsync(0);
-    roster.report(mount, report(2, { totals: { ...noTotals, connections: 5, sessions: 5 } }));
+    await roster.report(mount, report(2, { totals: { ...noTotals, connections: 5, sessions: 5 } }));
     const next = live();
     expect(next.audience().sessions).toBe(3);
-    expect(next.report(mount, report(3, { whole: false })).wantsWhole).toBe(true);
-    next.report(mount, report(4, { totals: { ...noTotals, connections: 6, sessions: 6 } }));
+    expect((await next.report(mount, report(3, { whole: false }))).wantsWhole).toBe(true);
+    await next.report(mount, report(4, { totals: { ...noTotals, connections: 6, sessions: 6 } }));
     await vi.advanceTimersByTimeAsync(rosterSaveMs);
     expect(next.audience().sessions).toBe(6);
     expect(ledger.counters().listenerConnections).toBe(6);
@@ -140,7 +148,7 @@ describe("a roster's object", () => {
       const roster = live();
       faults.push(fault);
       const records = Array.from({ length: recordsPerCall + 5 }, (_, index) => record(index));
-      roster.report(mount, report(1, { records }));
+      await roster.report(mount, report(1, { records }));
       await vi.advanceTimersByTimeAsync(4 * rosterSaveMs);
       const first = ledger.records(0).records;
       const rest = ledger.records(first.at(-1)?.sequence ?? 0).records;
@@ -152,16 +160,51 @@ describe("a roster's object", () => {
     const { alarms, kept, live } = edge();
     const roster = live();
     const { endedMs: _, bytesSent: __, ...session } = record(1);
-    roster.report(mount, report(1, { joined: [session], byCountry: { "": 1 } }));
-    await vi.advanceTimersByTimeAsync(0);
+    await roster.report(mount, report(1, { joined: [session], byCountry: { "": 1 } }));
     expect(roster.audience().uniqueToday).toBe(1);
     expect(roster.list()).toEqual([session]);
     expect(roster.mayHave(1)).toBe(true);
     const midnightMs = Math.ceil(Date.now() / 86_400_000) * 86_400_000;
-    expect(alarms).toEqual([midnightMs]);
-    vi.setSystemTime(midnightMs);
-    roster.alarm();
+    await vi.advanceTimersByTimeAsync(rosterSaveMs);
+    expect(alarms).toEqual([1_700_000_000_000 + rosterSaveMs, midnightMs]);
+    await vi.advanceTimersByTimeAsync(midnightMs - Date.now());
+    expect(roster.audience().uniqueToday).toBe(0);
+    await roster.report(mount, report(2));
+    await vi.advanceTimersByTimeAsync(rosterSaveMs);
     expect(kept.get("roster")).toMatchObject({ unique: null });
+  });
+
+  it("waits for nothing between two calls, so that it is not billed for the time", async () => {
+    const { live } = edge();
+    const roster = live();
+    const waits = vi.fn<typeof wait>(wait);
+    vi.stubGlobal("scheduler", { wait: waits });
+    for (let order = 1; order <= 20; order++) {
+      await roster.report(mount, report(order, { totals: { ...noTotals, bytesSent: order } }));
+      await vi.advanceTimersByTimeAsync(1_000);
+    }
+    // The ledger's answer alone, and that no longer than it takes.
+    for (const [, { signal } = {}] of waits.mock.calls as [number, { signal?: AbortSignal }?][]) {
+      expect(signal?.aborted).toBe(true);
+    }
+    expect(waits.mock.calls.length).toBeLessThanOrEqual(1 + (2 * 20_000) / rosterSaveMs);
+  });
+
+  it("tells what its last life had stored and not told, though nobody speaks any more", async () => {
+    const { ledger, live, faults } = edge();
+    faults.push("fails");
+    await live().report(mount, report(1, { totals: { ...noTotals, connections: 3 } }));
+    live();
+    await vi.advanceTimersByTimeAsync(2 * rosterSaveMs);
+    expect(ledger.counters().listenerConnections).toBe(3);
+  });
+
+  it("knows the sessions of a user", async () => {
+    const roster = edge().live();
+    const { endedMs: _, bytesSent: __, ...session } = record(1);
+    const joined = [session, { ...session, id: 2, user: "ann" }];
+    await roster.report(mount, report(1, { joined, byCountry: { "": 2 } }));
+    expect([roster.sessionsOf("ann"), roster.sessionsOf("bob")]).toEqual([[2], []]);
   });
 });
 
@@ -190,6 +233,12 @@ describe("the ledger", () => {
     ledger.report(mount, word(8, [record(1), record(2)]));
     ledger.report(mount, word(1, [record(3)], "next life"));
     expect(ledger.records(0).records.map(({ id }) => id)).toEqual([1, 2, 3]);
+  });
+
+  it("keeps the records of two sessions that have one number", () => {
+    const ledger = open();
+    ledger.report(mount, word(1, [record(1), { ...record(1), userAgent: "mpv" }]));
+    expect(ledger.records(0).records.map(({ userAgent }) => userAgent)).toEqual(["VLC", "mpv"]);
   });
 
   it("numbers the records of a ledger that was lost beyond those that were fetched from it", () => {

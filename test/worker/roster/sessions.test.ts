@@ -6,7 +6,6 @@ import { Roster, type RosterReport } from "../../../shared/roster.ts";
 import { type MountPath, millis } from "../../../shared/units.ts";
 import {
   rosterCallTimeoutMs,
-  rosterIdleReports,
   rosterLimits,
   sessionNoticeMs,
   sessionResumeMs,
@@ -29,6 +28,18 @@ const streamOf = () => ({
   moveTo: vi.fn<(mount: MountPath) => void>(),
   bytesSent: 0,
   skips: 0,
+});
+
+const reportOf = (runtime: string): RosterReport => ({
+  runtime,
+  order: 1,
+  whole: true,
+  joined: [],
+  left: [],
+  byCountry: {},
+  totals: { connections: 0, sessions: 0, bytesSent: 0, slowListeners: 0 },
+  records: [],
+  recordsFrom: 0,
 });
 
 /** An isolate and the rosters of its mounts. */
@@ -61,7 +72,12 @@ async function isolate(accessLog = true) {
   });
   const env = { ROSTER: { getByName }, INGEST_TOKEN: token, STATION: JSON.stringify({ accessLog }) };
   const host = { env, keepAlive: () => undefined } as unknown as Host;
-  const enter = async (mount: MountPath, agent: string, headers: Record<string, string> = {}) => {
+  const enter = async (
+    mount: MountPath,
+    agent: string,
+    headers: Record<string, string> = {},
+    id?: number,
+  ) => {
     const request = new Request(`http://edge${mount}`, {
       headers: {
         "User-Agent": agent,
@@ -71,7 +87,7 @@ async function isolate(accessLog = true) {
       },
     });
     const seat = { leave: vi.fn<Seat["leave"]>(), moveTo: vi.fn<Seat["moveTo"]>() };
-    const handle = await sessions.openSession(mount, request, { user: null, seat }, host);
+    const handle = await sessions.openSession(mount, request, { user: null, seat, id }, host);
     const stream = streamOf();
     handle.attach(stream);
     return { handle, seat, stream, leave: () => handle.leave(host) };
@@ -129,8 +145,7 @@ describe("an isolate's sessions", () => {
       renewRosters(host);
     }
     expect(listed(a)).toEqual(["one"]);
-    const idleMs = rosterIdleReports * rosterLimits.everyMs;
-    expect(reports.length).toBeLessThanOrEqual(1 + 60_000 / idleMs);
+    expect(reports.length).toBeLessThanOrEqual(1 + 60_000 / rosterLimits.idleMs);
     one.leave();
     await vi.advanceTimersByTimeAsync(rosterLimits.everyMs);
     expect(listed(a)).toEqual([]);
@@ -143,7 +158,7 @@ describe("an isolate's sessions", () => {
   });
 
   it("are one for a browser that probes and then plays, and for a player that is back before its end is noticed", async () => {
-    const { enter, listed, rosterOf, records } = await isolate();
+    const { enter, listed, rosterOf, records, reports } = await isolate();
     const probe = await enter(a, "browser", { Range: "bytes=0-1" });
     const plays = await enter(a, "browser", { Range: "bytes=0-" });
     await vi.advanceTimersByTimeAsync(1_500);
@@ -164,6 +179,67 @@ describe("an isolate's sessions", () => {
     expect(rosterOf(a).audience(millis(Date.now()))).toMatchObject({ sessions: 1, bytesSent: 105 });
     expect(rosterOf(a).totals).toMatchObject({ connections: 3, sessions: 1 });
     expect(records).toEqual([id]);
+    const counted = reports.map(({ totals }) => totals.sessions);
+    expect(counted).toEqual(counted.toSorted((x, y) => x - y));
+  });
+
+  it("have the number that others were told last", async () => {
+    const { enter, listed, rosterOf, records } = await isolate();
+    const first = await enter(a, "player", {}, 11);
+    first.leave();
+    const second = await enter(a, "player", {}, 22);
+    expect(second.handle.session.id).toBe(22);
+    // Back again before anybody noticed that it went.
+    const third = await enter(a, "player", {}, 33);
+    second.leave();
+    expect(third.handle.session).toMatchObject({ id: 33, startedMs: first.handle.session.startedMs });
+    await vi.advanceTimersByTimeAsync(2 * rosterLimits.everyMs);
+    expect(listed(a)).toEqual(["player"]);
+    expect(rosterOf(a).list(millis(Date.now()))[0]?.id).toBe(33);
+    third.leave();
+    await vi.advanceTimersByTimeAsync(sessionResumeMs + 2 * rosterLimits.everyMs);
+    expect(records).toEqual([33]);
+    expect(rosterOf(a).totals).toMatchObject({ connections: 3, sessions: 1 });
+  });
+
+  it("never have a number that another of the isolate has", async () => {
+    const { enter } = await isolate();
+    const draws = [5, 0, 5, 6].map((id) => 2 * id);
+    vi.stubGlobal("crypto", {
+      randomUUID: () => "isolate",
+      getRandomValues: (words: Uint32Array) => words.fill(draws.shift() ?? 0),
+    });
+    const ids = [await enter(a, "x"), await enter(b, "y")].map(({ handle }) => handle.session.id);
+    expect(ids).toEqual([5, 6]);
+  });
+
+  it("are told in whole again when the request that told them has ended with its call", async () => {
+    const { enter, listed, faults, renewRosters, host } = await isolate(false);
+    const one = await enter(a, "one");
+    await enter(a, "two");
+    await vi.advanceTimersByTimeAsync(rosterLimits.everyMs);
+    // Nothing of that request runs any more, not even its timers.
+    vi.stubGlobal("scheduler", { wait: () => new Promise(() => undefined) });
+    faults.push("hangs");
+    one.leave();
+    await vi.advanceTimersByTimeAsync(rosterLimits.everyMs);
+    vi.stubGlobal("scheduler", { wait });
+    for (let seconds = 0; seconds < 12; seconds++) {
+      await vi.advanceTimersByTimeAsync(1_000);
+      renewRosters(host);
+    }
+    expect(listed(a)).toEqual(["two"]);
+  });
+
+  it("of an isolate that was still for an hour are not counted twice", async () => {
+    const { enter, rosterOf } = await isolate(false);
+    (await enter(a, "one")).leave();
+    await vi.advanceTimersByTimeAsync(rosterLimits.countsMs + 60_000);
+    await enter(b, "elsewhere");
+    rosterOf(a).report(reportOf("another isolate"), millis(Date.now()), () => [1, 2, 3, 4]);
+    await enter(a, "two");
+    await vi.advanceTimersByTimeAsync(rosterLimits.everyMs);
+    expect(rosterOf(a).totals.sessions).toBe(2);
   });
 
   it("take their address and country only from whom they may", async () => {
@@ -183,7 +259,7 @@ describe("an isolate's sessions", () => {
     expect(unknown.session).toMatchObject({ address: null, country: null });
     const ids = [vouched.handle, seen, unknown].map(({ session }) => session.id);
     expect(new Set(ids).size).toBe(3);
-    for (const id of ids) expect(id).toBeLessThan(2 ** 48);
+    for (const id of ids) expect([id > 0, id < 2 ** 31]).toEqual([true, true]);
   });
 
   it("are not told for the access log where the station keeps none", async () => {
@@ -229,6 +305,21 @@ describe("orders", () => {
     // A move is no request.
     expect([a, b].map((mount) => rosterOf(mount).totals.connections)).toEqual([2, 0]);
   });
+
+  it.each([null, "the one"])(
+    "that an isolate hears of twice move nobody who was moved back since: %s",
+    async (who) => {
+      const { enter, obey } = await isolate();
+      const { handle, stream } = await enter(a, "x");
+      const listener = who && handle.session.id;
+      obey(a, { sequence: 1, kind: "move", listener, to: b });
+      await vi.advanceTimersByTimeAsync(5_000);
+      obey(b, { sequence: 1, kind: "move", listener: handle.session.id, to: a });
+      await vi.advanceTimersByTimeAsync(5_000);
+      obey(a, { sequence: 1, kind: "move", listener, to: b }, 10_000);
+      expect(stream.moveTo.mock.calls).toEqual([[b], [a]]);
+    },
+  );
 
   it("are carried out by a stream that begins after them", async () => {
     const { openSession, obey, host } = await isolate();
