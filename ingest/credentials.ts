@@ -52,7 +52,7 @@ const defaultUser = "source";
 const credentialLength = 32;
 
 const wrong: LoginRefusal = { kind: "wrong-password", reason: "wrong user or password" };
-const busy: LoginRefusal = { kind: "busy", reason: "too many passwords are being looked at" };
+const busy: LoginRefusal = { kind: "busy", reason: "too many logins are being looked at" };
 
 type Secrets = Pick<
   IngestSettings,
@@ -118,8 +118,8 @@ export class CredentialCheck {
     login: ShoutcastLogin,
     asker: Asker,
   ): Promise<SourceLogin | LoginRefusal> {
-    const own = this.#ownLogin(rulesOfMount(this.#secrets.mounts, mount));
-    if (equalSecrets(login.unsplit, own.password)) return this.#login(mount, null, own);
+    const found = this.#shoutcastPassword(mount, login);
+    if (found) return found;
     return login.user === undefined ? wrong : this.sourceLogin(mount, login, asker);
   }
 
@@ -139,14 +139,27 @@ export class CredentialCheck {
       )
       .map(([name]) => mountPath(name))
       .filter((mount) => mount !== usual);
-    let refusal: LoginRefusal | null = null;
+    const asks = (mount: MountPath) => rulesOfMount(this.#secrets.mounts, mount).streamAuth !== undefined;
     for (const mount of [usual, ...others]) {
-      const found = await this.shoutcastLogin(mount, login, asker);
+      const found = this.#shoutcastPassword(mount, login);
+      if (found) return { mount, login: found };
+    }
+    if (login.user === undefined) return wrong;
+    // Servers that are slow or dead keep nobody from a mount that needs none, and one login asks one server once.
+    const here = others.filter((mount) => !asks(mount));
+    let refusal: LoginRefusal | null = null;
+    for (const mount of asks(usual) ? [...here, usual] : [usual, ...here]) {
+      const found = await this.sourceLogin(mount, login, asker);
       if (found.kind === "login") return { mount, login: found };
       // What says most of why.
       if (refusal === null || refusal.kind === "wrong-password") refusal = found;
     }
     return refusal ?? wrong;
+  }
+
+  #shoutcastPassword(mount: MountPath, { unsplit }: ShoutcastLogin): SourceLogin | null {
+    const own = this.#ownLogin(rulesOfMount(this.#secrets.mounts, mount));
+    return equalSecrets(unsplit, own.password) ? this.#login(mount, null, own) : null;
   }
 
   #ownLogin({ username, password }: IngestMount): { readonly user: string; readonly password: string } {
@@ -162,6 +175,7 @@ export class CredentialCheck {
     const user = shown.user ?? defaultUser;
     const { password } = shown;
     const admitted = await this.#options.urlAuth.admits(call, { mount, ip, user, password, admin });
+    if (admitted === "busy") return busy;
     if (admitted) return this.#login(mount, user, { user, password });
     return { kind: "wrong-password", reason: "the authentication server did not let it in" };
   }

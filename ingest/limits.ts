@@ -178,9 +178,10 @@ export const filesPatienceMs = 3_000;
 /** How often an ingest that ends looks whether its file operations have come back. */
 export const diskPollMs = 20;
 
-/** How long an authentication server may take to answer: Icecast's patience. And how many questions may wait for one: as many sources come at the same moment, and more are no sources. */
+/** How long an authentication server may take to answer: Icecast's patience. And how many questions may wait for one, of all and of one address: as many sources come at the same moment, and more are no sources. */
 export const authTimeoutMs = 15_000;
 export const authWaiting = 64;
+export const authOfAddress = 8;
 
 /** Passwords that wait to be compared with a hash, 30 ms each, of all and of one address: two seconds and an eighth of it. */
 export const hashesWaiting = 64;

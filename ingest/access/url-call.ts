@@ -1,8 +1,9 @@
 import * as http from "node:http";
 import * as https from "node:https";
 import type { UrlCall } from "../../config/ingest-settings.ts";
+import { addressGroup } from "../../shared/address-group.ts";
 import type { MountPath } from "../../shared/units.ts";
-import { authTimeoutMs, authWaiting } from "../limits.ts";
+import { authOfAddress, authTimeoutMs, authWaiting, tellAgainMs } from "../limits.ts";
 import { type Log, reasonOf } from "../log.ts";
 
 /**
@@ -41,22 +42,29 @@ export interface UrlAuthOptions {
 /** Asks and tells authentication servers. Each question waits for its own answer alone. */
 export class UrlAuth {
   readonly #options: UrlAuthOptions;
-  /** Questions that wait, by URL. */
+  /** Questions that wait, by URL, and by URL and address. */
   readonly #waiting = new Map<string, number>();
+  #toldMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: UrlAuthOptions) {
     this.#options = options;
   }
 
-  /** Whether the server lets a source in. No, when it gives no answer in time or too many questions wait for it. */
-  async admits(call: UrlCall, { mount, ip, user, password, admin }: SourceQuestion): Promise<boolean> {
-    const waiting = this.#waiting.get(call.url) ?? 0;
+  /**
+   * Whether the server lets a source in. No, when it gives no answer in time; "busy" when too many questions wait for it,
+   * of all or of this address: whoever guesses is not to keep the others from asking.
+   */
+  async admits(
+    call: UrlCall,
+    { mount, ip, user, password, admin }: SourceQuestion,
+  ): Promise<boolean | "busy"> {
+    const ofAddress = `${call.url} ${addressGroup(ip)}`;
     const { log, timeoutMs = authTimeoutMs } = this.#options;
-    if (waiting >= authWaiting) {
-      log.warn({ mount, waiting }, "too many questions wait for the authentication server");
-      return false;
+    if (this.#count(call.url) >= authWaiting || this.#count(ofAddress) >= authOfAddress) {
+      this.#tellBusy(mount);
+      return "busy";
     }
-    this.#waiting.set(call.url, waiting + 1);
+    for (const key of [call.url, ofAddress]) this.#waiting.set(key, this.#count(key) + 1);
     const fields: [string, string][] = [["mount", mount], ["ip", ip], ...this.#server()];
     fields.push(["user", user], ["pass", password]);
     if (admin) fields.push(["admin", "1"]);
@@ -70,9 +78,11 @@ export class UrlAuth {
       log.warn({ mount, reason: reasonOf(error) }, "the authentication server did not answer");
       return false;
     } finally {
-      const left = (this.#waiting.get(call.url) ?? 1) - 1;
-      if (left > 0) this.#waiting.set(call.url, left);
-      else this.#waiting.delete(call.url);
+      for (const key of [call.url, ofAddress]) {
+        const left = this.#count(key) - 1;
+        if (left > 0) this.#waiting.set(key, left);
+        else this.#waiting.delete(key);
+      }
     }
   }
 
@@ -86,6 +96,18 @@ export class UrlAuth {
     const body = form(action, [["mount", mount], ...this.#server()]);
     const { status } = await this.#post(call, body, signal);
     if (status >= 400) throw new Error(`the server answered ${status}`);
+  }
+
+  #count(key: string): number {
+    return this.#waiting.get(key) ?? 0;
+  }
+
+  /** Whoever asks decides how often this would be told. */
+  #tellBusy(mount: MountPath): void {
+    const now = performance.now();
+    if (now - this.#toldMs < tellAgainMs) return;
+    this.#toldMs = now;
+    this.#options.log.warn({ mount }, "too many questions wait for the authentication server");
   }
 
   #server(): [string, string][] {

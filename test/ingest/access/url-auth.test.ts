@@ -1,9 +1,10 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { IngestMount } from "../../../config/ingest-settings.ts";
 import { UrlAuth } from "../../../ingest/access/url-call.ts";
-import { authWaiting } from "../../../ingest/limits.ts";
+import { authOfAddress, authWaiting } from "../../../ingest/limits.ts";
 import { openLog } from "../../../ingest/log.ts";
 import { mountPath } from "../../../shared/mount-path.ts";
+import { hashPassword } from "../../../shared/password-hash.ts";
 import { Receiver } from "../../support/receiver.ts";
 import { basic, eventually, RunningIngest, sourceHead, sourcePassword } from "../running-ingest.ts";
 
@@ -95,15 +96,16 @@ test("a server that hangs keeps its own source waiting and nobody else, and its 
   waiting.socket.destroy();
 });
 
-test("no answer in time is a no; more questions than may wait are one at once", async () => {
+test("no answer in time is a no; more questions than may wait are told at once to come again", async () => {
   const lines: string[] = [];
   server.answer = () => "hang";
   const log = openLog("info", { write: (line) => void lines.push(line) });
   const identity = () => ({ hostname: "h", port: 1, serverId: "s" });
   const auth = new UrlAuth({ identity, log, timeoutMs: 50 });
   const question = { mount: mountPath("/m"), ip: "::1", user: "u", password: "secret-pw", admin: false };
-  const asked = Array.from({ length: authWaiting }, () => auth.admits(streamAuth(), question));
-  expect(await auth.admits(streamAuth(), question)).toBe(false);
+  const ask = (ip: string) => auth.admits(streamAuth(), { ...question, ip });
+  const asked = Array.from({ length: authWaiting }, (_, index) => ask(`192.0.2.${index >> 3}`));
+  expect(await ask("::1")).toBe("busy");
   expect(lines.join("")).toContain("too many questions");
   expect(await Promise.all(asked)).toEqual(asked.map(() => false));
   expect(lines.join("")).toContain("no answer in time");
@@ -111,6 +113,45 @@ test("no answer in time is a no; more questions than may wait are one at once", 
   await server.close();
   expect(await auth.admits(streamAuth(), question)).toBe(false);
   await server.open();
+});
+
+test("an address that asks and asks leaves room for the others, and is told to come again", async () => {
+  await open({ streamAuth: streamAuth() });
+  server.answer = () => "hang";
+  const guesses = Array.from({ length: authOfAddress + 1 }, (_, index) => {
+    const client = running.connect(running.ports.port, "127.0.0.2");
+    client.send(head("dj", `guess ${index}`));
+    return client;
+  });
+  await eventually(() => guesses.some(({ received }) => received.startsWith("HTTP/1.0 503 ")));
+  expect(server.requests).toHaveLength(authOfAddress);
+  server.answer = () => ({ headers: { "Icecast-Auth-User": "1" } });
+  const source = running.connect();
+  source.send(head("dj", "pw"));
+  await source.until(/^HTTP\/1\.0 200 OK/);
+  for (const { socket } of guesses) socket.destroy();
+});
+
+test("SHOUTcast without a mount: a server that hangs keeps no account of another mount waiting", async () => {
+  const hash = await hashPassword("dj-pw");
+  server.answer = () => "hang";
+  await running.open({
+    shoutcastMount: "/url.mp3",
+    mounts: new Map<string, IngestMount>([
+      ["/url.mp3", { streamAuth: streamAuth() }],
+      ["/url2.mp3", { streamAuth: streamAuth(), password: "two" }],
+      ["/dj.mp3", { djs: [{ name: "dj", hash, slots: [] }] }],
+    ]),
+  });
+  const source = running.connect(running.ports.shoutcastPort);
+  source.send("dj:dj-pw\r\n");
+  await source.until(/^OK2/);
+  source.socket.destroy();
+  const guess = running.connect(running.ports.shoutcastPort);
+  guess.send("dj:wrong\r\n");
+  await eventually(() => server.requests.length === 1);
+  expect(server.requests[0]?.body).toContain("mount=%2furl%2emp3&");
+  guess.socket.destroy();
 });
 
 test("its own credentials are sent where it has some, those in its URL before others", async () => {
