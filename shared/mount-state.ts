@@ -54,6 +54,8 @@ interface MountHolder {
   readonly seenMs: Millis;
   /** It said goodbye, at `seenMs`. */
   readonly released: boolean;
+  /** Who ended its connection; absent when nobody did. */
+  readonly expelledBy?: string;
   /** What it has sent that is neither audio nor tags; absent before any of it was told. */
   readonly garbageBytes?: number;
   /** Whose connection it is: equal for the same credentials, and nothing else is known of it. */
@@ -96,7 +98,8 @@ export type MountEvent =
   | { readonly kind: "announce"; readonly segment: SegmentRef }
   | { readonly kind: "renew"; readonly epoch: Epoch; readonly garbageBytes?: number | undefined }
   | { readonly kind: "release"; readonly epoch: Epoch }
-  | { readonly kind: "expel" }
+  /** `by`: who wants it, as its ingest host is told. */
+  | { readonly kind: "expel"; readonly by: string }
   | { readonly kind: "report"; readonly reports: readonly SeatReport[] };
 
 export interface ClaimEvent {
@@ -113,7 +116,8 @@ export type MountReply =
   | { readonly kind: "claimed"; readonly epoch: Epoch; readonly gapMs: number | null }
   | { readonly kind: "in-use" }
   | { readonly kind: "ok" }
-  | { readonly kind: "fenced"; readonly epoch: number };
+  /** `by`: who ended its connection, where somebody did. */
+  | { readonly kind: "fenced"; readonly epoch: number; readonly by?: string };
 
 /** live: a source has the mount. waiting: it has gone, listeners are kept. off: nothing to hear. */
 export type MountPhase = "live" | "waiting" | "off";
@@ -158,7 +162,7 @@ export function reduceMount(state: MountState, event: MountEvent, now: Millis, l
     case "release":
       return hold(state, event.epoch, now, true);
     case "expel":
-      return expel(state, now);
+      return expel(state, event.by, now);
   }
 }
 
@@ -258,7 +262,11 @@ function mayClaim(
 
 function hold(state: MountState, epoch: Epoch, now: Millis, released: boolean): Reduced {
   const { holder } = state;
-  if (!holder || epoch !== holder.epoch) return { state, reply: { kind: "fenced", epoch: state.epoch } };
+  if (!holder || epoch !== holder.epoch) {
+    const wasExpelled = holder?.expelledBy !== undefined && epoch === holder.epoch - 1;
+    const by = wasExpelled ? { by: holder.expelledBy } : {};
+    return { state, reply: { kind: "fenced", epoch: state.epoch, ...by } };
+  }
   return {
     state: { ...state, holder: { ...holder, seenMs: now, released: released || holder.released } },
     reply: { kind: "ok" },
@@ -266,12 +274,12 @@ function hold(state: MountState, epoch: Epoch, now: Millis, released: boolean): 
 }
 
 /** For listeners it is as if the source had gone by itself. Without a source the state stays as it is. */
-function expel(state: MountState, now: Millis): Reduced {
+function expel(state: MountState, by: string, now: Millis): Reduced {
   const { holder } = state;
   if (!holder || !holds(holder, now)) return { state, reply: { kind: "ok" } };
   const epoch = epochOf(state.epoch + 1);
   return {
-    state: { ...state, epoch, holder: { ...holder, epoch, seenMs: now, released: true } },
+    state: { ...state, epoch, holder: { ...holder, epoch, seenMs: now, released: true, expelledBy: by } },
     reply: { kind: "ok" },
   };
 }

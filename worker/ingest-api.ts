@@ -104,12 +104,12 @@ async function call<Body extends { mount: MountPath }>(
         { status: 409 },
       );
     case "fenced":
-      return Response.json(
-        { error: "fenced", message: `the mount is at epoch ${reply.epoch}` },
-        { status: 410 },
-      );
+      return Response.json({ error: "fenced", message: fencedMessage(reply) }, { status: 410 });
   }
 }
+
+const fencedMessage = ({ epoch, by }: { readonly epoch: number; readonly by?: string }): string =>
+  by === undefined ? `the mount is at epoch ${epoch}` : `ended by ${by}`;
 
 function malformed({ issues }: z.ZodError): Response {
   const message = issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`).join("; ");

@@ -23,6 +23,7 @@ import { askingRate, planRelays, type RelayPlan } from "../shared/relay.ts";
 import type { SourceOrder } from "../shared/orders.ts";
 import { durationMs, type Position } from "../shared/segment.ts";
 import { type Millis, type MountPath, millis } from "../shared/units.ts";
+import { type ArchiveSubject, ArchiveTeller } from "./archive/archive-teller.ts";
 import { BeatingClock } from "./beating-clock.ts";
 import { directoryName } from "./directory.ts";
 import type { Env } from "./env.ts";
@@ -79,6 +80,7 @@ export class MountObject extends DurableObject<Env> {
   /** Those whose questions are held. */
   readonly #waiting = new Waiters();
   readonly #orders: MountOrders;
+  readonly #archive: ArchiveTeller;
   #publishedMs = 0;
   /** What the directory is known to know. */
   #published: string | null = null;
@@ -92,6 +94,11 @@ export class MountObject extends DurableObject<Env> {
     // Through a relay words take their isolate's question and then the relay's.
     const detourMs = this.#plan.relays > 0 ? 2 * relayHoldMs : 0;
     this.#orders = new MountOrders(ctx.storage);
+    this.#archive = new ArchiveTeller(
+      env,
+      (work) => ctx.waitUntil(work),
+      () => this.#forArchive(),
+    );
     this.#memory = new SeatMemory(ctx.storage, mountSeatsRecallMs + detourMs);
     const { clock, ...stored }: StoredMount = ctx.storage.kv.get<StoredMount>(stateKey) ?? emptyMount;
     // The times in the state are this clock's: one that began anew would be off by as much as the machine's was ever set.
@@ -101,18 +108,21 @@ export class MountObject extends DurableObject<Env> {
   }
 
   async claim(claim: Claim): Promise<MountReply> {
-    const { mount, ...rest } = claim;
+    const { mount, process = "", ...rest } = claim;
     const isFresh = this.#phase() === "off";
     const reply = this.#apply(mount, { kind: "claim", ...rest });
     if (reply.kind !== "claimed") return reply;
     this.ctx.waitUntil(this.#tellRoster(mount, reply.epoch, isFresh));
+    this.#archive.claimed(mount, { epoch: reply.epoch, process, continues: reply.gapMs !== null });
     // Before the source is told: from then on listeners may come, and only mounts that are known have an object.
     await this.env.DIRECTORY.getByName(directoryName).remember(mount);
     return reply;
   }
 
   announce({ mount, segment, ordersDone }: Announcement): HoldOutcome {
-    return this.#withOrders(this.#apply(mount, { kind: "announce", segment }), ordersDone);
+    const reply = this.#apply(mount, { kind: "announce", segment });
+    if (reply.kind === "ok") this.#archive.announced(mount, segment);
+    return this.#withOrders(reply, ordersDone);
   }
 
   renew({ mount, ordersDone, ...renewal }: Renewal): HoldOutcome {
@@ -120,7 +130,9 @@ export class MountObject extends DurableObject<Env> {
   }
 
   release({ mount, epoch }: Hold): MountReply {
-    return this.#apply(mount, { kind: "release", epoch });
+    const reply = this.#apply(mount, { kind: "release", epoch });
+    if (reply.kind === "ok") this.#archive.released(mount);
+    return reply;
   }
 
   /** Whether it is the login of the source that has the mount now, as its claim named it. */
@@ -135,10 +147,10 @@ export class MountObject extends DurableObject<Env> {
     this.#waiting.wake();
   }
 
-  /** The source is fenced and may come back; false when there is none. */
-  killSource(mount: MountPath): boolean {
+  /** The source is fenced and may come back; its ingest host is told by whom. False when there is none. */
+  killSource(mount: MountPath, by: string): boolean {
     const before = this.#state;
-    this.#apply(mount, { kind: "expel" });
+    this.#apply(mount, { kind: "expel", by });
     return this.#state !== before;
   }
 
@@ -213,6 +225,25 @@ export class MountObject extends DurableObject<Env> {
         await scheduler.wait(rosterRetryMs);
       }
     }
+  }
+
+  #forArchive(): ReturnType<ArchiveSubject> {
+    const { holder, listenerPeak } = this.#state;
+    const listeners = listenerCount(this.#state, millis(this.#clock.now()), mountLimits);
+    if (!holder) return { epoch: null, listeners };
+    const { epoch, source, ingest, policy, sinceMs, released } = holder;
+    const claimedMs = millis(this.#clock.wallOf(sinceMs));
+    const end = released ? "released" : null;
+    const facts = {
+      epoch,
+      source,
+      ingest,
+      claimedMs,
+      graceMs: millis(policy.graceMs),
+      end,
+      listenerPeak,
+    } as const;
+    return { epoch: facts, listeners };
   }
 
   #phase(): MountPhase {

@@ -216,7 +216,7 @@ describe("the mount's state", () => {
       fc.tuple(fc.integer({ min: 1, max: 5 }), fc.nat(20)).map(([at, number]) => announce(at, number)),
       fc.integer({ min: 1, max: 5 }).map((at): MountEvent => ({ kind: "renew", epoch: epoch(at) })),
       fc.integer({ min: 1, max: 5 }).map((at): MountEvent => ({ kind: "release", epoch: epoch(at) })),
-      fc.constant<MountEvent>({ kind: "expel" }),
+      fc.constant<MountEvent>({ kind: "expel", by: "ann" }),
       fc
         .tuple(fc.constantFrom("x", "y"), fc.nat(20), fc.nat(5))
         .map(([runtime, order, held]) => report(runtime, order, held)),

@@ -171,16 +171,19 @@ describe("a mount's object", () => {
   it("sends its source away for good when an administrator does, and lets the same login come back", async () => {
     const { live } = storedMount();
     const object = live();
-    expect(object.killSource(mount)).toBe(false);
+    expect(object.killSource(mount, "ann")).toBe(false);
     await claim(object, "host a");
     announce(object, 0);
-    expect(object.killSource(mount)).toBe(true);
-    expect(object.killSource(mount)).toBe(false);
-    expect(announce(object, 1)).toMatchObject({ kind: "fenced" });
-    expect(object.renew({ mount, epoch: epoch(1) })).toMatchObject({ kind: "fenced" });
+    expect(object.killSource(mount, "ann")).toBe(true);
+    expect(object.killSource(mount, "ann")).toBe(false);
+    expect(announce(object, 1)).toMatchObject({ kind: "fenced", by: "ann" });
+    expect(object.renew({ mount, epoch: epoch(1) })).toMatchObject({ kind: "fenced", by: "ann" });
     // For listeners it has gone as any other goes.
     expect(await view(object)).toMatchObject({ phase: "waiting", segments: [{ sequence: 0 }] });
-    expect(await claim(live(), "host b")).toMatchObject({ kind: "claimed", epoch: 3 });
+    const next = live();
+    expect(await claim(next, "host b")).toMatchObject({ kind: "claimed", epoch: 3 });
+    // Whoever comes too late now was not sent away by anybody.
+    expect(next.renew({ mount, epoch: epoch(1) })).not.toHaveProperty("by");
     await vi.advanceTimersByTimeAsync(15_000);
     expect(await view(object)).toMatchObject({ phase: "off" });
   });

@@ -57,10 +57,11 @@ export async function moveListeners(
   await host.env.MOUNT.getByName(from).orderListeners({ kind: "move", listener, to });
 }
 
-/** Ends the source's connection; it is fenced and may connect again. False when there is none. */
-export async function killSource(mount: MountPath, host: Host): Promise<boolean> {
+/** Ends the source's connection; it is fenced and may connect again, and its ingest host logs by whom. False when there is none. */
+export async function killSource(mount: MountPath, host: Host, by?: string): Promise<boolean> {
   if (!(await isKnownMount(mount, host))) return false;
-  return host.env.MOUNT.getByName(mount).killSource(mount);
+  const who = by === undefined ? "an administrator" : `the administrator ${JSON.stringify(by)}`;
+  return host.env.MOUNT.getByName(mount).killSource(mount, who);
 }
 
 /** Sets the title as if the source had, with its ingest host's next word: within a segment. False without a source. */

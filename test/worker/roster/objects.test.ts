@@ -47,7 +47,10 @@ function storage() {
     timer = setTimeout(() => void object?.alarm(), atMs - Date.now());
   };
   /** Whoever lives now is rung for. */
-  const rings = <Live extends { alarm(): Promise<void> }>(live: Live): Live => (object = live) as Live;
+  const rings = <Live extends { alarm(): Promise<void> }>(live: Live): Live => {
+    object = live;
+    return live;
+  };
   return { alarms, kept, rings, ctx: { storage: { kv, sql, setAlarm }, waitUntil: () => undefined } };
 }
 

@@ -311,7 +311,7 @@ describe("orders", () => {
     async (who) => {
       const { enter, obey } = await isolate();
       const { handle, stream } = await enter(a, "x");
-      const listener = who && handle.session.id;
+      const listener = who === null ? null : handle.session.id;
       obey(a, { sequence: 1, kind: "move", listener, to: b });
       await vi.advanceTimersByTimeAsync(5_000);
       obey(b, { sequence: 1, kind: "move", listener: handle.session.id, to: a });
