@@ -1,4 +1,4 @@
-import { joinPoint, stepAfter } from "./playhead.ts";
+import { type JoinPoint, joinPoint, stepAfter } from "./playhead.ts";
 import type { MountPhase } from "./mount-state.ts";
 import { comparePosition, durationMs, type Position, type SegmentRef } from "./segment.ts";
 
@@ -33,6 +33,8 @@ export interface StageView {
   readonly silentMs: number;
   /** How long listeners stay with a source that brings nothing, ms. Infinity: it is silence itself. */
   readonly patienceMs: number;
+  /** In how many ms a segment of the window is to be heard, where the clock says that; null: as soon as possible. */
+  readonly dueInMs?: (segment: SegmentRef) => number | null;
 }
 
 /** How a listener came to have a stage. */
@@ -50,6 +52,8 @@ export interface PlayoutWish {
   readonly leastBytes: number;
   /** Played first, from its beginning. */
   readonly intro: readonly SegmentRef[];
+  /** Where to begin on the first stage, once it offers that; absent: as far behind live as wished. */
+  readonly from?: JoinPoint | null | undefined;
 }
 
 export type Decision =
@@ -105,6 +109,7 @@ export class Playout {
   #sentBytes = 0;
   #skips = 0;
   #introsSent = 0;
+  #from: { readonly stage: number; readonly point: JoinPoint } | null;
   #atMs: number;
   /** The next frame does not continue what was sent. */
   #broken = true;
@@ -118,6 +123,7 @@ export class Playout {
     this.#positions = rules.map(() => undefined);
     this.#armed = rules.map(({ mustReturn }) => !mustReturn);
     this.#stage = first;
+    this.#from = wish.from ? { stage: first, point: wish.from } : null;
     this.#atMs = nowMs;
     this.#heldUntilMs = nowMs + firstWaitMs + lowMs;
   }
@@ -143,6 +149,7 @@ export class Playout {
     this.#positions = rules.map(() => undefined);
     this.#armed = rules.map(({ mustReturn }) => !mustReturn);
     this.#stage = first;
+    this.#from = null;
     this.#broken = true;
     this.skipIntro();
   }
@@ -264,7 +271,7 @@ export class Playout {
 
   #playFrom(stage: StageView, nowMs: number): PlayDecision | null {
     const position = this.#positions[this.#stage];
-    if (position === undefined) return this.#join(stage, null, nowMs);
+    if (position === undefined) return this.#begin(stage, nowMs);
     const step = stepAfter(stage.window, position);
     if (step.kind === "wait") return null;
     if (step.kind === "lagged") {
@@ -277,6 +284,18 @@ export class Playout {
     }
     const continues = step.kind === "follow" && !this.#broken;
     return this.#play(stage, segment, 0, continues, nowMs);
+  }
+
+  /** Where the listener wants to begin, or when the stage does not offer that any more as always. */
+  #begin(stage: StageView, nowMs: number): PlayDecision | null {
+    const from = this.#from;
+    if (from?.stage !== this.#stage) return this.#join(stage, null, nowMs);
+    const { segment, offsetMs } = from.point;
+    if (stage.window.some((other) => comparePosition(other, segment) === 0)) {
+      return this.#play(stage, segment, offsetMs, false, nowMs);
+    }
+    const oldest = stage.window[0];
+    return oldest && comparePosition(oldest, segment) > 0 ? this.#join(stage, null, nowMs) : null;
   }
 
   /** The place as far behind live as wished once what is in hand has played; never before `least`. */
@@ -308,14 +327,18 @@ export class Playout {
     continues: boolean,
     nowMs: number,
   ): PlayDecision {
-    const padMs = continues || !this.#sentAnything ? 0 : this.#padMs(stage, segment, offsetMs, nowMs);
+    const padMs = continues ? 0 : this.#padMs(stage, segment, offsetMs, nowMs);
     return { kind: "play", stage: this.#stage, segment, offsetMs, continues, padMs };
   }
 
   #padMs(stage: StageView, segment: SegmentRef, offsetMs: number, nowMs: number): number {
+    const dueInMs = stage.dueInMs?.(segment) ?? null;
+    const inHandMs = this.#sentAnything ? this.inHandMs(nowMs) : 0;
+    if (dueInMs !== null) return Math.max(0, dueInMs + offsetMs - inHandMs);
+    if (!this.#sentAnything) return 0;
     const newest = stage.window.at(-1) ?? segment;
     const nextInMs = Math.max(0, durationMs(newest) - stage.edgeAgeMs);
-    const lastsMs = this.inHandMs(nowMs) + audioFrom(stage.window, segment) - offsetMs;
+    const lastsMs = inHandMs + audioFrom(stage.window, segment) - offsetMs;
     if (lastsMs >= nextInMs + marginMs) return 0;
     // Silence it is, then: as much as lasts when segments have their usual length again.
     const usualMs = Math.max(nextInMs, ...stage.window.slice(-usualSegments).map(durationMs));
