@@ -218,7 +218,7 @@ function newFormat(timeZone: string): Intl.DateTimeFormat {
 }
 
 /** Days from the Unix epoch to a date of the Gregorian calendar. */
-function daysBefore(year: number, month: number, day: number): number {
+export function daysBefore(year: number, month: number, day: number): number {
   // Years begin in March: the day that leap years add is then the last.
   const marchYear = month > 2 ? year : year - 1;
   const fromMarch = (month + 9) % 12;
