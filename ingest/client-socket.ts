@@ -6,6 +6,16 @@ export function peerAddress(socket: Pick<Socket, "remoteAddress">): string {
   return (socket.remoteAddress ?? "unknown").replace(/^::ffff:(?=\d+\.)/i, "");
 }
 
+/** Whether the other end is this machine: of a connection to oneself both ends have one address. */
+export function isOwnMachine(socket: Pick<Socket, "remoteAddress" | "localAddress">): boolean {
+  const peer = peerAddress(socket);
+  return (
+    peer === "127.0.0.1" ||
+    peer === "::1" ||
+    (peer !== "unknown" && socket.remoteAddress === socket.localAddress)
+  );
+}
+
 /**
  * Feeds `take` with what arrives until it returns a value; the socket is paused when that is handed out, and the
  * parser behind `take` holds what came too much. Resolves null when the peer closed, or said nothing complete for

@@ -218,6 +218,7 @@ export class Ingest {
       this.#tellEdge();
     }
     this.#services.change();
+    void this.#bans.look();
   }
 
   /** Log files were moved away: what follows goes to new ones of their names. */
@@ -262,6 +263,7 @@ export class Ingest {
       lost += left.lost;
     }
     this.#servers.destroyConnections();
+    this.#bans.close();
     this.#eventLoop.stop();
     if (spooled > 0) this.#log.info({ segments: spooled }, "what waits for storage is in the spool");
     if (lost > 0) this.#log.error({ segments: lost }, "stopped before everything was published");

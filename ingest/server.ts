@@ -6,7 +6,7 @@ import type { IngestSettings } from "../config/ingest-settings.ts";
 import { addressGroup } from "../shared/address-group.ts";
 import { refusal } from "../shared/icecast-reply.ts";
 import { millis } from "../shared/units.ts";
-import { finish, peerAddress } from "./client-socket.ts";
+import { finish, isOwnMachine, peerAddress } from "./client-socket.ts";
 import { keepAliveMs, refusedConnections, refusedPerAddress, tellAgainMs, tlsHandshakeMs } from "./limits.ts";
 import type { Log } from "./log.ts";
 
@@ -132,7 +132,8 @@ export class Servers {
 
   #count(socket: net.Socket): void {
     socket.on("error", () => undefined);
-    if (this.#options.bans.refuses(peerAddress(socket))) {
+    // This machine's supervisor must see how its ingest is, whatever a list says.
+    if (!isOwnMachine(socket) && this.#options.bans.refuses(peerAddress(socket))) {
       socket.destroy();
       return;
     }

@@ -4,30 +4,34 @@ import type { IngestSettings } from "../../config/ingest-settings.ts";
 import { banFileBytes, banLookMs } from "../limits.ts";
 import { type Log, reasonOf } from "../log.ts";
 
-interface Listed {
-  readonly addresses: BlockList;
-  readonly mtimeMs: number;
-  readonly size: number;
-}
-
 /** A file of addresses as it was read last. */
 class AddressFile {
   readonly path: string;
-  listed: Listed | null = null;
+  /** Null until some file was read in its place. */
+  addresses: BlockList | null;
+  /** What tells a file from what it was. */
+  #version = "";
   #problem = "";
+  #looking = false;
 
-  constructor(path: string) {
+  constructor(path: string, before: BlockList | null) {
     this.path = path;
+    this.addresses = before;
   }
 
   /** Reads it again when it has changed. What was read stays in force while it cannot be. */
   async look(log: Pick<Log, "warn" | "info">): Promise<void> {
+    // A disk that hangs.
+    if (this.#looking) return;
+    this.#looking = true;
     try {
-      const { mtimeMs, size } = await stat(this.path);
-      if (this.listed?.mtimeMs === mtimeMs && this.listed.size === size) return;
+      const { mtimeMs, ctimeMs, ino, size } = await stat(this.path);
+      const version = [mtimeMs, ctimeMs, ino, size].join(" ");
+      if (version === this.#version) return;
       if (size > banFileBytes) throw new Error(`it is longer than ${banFileBytes} bytes`);
       const { addresses, count, wrong } = parse(await readFile(this.path, "utf8"));
-      this.listed = { addresses, mtimeMs, size };
+      this.addresses = addresses;
+      this.#version = version;
       this.#problem = "";
       log.info({ file: this.path, addresses: count }, "addresses read");
       if (wrong.length > 0)
@@ -37,22 +41,23 @@ class AddressFile {
       if (reason !== this.#problem)
         log.warn({ file: this.path, reason }, "a file of addresses cannot be read");
       this.#problem = reason;
+    } finally {
+      this.#looking = false;
     }
   }
 }
 
 /**
  * Who may not connect, and who alone may: files with one address on each line, as Icecast has them, or one network
- * (`192.0.2.0/24`). They are looked at again when somebody connects, every ten seconds at most. A list of those who may
- * that cannot be read lets nobody in but this machine itself, whose supervisor must see how its ingest is.
+ * (`192.0.2.0/24`). They are looked at every ten seconds, not by who connects: that one would still find the old list. A
+ * list of those who may that cannot be read lets nobody in.
  */
 export class BanFiles {
   readonly #settings: { readonly now: Pick<IngestSettings, "denyFile" | "allowFile"> };
   readonly #log: Pick<Log, "warn" | "info">;
   #deny: AddressFile | null = null;
   #allow: AddressFile | null = null;
-  #lookedMs = Number.NEGATIVE_INFINITY;
-  #looking = false;
+  #timer: NodeJS.Timeout | undefined;
 
   constructor(
     settings: { readonly now: Pick<IngestSettings, "denyFile" | "allowFile"> },
@@ -62,37 +67,36 @@ export class BanFiles {
     this.#log = log;
   }
 
-  /** Before the first connection. */
+  /** Before the first connection. Resolves when the files were read. */
   async open(): Promise<void> {
-    await this.#look();
+    await this.look();
+    this.#timer = setInterval(() => void this.look(), banLookMs).unref();
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
   }
 
   refuses(address: string): boolean {
-    if (performance.now() - this.#lookedMs >= banLookMs) void this.#look();
     const family = isIP(address) === 6 ? "ipv6" : "ipv4";
-    if (this.#deny?.listed?.addresses.check(address, family)) return true;
-    if (this.#allow === null || isOwn(address)) return false;
-    return this.#allow.listed?.addresses.check(address, family) !== true;
+    if (this.#deny?.addresses?.check(address, family)) return true;
+    return this.#allow !== null && this.#allow.addresses?.check(address, family) !== true;
   }
 
-  async #look(): Promise<void> {
-    if (this.#looking) return;
-    this.#looking = true;
-    this.#lookedMs = performance.now();
+  /** Also when the settings have changed. */
+  async look(): Promise<void> {
     const { denyFile, allowFile } = this.#settings.now;
     this.#deny = fileAt(denyFile, this.#deny);
     this.#allow = fileAt(allowFile, this.#allow);
     await Promise.all([this.#deny?.look(this.#log), this.#allow?.look(this.#log)]);
-    this.#looking = false;
   }
 }
 
+/** Another file takes the place of the one before when it has been read. */
 function fileAt(path: string | undefined, before: AddressFile | null): AddressFile | null {
   if (path === undefined) return null;
-  return before?.path === path ? before : new AddressFile(path);
+  return before?.path === path ? before : new AddressFile(path, before?.addresses ?? null);
 }
-
-const isOwn = (address: string): boolean => address === "127.0.0.1" || address === "::1";
 
 function parse(text: string) {
   const addresses = new BlockList();

@@ -14,6 +14,7 @@ beforeEach(() => {
   lines = [];
 });
 afterEach(() => {
+  for (const bans of opened.splice(0)) bans.close();
   vi.useRealTimers();
   rmSync(folder, { recursive: true });
 });
@@ -22,9 +23,11 @@ const file = (name: string, text: string): string => {
   writeFileSync(path, text);
   return path;
 };
+const opened: BanFiles[] = [];
 async function open(files: { denyFile?: string; allowFile?: string }): Promise<BanFiles> {
   const log = openLog("info", { write: (line) => void lines.push(line) });
   const bans = new BanFiles({ now: files }, log);
+  opened.push(bans);
   await bans.open();
   return bans;
 }
@@ -51,8 +54,6 @@ test("with an allow file nobody else may come, and the deny file comes first", a
   expect(bans.refuses("192.0.2.1")).toBe(false);
   expect(bans.refuses("192.0.2.9")).toBe(true);
   expect(bans.refuses("198.51.100.1")).toBe(true);
-  // Whoever runs this process looks how it is.
-  expect(bans.refuses("127.0.0.1")).toBe(false);
 });
 
 test("a deny file that cannot be read refuses nobody, an allow file lets nobody in; either is logged once", async () => {
@@ -63,22 +64,56 @@ test("a deny file that cannot be read refuses nobody, an allow file lets nobody 
   expect(lines).toHaveLength(2);
 });
 
-test("a file that changes is read again after ten seconds, one that goes away stays in force", async () => {
-  vi.useFakeTimers({ toFake: ["performance"] });
+test("a file that changes is read again within ten seconds, and who connects then finds it read", async () => {
+  vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
   const denyFile = file("deny", "192.0.2.1\n");
   const bans = await open({ denyFile });
-  file("deny", "192.0.2.22\n");
+  file("deny", "192.0.2.2\n");
   vi.advanceTimersByTime(banLookMs - 1);
-  expect(bans.refuses("192.0.2.22")).toBe(false);
+  expect(bans.refuses("192.0.2.2")).toBe(false);
   vi.advanceTimersByTime(1);
-  bans.refuses("192.0.2.22");
-  await eventually(() => bans.refuses("192.0.2.22"));
+  await eventually(() => lines.length === 2);
+  expect(bans.refuses("192.0.2.2")).toBe(true);
   expect(bans.refuses("192.0.2.1")).toBe(false);
   rmSync(denyFile);
   vi.advanceTimersByTime(banLookMs);
-  bans.refuses("192.0.2.22");
   await eventually(() => lines.join("").includes("cannot be read"));
-  expect(bans.refuses("192.0.2.22")).toBe(true);
+  expect(bans.refuses("192.0.2.2")).toBe(true);
+});
+
+test("other files are in force as soon as they are read, those before until then", async () => {
+  const settings = { now: { denyFile: file("deny", "192.0.2.1\n") } };
+  const bans = new BanFiles(settings, openLog("info", { write: (line) => void lines.push(line) }));
+  opened.push(bans);
+  await bans.open();
+  settings.now = { denyFile: join(folder, "none") };
+  await bans.look();
+  expect(bans.refuses("192.0.2.1")).toBe(true);
+  settings.now = { denyFile: file("other", "192.0.2.3\n") };
+  await bans.look();
+  expect(["192.0.2.1", "192.0.2.3"].map((address) => bans.refuses(address))).toEqual([false, true]);
+});
+
+test("this machine is never refused: its supervisor looks how its ingest is", async () => {
+  const running = new RunningIngest();
+  const allowFile = file("allow", "192.0.2.1\n");
+  await running.open({ denyFile: file("deny", "127.0.0.0/8\n"), allowFile });
+  const { port } = running.ports;
+  expect(await running.exchange("GET /health HTTP/1.0\r\n\r\n", port)).toMatch(/^HTTP\/1\.0 200 /);
+  expect(await running.exchange("GET /health HTTP/1.0\r\n\r\n", port, "127.9.0.1")).toBe("");
+  await running.close();
+});
+
+test("a reload puts other files in force at once", async () => {
+  const running = new RunningIngest();
+  await running.open();
+  const { port } = running.ports;
+  const get = "GET /health HTTP/1.0\r\n\r\n";
+  expect(await running.exchange(get, port, "127.9.0.1")).toMatch(/^HTTP/);
+  running.change({ denyFile: file("deny", "127.9.0.1\n") });
+  await eventually(() => running.logLines.join("").includes("addresses read"));
+  expect(await running.exchange(get, port, "127.9.0.1")).toBe("");
+  await running.close();
 });
 
 test("a connection of a banned address is closed without a word, whatever it came for", async () => {
