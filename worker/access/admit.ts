@@ -6,7 +6,7 @@ import { clientAddress } from "../client-address.ts";
 import { isKnownMount, secretsOf } from "../directory.ts";
 import type { Host } from "../mount-feed.ts";
 import { replyHeaders } from "../reply-headers.ts";
-import { checkLogin, slowedMs } from "./check-login.ts";
+import { checkLoginOrSource, type SourceCheck } from "./check-login.ts";
 
 /** Somebody who has shown a station user's password. */
 export interface Visitor {
@@ -24,15 +24,47 @@ export interface Visitor {
  * A right login is kept out only where its password cannot be looked at without letting others guess: not from an address that the
  * account has logged in from, where wrong ones cost a second at most.
  */
-export async function admit(request: Request, may: readonly Role[], host: Host): Promise<Visitor | Response> {
+export const admit = (request: Request, may: readonly Role[], host: Host): Promise<Visitor | Response> =>
+  admitToMount(request, { may, mount: null }, host);
+
+/** Somebody who may do something with one mount. */
+export interface MountVisitor extends Visitor {
+  /** It has shown the login of the source that has the mount, and is called `source:<mount>`: no user's name has a colon. */
+  readonly isSource?: boolean;
+}
+
+export interface MountWish {
+  readonly may: readonly Role[];
+  /** Null: of no mount, and then there is no source either. */
+  readonly mount: MountPath | null;
+  /** The name in the source's login, where the request shows a password alone; else the name that it shows. */
+  readonly sourceUser?: string;
+}
+
+/**
+ * The same for what concerns one mount: the source that has it may do with it what an administrator may, as in Icecast, and nothing
+ * with any other.
+ */
+export async function admitToMount(
+  request: Request,
+  { may, mount, sourceUser }: MountWish,
+  host: Host,
+): Promise<MountVisitor | Response> {
   const shown = credentialsOf(request);
   if (!shown) return unauthorized();
   const address = await clientAddress(request.headers, host.env);
   const users = (await secretsOf(host)).users.filter(({ name }) => name === shown.user);
-  const login = { account: accountOf(shown.user), password: shown.password, address };
-  const result = await checkLogin(login, users, host);
+  const login = { account: `user ${shown.user}`, password: shown.password, address };
+  const source =
+    mount === null
+      ? undefined
+      : sourceCheck(mount, { ...shown, ...(sourceUser !== undefined && { user: sourceUser }) }, host);
+  const result = await checkLoginOrSource(login, { users, source }, host);
   if (result.kind === "slowed") return tooManyTries(result.waitMs);
   if (result.kind === "wrong") return unauthorized();
+  if (result.kind === "source") {
+    return { name: `source:${mount}`, role: "operator", address, isSource: true };
+  }
   const role = byRank.find((each) => result.users.some((user) => user.role === each));
   // A relay is no administrator, in Icecast's words nobody at all.
   if (role === undefined) return unauthorized();
@@ -44,20 +76,16 @@ export async function admit(request: Request, may: readonly Role[], host: Host):
 const mayDo = (role: Role, may: readonly Role[]): boolean =>
   role === "admin" || may.includes(role) || (role === "operator" && may.includes("viewer"));
 
-/**
- * Whether the request's Basic credentials are the login of the source that has the mount. Wrong ones are counted by `admit`, which is
- * to be asked next; while it refuses to look at any, so does this.
- */
-export async function isMountSource(request: Request, mount: MountPath, host: Host): Promise<boolean> {
-  const shown = credentialsOf(request);
+/** Whether these credentials are the login of the source that has the mount. */
+function sourceCheck(mount: MountPath, shown: Credentials, host: Host): SourceCheck | undefined {
   const key = host.env.INGEST_TOKEN;
-  if (!shown || !key) return false;
-  const address = await clientAddress(request.headers, host.env);
-  if (slowedMs({ account: accountOf(shown.user), address }) > 0) return false;
-  // Asking for a name makes no object.
-  if (!(await isKnownMount(mount, host))) return false;
-  const credential = await sourceCredential(mount, shown, key);
-  return host.env.MOUNT.getByName(mount).isHeldBy(credential);
+  if (!key) return undefined;
+  const isRight = async (): Promise<boolean> => {
+    // Asking for a name makes no object.
+    if (!(await isKnownMount(mount, host))) return false;
+    return host.env.MOUNT.getByName(mount).isHeldBy(await sourceCredential(mount, shown, key));
+  };
+  return { mount, isRight };
 }
 
 /** As `sourceCredential` in ingest/credentials.ts makes it. */
@@ -74,8 +102,6 @@ async function sourceCredential(
 }
 
 const credentialLength = 32;
-
-const accountOf = (name: string): string => `user ${name}`;
 
 const credentialsOf = (request: Request): Credentials | null =>
   parseBasicAuth(request.headers.get("Authorization") ?? undefined);

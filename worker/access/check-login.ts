@@ -1,5 +1,6 @@
 import { encodeBase64Url } from "../../shared/base64.ts";
 import { verifyPassword } from "../../shared/password-hash.ts";
+import type { MountPath } from "../../shared/units.ts";
 import type { Host } from "../mount-feed.ts";
 import { msSince } from "../ms-since.ts";
 import { settledWithin } from "../settled-within.ts";
@@ -32,6 +33,13 @@ export type LoginResult<User> =
   /** It was not looked at. */
   | { readonly kind: "slowed"; readonly waitMs: number };
 
+/** Whether a login is that of the source that has a mount, which only the mount's object knows. */
+export interface SourceCheck {
+  readonly mount: MountPath;
+  /** May be asked again and again: what it answers changes as sources come and go. */
+  readonly isRight: () => Promise<boolean>;
+}
+
 /**
  * Whether it is the password of any of `users`, those that have the account's name. Takes as long where there is none.
  *
@@ -43,22 +51,44 @@ export async function checkLogin<User extends { readonly hash: string }>(
   users: readonly User[],
   host: Host,
 ): Promise<LoginResult<User>> {
+  const result = await checkUsers(login, { users }, host);
+  if (result.kind === "source") throw new Error("nobody asked for a source");
+  return result;
+}
+
+/**
+ * The same where the login may be a source's as well: what is tried for one is tried for the other, and counts once. A login that is
+ * remembered, right or wrong, is looked at by the mount's object each time: it was counted when it was new for that mount.
+ */
+export const checkLoginOrSource = checkUsers;
+
+async function checkUsers<User extends { readonly hash: string }>(
+  login: Login,
+  { users, source }: { readonly users: readonly User[]; readonly source?: SourceCheck | undefined },
+  host: Host,
+): Promise<LoginResult<User> | { readonly kind: "source" }> {
   const candidates = users.slice(0, usersOfOneName);
-  const hashes = candidates.map(({ hash }) => hash);
-  const result = await checkHashes(login, hashes, host);
+  const result = await checkHashes({ login, hashes: candidates.map(({ hash }) => hash), source }, host);
   if (result.kind !== "right") return result;
   return { kind: "right", users: candidates.filter((_, index) => result.users.includes(index)) };
 }
 
 /** How long this isolate knows that a login would have to wait, ms. */
-export function slowedMs({ account, address }: Omit<Login, "password">): number {
+function slowedMs({ account, address }: Omit<Login, "password">): number {
   const leftMs = (slowed.get(slowedKey(account, address)) ?? 0) - Date.now();
   // A clock that was put back keeps nobody out for longer.
   return leftMs > 0 && leftMs <= addressTries.maxMs ? leftMs : 0;
 }
 
 /** By their place among the hashes. */
-type Result = LoginResult<number>;
+type Result = LoginResult<number> | { readonly kind: "source" };
+
+/** A login, and whom it is compared with. */
+interface Check {
+  readonly login: Login;
+  readonly hashes: readonly string[];
+  readonly source: SourceCheck | undefined;
+}
 
 /** Places of the hashes that a login fits: none for a wrong one. */
 const memory = new LoginMemory<readonly number[]>(loginMemoryMs, rememberedLogins);
@@ -68,37 +98,60 @@ const slowed = new Map<string, number>();
 /** Holds while the object cannot be asked. */
 const ownThrottle = new AccountThrottle();
 
-async function checkHashes(login: Login, hashes: readonly string[], host: Host): Promise<Result> {
+async function checkHashes(asked: Check, host: Host): Promise<Result> {
+  const { login, hashes, source } = asked;
   const print = await fingerprint(login, hashes);
   const waitMs = slowedMs(login);
   const found = memory.get(print, Date.now());
   // Those without an address are all one: whoever guesses among them must not find who was right a moment ago.
-  const counts = found !== undefined && (found.length === 0 || login.address !== null || waitMs === 0);
-  if (counts) return resultOf(found);
+  const tellsNobody = login.address !== null || waitMs === 0;
+  if (found !== undefined && (source ? found.length > 0 && tellsNobody : found.length === 0 || tellsNobody)) {
+    return resultOf(found);
+  }
+  const sourcePrint = source && (await fingerprint(login, [...hashes, source.mount]));
+  if (source && sourcePrint && tellsNobody && memory.get(sourcePrint, Date.now()) !== undefined) {
+    return (await source.isRight()) ? { kind: "source" } : { kind: "wrong" };
+  }
   if (waitMs > 0) return { kind: "slowed", waitMs };
 
-  const same = pending.get(print);
+  const key = sourcePrint ?? print;
+  const same = pending.get(key);
   const known = same && (await settledWithin(same.done, accountsCallTimeoutMs));
   if (known) return known;
   if (pendingChecks() >= loginChecksAtOnce) return { kind: "slowed", waitMs: 1_000 };
-  const done = check(login, hashes, { print, host }).finally(() => {
-    if (pending.get(print)?.done === done) pending.delete(print);
+  const done = check(asked, { print, sourcePrint, host }).finally(() => {
+    if (pending.get(key)?.done === done) pending.delete(key);
   });
-  pending.set(print, { done, sinceMs: Date.now() });
+  pending.set(key, { done, sinceMs: Date.now() });
   host.keepAlive(done.catch(() => undefined));
   return done;
 }
 
 async function check(
-  login: Login,
-  hashes: readonly string[],
-  { print, host }: { readonly print: string; readonly host: Host },
+  { login, hashes, source }: Check,
+  {
+    print,
+    sourcePrint,
+    host,
+  }: { readonly print: string; readonly sourcePrint: string | undefined; readonly host: Host },
 ): Promise<Result> {
   const { account, address } = login;
   const { waitMs, known } = await enter({ account, address }, host);
   if (waitMs > 0) {
     noteSlowed(slowedKey(account, address), Date.now() + waitMs);
     return { kind: "slowed", waitMs };
+  }
+  const wasRight = async (): Promise<void> => {
+    const told = accountsOf(host).loginWasRight({ account, address, known });
+    ownThrottle.right({ account, address, known }, Date.now());
+    // Before the answer: whoever has it may lose its connection at once, and count as unknown for ever.
+    await settledWithin(told, accountsCallTimeoutMs);
+  };
+  const isSource = (await source?.isRight()) === true;
+  if (sourcePrint) memory.set(sourcePrint, [], Date.now());
+  if (isSource) {
+    await wasRight();
+    return { kind: "source" };
   }
   const found: number[] = [];
   for (const [index, hash] of hashes.entries()) {
@@ -107,16 +160,11 @@ async function check(
   // A name that nobody has, or with an old cheap hash, takes as long as any other.
   if (!hashes.some((hash) => hash.startsWith("$"))) await verifyPassword(login.password, nobodysHash);
   memory.set(print, found, Date.now());
-  if (found.length > 0) {
-    const told = accountsOf(host).loginWasRight({ account, address, known });
-    ownThrottle.right({ account, address, known }, Date.now());
-    // Before the answer: whoever has it may lose its connection at once, and count as unknown for ever.
-    await settledWithin(told, accountsCallTimeoutMs);
-  }
+  if (found.length > 0) await wasRight();
   return resultOf(found);
 }
 
-const resultOf = (found: readonly number[]): Result =>
+const resultOf = (found: readonly number[]): LoginResult<number> =>
   found.length > 0 ? { kind: "right", users: found } : { kind: "wrong" };
 
 async function enter(

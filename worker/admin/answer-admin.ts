@@ -3,7 +3,14 @@ import { badRequest } from "../icecast-errors.ts";
 import { tooLarge } from "./refusals.ts";
 import { answerPage, pageHeaders } from "./answer-pages.ts";
 import { type AdminAnswer, answerXml } from "./answers.ts";
-import { buildM3u, type Command, commands, type Outcome, plainCommands } from "./commands.ts";
+import {
+  buildM3u,
+  type Command,
+  commands,
+  type MountRequest,
+  type Outcome,
+  plainCommands,
+} from "./commands.ts";
 import { mountOrNull } from "./mount-name.ts";
 import { type Fields, readFields } from "./parameters.ts";
 import { replyHeaders } from "../reply-headers.ts";
@@ -56,12 +63,7 @@ async function general(asked: Asked, command: Command): Promise<Response> {
 async function ofMount(asked: Asked, command: Command, named: string): Promise<Response> {
   const { request, fields, station } = asked;
   const mount = mountOrNull(named);
-  // Icecast lets the source of a mount do with it what an administrator may. A login that fails counts against the
-  // address, so the source is asked about first.
-  const isSource = mount !== null && (await station.isMountSource(request, mount));
-  const visitor = isSource
-    ? await station.sourceVisitor(request, mount)
-    : await station.admit(request, command.may);
+  const visitor = await station.admitToMount(request, { may: command.may, mount });
   if (visitor instanceof Response) return visitor;
   if (!mount) return badRequest("Source does not exist");
   const mounts = await station.mounts();
@@ -70,17 +72,19 @@ async function ofMount(asked: Asked, command: Command, named: string): Promise<R
     return badRequest("Source does not exist");
   }
   if (!command.ofMount) return badRequest("Mount request unknown");
-  // A source's player of titles may call itself a browser, and no browser keeps the login of a source.
-  if (!isSource && command.isUnsafe?.(fields)) {
+  const isSource = visitor.isSource === true;
+  const isOwnSong = isSource && command.isOfSources === true;
+  if (!isOwnSong && command.isUnsafe?.(fields)) {
     const refusal = await station.guardUnsafe(request, visitor);
     if (refusal) return refusal;
   }
-  return deliver(asked, visitor, await command.ofMount({ ...asked, mount }));
+  const note: MountRequest["note"] = async (details) => {
+    if (!isOwnSong) await station.audit(visitor, asked.action, details);
+  };
+  return deliver(asked, visitor, await command.ofMount({ ...asked, mount, isSource, note }));
 }
 
-async function deliver(asked: Asked, visitor: Visitor, { reply, done }: Outcome): Promise<Response> {
-  const { station, action, isPage } = asked;
-  if (done) await station.audit(visitor, action, done);
+async function deliver({ station, isPage }: Asked, visitor: Visitor, reply: Outcome): Promise<Response> {
   if (reply instanceof Response) return reply;
   return isPage ? pageReply(reply, visitor, station) : xmlReply(reply);
 }

@@ -22,18 +22,27 @@ interface CommandRequest {
 
 export interface MountRequest extends CommandRequest {
   readonly mount: MountPath;
+  /** Whether the mount's own source asks, and no user of the station. */
+  readonly isSource: boolean;
+  /**
+   * Writes into the audit log what is about to be done; never with a secret in it. To be called before anything changes: rejects when
+   * it cannot be written, and then nothing does.
+   */
+  readonly note: (details: Readonly<Record<string, string>>) => Promise<void>;
 }
 
-/** What a command comes to. `done`: it has changed something, which is for the audit log; never with a secret in it. */
-export interface Outcome {
-  readonly reply: AdminAnswer | Response;
-  readonly done?: Readonly<Record<string, string>>;
-}
+/** What a command comes to. */
+export type Outcome = AdminAnswer | Response;
 
 export interface Command {
   readonly may: readonly Role[];
   /** Whether it would change something. */
   readonly isUnsafe?: (fields: Fields) => boolean;
+  /**
+   * Sources do it with every song: for their own mount it is not noted, and not guarded, for a player may call itself a browser and no
+   * other site gains by it.
+   */
+  readonly isOfSources?: boolean;
   /** Without a `mount`. */
   readonly general?: (request: CommandRequest) => Promise<Outcome>;
   /** Of one mount. */
@@ -48,21 +57,17 @@ const always = () => true;
 
 const stats: Command = {
   may: lookers,
-  general: async ({ station }) => ({
-    reply: { kind: "statistics", statistics: await station.statistics() },
-  }),
+  general: async ({ station }) => ({ kind: "statistics", statistics: await station.statistics() }),
   ofMount: async ({ station, mount }) => {
     const { global, sources } = await station.statistics();
     const fields = sources.get(mount);
-    return {
-      reply: { kind: "statistics", statistics: { global, sources: new Map(fields && [[mount, fields]]) } },
-    };
+    return { kind: "statistics", statistics: { global, sources: new Map(fields && [[mount, fields]]) } };
   },
 };
 
 const listMounts: Command = {
   may: lookers,
-  general: async ({ station }) => ({ reply: { kind: "mounts", mounts: await station.mounts() } }),
+  general: async ({ station }) => ({ kind: "mounts", mounts: await station.mounts() }),
 };
 
 /** What a relaying server polls. */
@@ -72,59 +77,62 @@ const streamList: Command = {
     const mounts = await station.mounts();
     const hidden = await Promise.all(mounts.map(({ mount }) => station.isHidden(mount)));
     const body = mounts.filter((_, index) => !hidden[index]).map(({ mount }) => `${mount}\r\n`);
-    return {
-      reply: new Response(body.join(""), { headers: replyHeaders("text/plain; charset=utf-8") }),
-    };
+    return new Response(body.join(""), { headers: replyHeaders("text/plain; charset=utf-8") });
   },
 };
 
 const listClients: Command = {
   may: lookers,
   ofMount: async ({ station, mount }) => ({
-    reply: { kind: "listeners", mount, listeners: await station.listeners(mount), now: station.now() },
+    kind: "listeners",
+    mount,
+    listeners: await station.listeners(mount),
+    now: station.now(),
   }),
 };
 
 const metadata: Command = {
   may: doers,
   isUnsafe: always,
-  async ofMount({ station, mount, query, fields, isPage }) {
+  isOfSources: true,
+  async ofMount({ station, mount, query, fields, isPage, note }) {
     const path = isPage ? "/admin/metadata.xsl" : "/admin/metadata";
     const { action, title } = parseMetadataRequest(path, query, fields.form);
-    if (action === "missing-mode") return { reply: badRequest("Missing parameter") };
+    if (action === "missing-mode") return badRequest("Missing parameter");
     if (action === "unknown-mode") return response("No such action", false);
     if (!title) return response("Metadata update successful", true);
     const text = sanitiseTitle(title.text);
+    await note({ mount, title: text });
     const known = await station.setTitle(mount, { ...title, text });
-    if (!known) return { reply: badRequest("Source does not exist") };
-    return { ...response("Metadata update successful", true), done: { mount, title: text } };
+    return known ? response("Metadata update successful", true) : badRequest("Source does not exist");
   },
 };
 
 const updateMetadata: Command = {
   may: doers,
-  ofMount: async ({ mount }) => ({ reply: { kind: "mount", mount } }),
+  ofMount: async ({ mount }) => ({ kind: "mount", mount }),
 };
 
 const killClient: Command = {
   may: doers,
   isUnsafe: always,
-  async ofMount({ station, mount, fields }) {
+  async ofMount({ station, mount, fields, note }) {
     const text = fields.parameters.get("id");
-    if (text === undefined) return { reply: badRequest("Missing parameter") };
+    if (text === undefined) return badRequest("Missing parameter");
     const id = integer(text);
-    if (!(await station.killListener(mount, id))) return response(`Client ${id} not found`, false);
-    return { ...response(`Client ${id} removed`, true), done: { mount, listener: String(id) } };
+    await note({ mount, listener: String(id) });
+    const removed = await station.killListener(mount, id);
+    return removed ? response(`Client ${id} removed`, true) : response(`Client ${id} not found`, false);
   },
 };
 
 const killSource: Command = {
   may: doers,
   isUnsafe: always,
-  async ofMount({ station, mount }) {
+  async ofMount({ station, mount, note }) {
+    await note({ mount });
     const killed = await station.killSource(mount);
-    if (!killed) return { reply: badRequest("Source does not exist") };
-    return { ...response("Source Removed", true), done: { mount } };
+    return killed ? response("Source Removed", true) : badRequest("Source does not exist");
   },
 };
 
@@ -132,39 +140,38 @@ const moveClients: Command = {
   may: doers,
   isUnsafe: ({ parameters }) => parameters.has("destination"),
   async general({ station, isPage }) {
-    if (!isPage) return { reply: badRequest("Unknown admin request") };
-    return { reply: { kind: "mounts", mounts: await station.mounts() } };
+    if (!isPage) return badRequest("Unknown admin request");
+    return { kind: "mounts", mounts: await station.mounts() };
   },
-  async ofMount({ station, mount, fields }) {
+  async ofMount({ station, mount, fields, note }) {
     const named = fields.parameters.get("destination");
     if (named === undefined) {
       const mounts = (await station.mounts()).filter((listed) => listed.mount !== mount);
-      return { reply: { kind: "mounts", mounts, from: mount } };
+      return { kind: "mounts", mounts, from: mount };
     }
     const destination = mountOrNull(named);
     const playing = destination && (await station.playingFor(destination));
-    if (!destination || !playing) return { reply: badRequest("No such destination") };
-    if (playing === mount) return { reply: badRequest("supplied mountpoints are identical") };
+    if (!destination || !playing) return badRequest("No such destination");
+    if (playing === mount) return badRequest("supplied mountpoints are identical");
     // One of them alone: Icecast 2.5.
     const id = fields.parameters.get("id");
+    await note({ mount, destination, ...(id !== undefined && { listener: String(integer(id)) }) });
     await station.moveListeners(mount, destination, id === undefined ? null : integer(id));
-    return {
-      ...response(`Clients moved from ${mount} to ${destination}`, true),
-      done: { mount, destination, ...(id !== undefined && { listener: String(integer(id)) }) },
-    };
+    return response(`Clients moved from ${mount} to ${destination}`, true);
   },
 };
 
 const fallbacks: Command = {
   may: doers,
   isUnsafe: always,
-  async ofMount({ station, mount, fields }) {
+  async ofMount({ station, mount, fields, note }) {
     const named = fields.parameters.get("fallback");
-    if (named === undefined) return { reply: badRequest("Missing parameter") };
+    if (named === undefined) return badRequest("Missing parameter");
     const fallback = named === "" ? null : mountOrNull(named);
-    if (named !== "" && !fallback) return { reply: badRequest("No such fallback") };
+    if (named !== "" && !fallback) return badRequest("No such fallback");
+    await note({ mount, fallback: named });
     await station.setFallback(mount, fallback);
-    return { reply: successPage("Fallback configured"), done: { mount, fallback: named } };
+    return successPage("Fallback configured");
   },
 };
 
@@ -172,7 +179,11 @@ const fallbacks: Command = {
  * A playlist with a listener's name and password in its address, for players that cannot ask; anybody may have one made.
  * Both are encoded, which Icecast does not do: a password with "@" or "/" would lead elsewhere.
  */
-export async function buildM3u({ station, mount, fields }: MountRequest): Promise<Response> {
+export async function buildM3u({
+  station,
+  mount,
+  fields,
+}: Pick<MountRequest, "station" | "mount" | "fields">): Promise<Response> {
   const username = fields.parameters.get("username");
   const password = fields.parameters.get("password");
   if (username === undefined || password === undefined) return badRequest("Missing parameter");
@@ -213,9 +224,7 @@ export const plainCommands: Readonly<Record<string, Command>> = {
   "streamlist.txt": streamList,
 };
 
-const response = (message: string, done: boolean): Outcome => ({
-  reply: { kind: "response", message, done },
-});
+const response = (message: string, done: boolean): Outcome => ({ kind: "response", message, done });
 
 const successPage = (message: string): Response =>
   new Response(

@@ -1,11 +1,15 @@
-import { admit, isMountSource } from "../access/admit.ts";
+import { admit, admitToMount } from "../access/admit.ts";
 import { audit } from "../access/audit.ts";
 import { csrfToken, guardUnsafe } from "../access/csrf.ts";
 import { overrideFallback } from "../access/fallback-overrides.ts";
-import { addListenerUser, deleteListenerUser, listenerUsers } from "../access/listener-users.ts";
+import {
+  addListenerUser,
+  deleteListenerUser,
+  listenerRules,
+  listenerUsers,
+} from "../access/listener-users.ts";
 import type { EdgeStation } from "../../shared/edge-station.ts";
 import type { MountPath } from "../../shared/units.ts";
-import { clientAddress } from "../client-address.ts";
 import { directoryListing, secretsOf, stationOf } from "../directory.ts";
 import type { Host } from "../mount-feed.ts";
 import { killListener, killSource, listeners, moveListeners, setSourceTitle } from "../roster/roster.ts";
@@ -20,13 +24,7 @@ export function liveStation(host: Host, origin: () => Promise<string>): StationA
   const authenticator = async (mount: MountPath) => authenticatorOf(await secretsOf(host), mount);
   return {
     admit: (request, may) => admit(request, may, host),
-    isMountSource: (request, mount) => isMountSource(request, mount, host),
-    // No user's name has a colon.
-    sourceVisitor: async ({ headers }, mount) => ({
-      name: `source:${mount}`,
-      role: "operator",
-      address: await clientAddress(headers, host.env),
-    }),
+    admitToMount: (request, wish) => admitToMount(request, wish, host),
     guardUnsafe: (request, visitor) => guardUnsafe(request, visitor, host),
     csrfToken: (visitor) => csrfToken(visitor, host),
     audit: (visitor, action, details) => audit(visitor, action, details, host),
@@ -50,6 +48,7 @@ export function liveStation(host: Host, origin: () => Promise<string>): StationA
     setTitle: (mount, title) => setSourceTitle(mount, title, host),
     setFallback: (mount, fallback) => overrideFallback(mount, fallback, host),
 
+    hasOwnAccounts: async (mount) => listenerRules(await secretsOf(host), mount)?.scope === mount,
     listenerUsers: (mount) => listenerUsers(mount, host),
     addListenerUser: (mount, name, password) => addListenerUser(mount, name, password, host),
     deleteListenerUser: (mount, name) => deleteListenerUser(mount, name, host),

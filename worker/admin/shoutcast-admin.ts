@@ -59,21 +59,24 @@ async function updateTitle(asked: Asked, adminName: string): Promise<Response> {
   const query = new URL(request.url).search.slice(1);
   const update = parseMetadataRequest("/admin.cgi", query, fields.form);
   const mount = update.mount === undefined ? soleShoutcastMount(streams) : mountOrNull(update.mount);
-  const isSource = mount !== null && (await station.isMountSource(withLogin(asked, "source"), mount));
-  const visitor = isSource
-    ? await station.sourceVisitor(request, mount)
-    : await station.admit(withLogin(asked, adminName), doers);
+  const visitor = await station.admitToMount(withLogin(asked, adminName), {
+    may: doers,
+    mount,
+    // A password alone may be the administrator's or the source's: it is one try all the same.
+    ...(asked.pass !== undefined && splitLogin(asked.pass).user === undefined && { sourceUser: "source" }),
+  });
   if (visitor instanceof Response) return visitor;
+  const isSource = visitor.isSource === true;
   // With the password in the address nobody is led here by a browser that remembers it.
   const refusal = asked.pass === undefined && !isSource ? await station.guardUnsafe(request, visitor) : null;
   if (refusal) return refusal;
   if (!mount) return badRequest("Source does not exist");
   if (update.title) {
     const text = sanitiseTitle(update.title.text);
+    if (!isSource) await station.audit(visitor, "metadata", { mount, title: text });
     if (!(await station.setTitle(mount, { ...update.title, text }))) {
       return badRequest("Source does not exist");
     }
-    await station.audit(visitor, "metadata", { mount, title: text });
   }
   const body =
     "<html><head><title>Admin request successful</title></head><body><p>Metadata update successful</p></body></html>";

@@ -1,7 +1,7 @@
 import type { Role } from "../../shared/edge-secrets.ts";
 import type { ListenerSession } from "../../shared/listener-session.ts";
 import type { MountPath } from "../../shared/units.ts";
-import type { Visitor } from "../access/admit.ts";
+import type { MountVisitor, MountWish, Visitor } from "../access/admit.ts";
 import type { ListedMount } from "./answers.ts";
 import type { IcecastStatistics } from "./statistics-fields.ts";
 
@@ -9,10 +9,8 @@ import type { IcecastStatistics } from "./statistics-fields.ts";
 export interface StationAdmin {
   /** The visitor, or the reply that refuses it. */
   readonly admit: (request: Request, may: readonly Role[]) => Promise<Visitor | Response>;
-  /** Whether the request shows the login of the source that has the mount now. */
-  readonly isMountSource: (request: Request, mount: MountPath) => Promise<boolean>;
-  /** The source of a mount as a visitor, for the audit log. */
-  readonly sourceVisitor: (request: Request, mount: MountPath) => Promise<Visitor>;
+  /** The same of one mount, which its source may enter too. */
+  readonly admitToMount: (request: Request, wish: MountWish) => Promise<MountVisitor | Response>;
   /** The reply that keeps a browser from being led into a command; null when it may be carried out. */
   readonly guardUnsafe: (request: Request, visitor: Visitor) => Promise<Response | null>;
   /** For the forms of pages. */
@@ -51,6 +49,8 @@ export interface StationAdmin {
   /** Null takes back what was set before, for a mount to have the fallback of its settings. */
   readonly setFallback: (mount: MountPath, fallback: MountPath | null) => Promise<void>;
 
+  /** Whether the accounts of the mount's listeners are its alone: those of a pattern are of all its mounts. */
+  readonly hasOwnAccounts: (mount: MountPath) => Promise<boolean>;
   readonly listenerUsers: (mount: MountPath) => Promise<readonly { readonly name: string }[]>;
   readonly addListenerUser: (
     mount: MountPath,

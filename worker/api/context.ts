@@ -2,7 +2,7 @@ import type { Context } from "hono";
 import type { OpenAPIHono } from "@hono/zod-openapi";
 import type { Role } from "../../shared/edge-secrets.ts";
 import type { MountPath } from "../../shared/units.ts";
-import type { Visitor } from "../access/admit.ts";
+import type { MountVisitor, MountWish } from "../access/admit.ts";
 import { isKnownMount } from "../directory.ts";
 import type { Host } from "../mount-feed.ts";
 import { type App, hostOf } from "../request-host.ts";
@@ -10,7 +10,7 @@ import type { Desk } from "./desk.ts";
 import { Problem, problemOf } from "./problem.ts";
 
 export interface ApiApp extends App {
-  readonly Variables: { visitor: Visitor };
+  readonly Variables: { visitor: MountVisitor };
 }
 export type Api = OpenAPIHono<ApiApp>;
 export type ApiContext = Context<ApiApp>;
@@ -27,10 +27,20 @@ export const admitted =
   };
 
 /** Throws Problem. */
-export async function visitorOf(desk: Desk, may: readonly Role[], context: ApiContext): Promise<Visitor> {
+export const visitorOf = (desk: Desk, may: readonly Role[], context: ApiContext): Promise<MountVisitor> =>
+  mountVisitorOf(desk, { may, mount: null }, context);
+
+/** Of one mount, which its source may enter too. Throws Problem. */
+export async function mountVisitorOf(
+  desk: Desk,
+  wish: MountWish,
+  context: ApiContext,
+): Promise<MountVisitor> {
   const host = apiHost(context);
   const { raw } = context.req;
-  const visitor = await desk.admit(raw, may, host);
+  const { may, mount } = wish;
+  const visitor =
+    mount === null ? await desk.admit(raw, may, host) : await desk.admitToMount(raw, wish, host);
   if (visitor instanceof Response) throw await problemOf(visitor);
   if (raw.method !== "GET" && raw.method !== "HEAD") {
     const refusal = await desk.guardUnsafe(raw, visitor, host);

@@ -1,6 +1,5 @@
 import { createRoute, type z } from "@hono/zod-openapi";
-import type { Visitor } from "../access/admit.ts";
-import { admitted, type Api, type ApiContext, apiHost, expectKnown } from "./context.ts";
+import { admitted, type Api, type ApiContext, apiHost, expectKnown, mountVisitorOf } from "./context.ts";
 import type { Desk } from "./desk.ts";
 import { Problem, type ProblemStatus, problems } from "./problem.ts";
 import { fallbackBody, listenerParams, mountParams, moveBody, titleBody } from "./schemas.ts";
@@ -90,10 +89,9 @@ export function controlRoutes(api: Api, desk: Desk): void {
     middleware: [
       async (context: ApiContext, next) => {
         const { mount } = mountParams.safeParse(context.req.param()).data ?? {};
-        if (mount !== undefined && (await desk.isMountSource(context.req.raw, mount, apiHost(context)))) {
-          return next();
-        }
-        return operates(context, next);
+        const wish = { may: ["operator"] as const, mount: mount ?? null };
+        context.set("visitor", await mountVisitorOf(desk, wish, context));
+        await next();
       },
     ],
     request: { params: mountParams, ...takes(titleBody) },
@@ -105,8 +103,8 @@ export function controlRoutes(api: Api, desk: Desk): void {
     const host = apiHost(context);
     await expectKnown(mount, host);
     // A source that names its songs is no administrator.
-    const visitor: Visitor | undefined = context.var.visitor;
-    if (visitor) await desk.audit(visitor, "metadata", { mount, title }, host);
+    const { visitor } = context.var;
+    if (!visitor.isSource) await desk.audit(visitor, "metadata", { mount, title }, host);
     if (!(await desk.setSourceTitle(mount, { text: title, ...(url !== undefined && { url }) }, host))) {
       throw new Problem(409, noSource(mount));
     }

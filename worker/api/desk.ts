@@ -2,7 +2,7 @@ import type { Role } from "../../shared/edge-secrets.ts";
 import type { AudienceCounters, ListenerSession, StationCounters } from "../../shared/listener-session.ts";
 import type { ListenGrant } from "../../shared/signed-url.ts";
 import type { MountPath } from "../../shared/units.ts";
-import type { Visitor } from "../access/admit.ts";
+import type { MountVisitor, MountWish, Visitor } from "../access/admit.ts";
 import type { AuditEntry } from "../access/accounts-object.ts";
 import type { Host } from "../mount-feed.ts";
 
@@ -10,8 +10,8 @@ import type { Host } from "../mount-feed.ts";
 export interface Desk {
   /** The visitor, or the reply that refuses it. */
   admit(request: Request, may: readonly Role[], host: Host): Promise<Visitor | Response>;
-  /** Whether the request shows the login of the source that has the mount. */
-  isMountSource(request: Request, mount: MountPath, host: Host): Promise<boolean>;
+  /** The same of one mount, which its source may enter too. */
+  admitToMount(request: Request, wish: MountWish, host: Host): Promise<MountVisitor | Response>;
   /** The reply that keeps another site's page from using a browser's login; null when there is no such danger. */
   guardUnsafe(request: Request, visitor: Visitor, host: Host): Promise<Response | null>;
   csrfToken(visitor: Visitor, host: Host): Promise<string>;

@@ -1,5 +1,5 @@
 import { signListenUrl } from "../../shared/signed-url.ts";
-import { admit, isMountSource } from "../access/admit.ts";
+import { admit, admitToMount } from "../access/admit.ts";
 import { audit, auditLog } from "../access/audit.ts";
 import { csrfToken, guardUnsafe } from "../access/csrf.ts";
 import { overrideFallback } from "../access/fallback-overrides.ts";
@@ -19,7 +19,7 @@ import type { Desk } from "./desk.ts";
 /** The station itself. */
 export const stationDesk: Desk = {
   admit,
-  isMountSource,
+  admitToMount,
   guardUnsafe,
   csrfToken,
   audit,

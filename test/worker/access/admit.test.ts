@@ -82,7 +82,7 @@ function withMd5(): void {
 async function isolate(env: object = {}) {
   const accounts = new FakeAccounts();
   const host = hostWith(accounts, env);
-  const { admit, isMountSource } = await import("../../../worker/access/admit.ts");
+  const { admit, admitToMount } = await import("../../../worker/access/admit.ts");
   const request = (authorization?: string, address: string | null = "192.0.2.1") =>
     new Request("http://radio.example/admin/stats", {
       headers: {
@@ -98,7 +98,7 @@ async function isolate(env: object = {}) {
     const found = await admit(request(basic(user, password), address), may, host);
     return found instanceof Response ? found.status : found;
   };
-  return { accounts, host, request, enter, admit, isMountSource };
+  return { accounts, host, request, enter, admit, admitToMount };
 }
 
 describe("an administrator's request", () => {
@@ -269,25 +269,75 @@ describe("a mount's source", () => {
     MOUNT: { getByName: () => ({ isHeldBy: async (credential: string) => credential === held }) },
   };
 
+  async function mountIsolate(more: object = {}) {
+    const { admitToMount, request, host, ...rest } = await isolate({ ...env, ...more });
+    const asSource = async (
+      user: string,
+      password: string,
+      { mount = live, address = "192.0.2.1" }: { mount?: typeof live; address?: string | null } = {},
+    ) => {
+      const wish = { may: ["operator"] as const, mount };
+      const found = await admitToMount(request(basic(user, password), address), wish, host);
+      return found instanceof Response ? found.status : found.name;
+    };
+    return { ...rest, admitToMount, request, host, asSource };
+  }
+
   it("is known by the login that it has the mount with", async () => {
-    const { isMountSource, request, host } = await isolate(env);
-    expect(await isMountSource(request(basic("source", "s-right")), live, host)).toBe(true);
-    expect(await isMountSource(request(basic("source", "wrong")), live, host)).toBe(false);
-    expect(await isMountSource(request(basic("ada", "s-right")), live, host)).toBe(false);
-    expect(await isMountSource(request(), live, host)).toBe(false);
-    expect(await isMountSource(request(basic("source", "s-right")), mountPath("/no.mp3"), host)).toBe(false);
+    const { asSource, admitToMount, request, host } = await mountIsolate();
+    expect(await asSource("source", "s-right")).toBe("source:/live.mp3");
+    expect(await asSource("source", "wrong")).toBe(401);
+    expect(await asSource("ada", "s-right")).toBe(401);
+    expect(await asSource("source", "s-right", { mount: mountPath("/no.mp3") })).toBe(401);
+    expect(await asSource("ada", "a-right")).toBe("ada");
+    const nobody = await admitToMount(request(), { may: ["operator"], mount: live }, host);
+    expect(nobody).toMatchObject({ status: 401 });
+  });
+
+  it("may show its password alone", async () => {
+    const { admitToMount, request, host, accounts } = await mountIsolate();
+    const wish = { may: ["operator"] as const, mount: live, sourceUser: "source" };
+    const found = await admitToMount(request(basic("ada", "s-right")), wish, host);
+    expect(found).toMatchObject({ name: "source:/live.mp3", isSource: true });
+    expect(await admitToMount(request(basic("ada", "a-right")), wish, host)).toMatchObject({ name: "ada" });
+    expect(accounts.tries).toHaveLength(2);
   });
 
   it("is nobody without an ingest token", async () => {
-    const { isMountSource, request, host } = await isolate({ ...env, INGEST_TOKEN: undefined });
-    expect(await isMountSource(request(basic("source", "s-right")), live, host)).toBe(false);
+    const { asSource } = await mountIsolate({ INGEST_TOKEN: undefined });
+    expect(await asSource("source", "s-right")).toBe(401);
   });
 
-  it("cannot be guessed where guessing is slowed", async () => {
-    const { isMountSource, request, host, enter, accounts } = await isolate(env);
+  it("cannot be guessed where guessing is slowed, not by a thousand at once either", async () => {
+    let asked = 0;
+    const isHeldBy = async (credential: string) => ++asked > 0 && credential === held;
+    const { asSource, accounts } = await mountIsolate({ MOUNT: { getByName: () => ({ isHeldBy }) } });
     accounts.waitMs = 10_000;
-    expect(await enter("source", "guess")).toBe(429);
-    expect(await isMountSource(request(basic("source", "s-right")), live, host)).toBe(false);
-    expect(await isMountSource(request(basic("source", "s-right"), "192.0.2.2"), live, host)).toBe(true);
+    const guesses = Array.from({ length: 1_000 }, (_, at) => asSource("source", `guess ${at}`));
+    expect(new Set(await Promise.all(guesses))).toEqual(new Set([429]));
+    expect(await asSource("source", "s-right")).toBe(429);
+    expect(asked).toBe(0);
+    accounts.waitMs = 0;
+    expect(await asSource("source", "s-right", { address: "192.0.2.2" })).toBe("source:/live.mp3");
+  });
+
+  it("is counted as a try once, and then known for as long as it has the mount", async () => {
+    let holds = true;
+    const isHeldBy = async () => holds;
+    const { asSource, accounts } = await mountIsolate({ MOUNT: { getByName: () => ({ isHeldBy }) } });
+    for (let times = 0; times < 3; times++) expect(await asSource("source", "s")).toBe("source:/live.mp3");
+    expect([accounts.tries.length, accounts.logins.length]).toEqual([1, 1]);
+    holds = false;
+    expect(await asSource("source", "s")).toBe(401);
+    holds = true;
+    expect(await asSource("source", "s")).toBe("source:/live.mp3");
+    expect(accounts.tries).toHaveLength(1);
+  });
+
+  it("costs a user who asks for many mounts no tries", async () => {
+    const { asSource, accounts } = await mountIsolate();
+    for (const mount of ["/live.mp3", "/a.mp3", "/b.mp3"].map((path) => mountPath(path)))
+      expect(await asSource("olga", "o-right", { mount })).toBe("olga");
+    expect([accounts.tries.length, accounts.logins.length]).toEqual([1, 1]);
   });
 });

@@ -44,6 +44,9 @@ export class FakeStation implements StationAdmin {
   /** What was asked of it, in order. */
   readonly calls: string[] = [];
   readonly audited: string[] = [];
+  /** Whether the audit log can be written. */
+  isWritable = true;
+  ownAccounts = true;
   guard: (() => Response) | null = null;
   onAir = [
     listed("/a.mp3", { listeners: 1, connectedSeconds: 27 }),
@@ -63,15 +66,17 @@ export class FakeStation implements StationAdmin {
     const allowed = role === "admin" || may.includes(role);
     return allowed ? { name: shown[0] ?? "", role } : new Response("no", { status: 403 });
   };
-  isMountSource: StationAdmin["isMountSource"] = async ({ headers }, path) =>
-    path === "/a.mp3" && headers.get("Authorization") === sourceLogin;
-  sourceVisitor: StationAdmin["sourceVisitor"] = async (_, path) => ({
-    name: `source:${path}`,
-    role: "operator",
-  });
+  admitToMount: StationAdmin["admitToMount"] = async (request, { may, mount: path, sourceUser }) => {
+    const shown = request.headers.get("Authorization");
+    const password = atob(shown?.replace("Basic ", "") ?? "").split(":")[1] ?? "";
+    const asSource = sourceUser === undefined ? shown : login(sourceUser, password);
+    if (path !== "/a.mp3" || asSource !== sourceLogin) return this.admit(request, may);
+    return { name: `source:${path}`, role: "operator", isSource: true };
+  };
   guardUnsafe: StationAdmin["guardUnsafe"] = async () => this.guard?.() ?? null;
   csrfToken = async () => "token";
   audit: StationAdmin["audit"] = async ({ name }, action, details) => {
+    if (!this.isWritable) throw new Error("the log is full");
     this.audited.push(`${name} ${action} ${JSON.stringify(details)}`);
   };
   now = () => now;
@@ -105,6 +110,7 @@ export class FakeStation implements StationAdmin {
   setFallback: StationAdmin["setFallback"] = async (path, fallback) => {
     this.calls.push(`fallback ${path} ${fallback}`);
   };
+  hasOwnAccounts: StationAdmin["hasOwnAccounts"] = async () => this.ownAccounts;
   listenerUsers: StationAdmin["listenerUsers"] = async () => this.users.map((name) => ({ name }));
   addListenerUser: StationAdmin["addListenerUser"] = async (_, name) => {
     if (this.users.includes(name)) return "exists";

@@ -49,7 +49,10 @@ class FakeDesk {
       const fits = this.role === "admin" || may.includes(this.role);
       return fits ? { name: "ann", role: this.role } : new Response("no", { status: 403 });
     },
-    isMountSource: async (request) => request.headers.get("Authorization") === "source",
+    admitToMount: async (request, { may, mount }, host) =>
+      request.headers.get("Authorization") === "source"
+        ? { name: `source:${mount}`, role: "operator", isSource: true }
+        : this.desk.admit(request, may, host),
     guardUnsafe: async (request) =>
       request.headers.get("Sec-Fetch-Site") === "cross-site" ? new Response("no", { status: 403 }) : null,
     csrfToken: async () => "1.token",
