@@ -50,6 +50,7 @@ test("the edge is told who asks and for which host, and nothing that the client 
     "icy-metadata": "1",
     "x-forwarded-host": "radio.example:8000",
     "x-forwarded-proto": "http",
+    "x-forwarded-port": String(running.ports.port),
     "x-skywave-client": "127.0.0.1",
     "x-skywave-ingest": running.edge.token,
   });

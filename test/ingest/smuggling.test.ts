@@ -272,6 +272,7 @@ describe("headers", () => {
       "x-c",
       "x-forwarded-host",
       "x-forwarded-proto",
+      "x-forwarded-port",
       "x-skywave-client",
       "x-skywave-ingest",
     ]);
