@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import type { IngestSettings } from "../config/ingest-settings.ts";
 import {
   type Announcement,
@@ -33,6 +34,9 @@ export type HoldResult =
   /** The edge cannot read this call, sending it again is no use. */
   | { readonly kind: "refused" };
 
+/** The edge tells by it whether a host that claims its mount again has lost what it had. */
+const thisProcess = randomUUID();
+
 /** The calls of `shared/edge-api.ts`. Every method rejects with EdgeError and nothing else. */
 export class EdgeClient {
   readonly #base: string;
@@ -44,7 +48,11 @@ export class EdgeClient {
   }
 
   async claim(claim: Claim): Promise<ClaimResult> {
-    const { status, body } = await this.#call("claim", claim, { timeoutMs: claimTimeoutMs });
+    const { status, body } = await this.#call(
+      "claim",
+      { process: thisProcess, ...claim },
+      { timeoutMs: claimTimeoutMs },
+    );
     if (status === 409) return { kind: "in-use" };
     const reply = claimReplySchema.safeParse(body);
     if (status !== 200 || !reply.success) throw unusable("claim", status, body);

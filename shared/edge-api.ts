@@ -71,6 +71,8 @@ export const claimSchema = z.object({
   mount,
   /** Identity of the ingest host, kept over restarts: the same host may take its own mount again at once. */
   ingest: z.string().min(1).max(64),
+  /** Another one each time the host's ingest is started; absent from one of an earlier release. */
+  process: z.string().max(64).optional(),
   source: sourceInfoSchema,
   /** Equal for the same login to this mount, whatever the ingest host; tells nothing of the password. */
   credential: z.string().min(1).max(64),
@@ -153,6 +155,7 @@ export type NumberedRecord = z.infer<typeof sessionRecordSchema>;
 export interface Claim {
   readonly mount: MountPath;
   readonly ingest: string;
+  readonly process?: string | undefined;
   readonly source: SourceInfo;
   readonly credential: string;
   readonly takeover: Takeover;

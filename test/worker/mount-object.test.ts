@@ -2,6 +2,8 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { mountPath } from "../../shared/mount-path.ts";
 import type { MountStatus } from "../../shared/mount-status.ts";
 import { epoch, millis, sampleCount, sequence } from "../../shared/units.ts";
+import type { ArchiveWord } from "../../worker/archive/archive-word.ts";
+import { tellEveryMs } from "../../worker/archive/limits.ts";
 import { directoryCallTimeoutMs, longestLeaseMs, publishEveryMs } from "../../worker/limits.ts";
 import type { MountObject as Mount } from "../../worker/mount-object.ts";
 
@@ -50,9 +52,15 @@ function storedMount() {
   const ctx = { storage: { kv }, waitUntil: () => undefined };
   const begun: (readonly unknown[])[] = [];
   const roster = { begin: async (...args: readonly unknown[]) => void begun.push(args) };
-  const env = { DIRECTORY: { getByName: () => directory }, ROSTER: { getByName: () => roster } };
+  const told: ArchiveWord[] = [];
+  const archive = { tell: async (word: ArchiveWord) => void told.push(word) };
+  const env = {
+    DIRECTORY: { getByName: () => directory },
+    ROSTER: { getByName: () => roster },
+    ARCHIVE: { getByName: () => archive },
+  };
   const live = () => new MountObject(ctx, env as never);
-  return { directory, begun, live };
+  return { directory, begun, told, live };
 }
 
 const source = { contentType: "audio/mpeg", ip: "127.0.0.1", protocol: "icecast" };
@@ -137,6 +145,27 @@ describe("a mount's object", () => {
     expect(await claim(next, "host b")).toEqual({ kind: "in-use" });
     await vi.advanceTimersByTimeAsync(longestLeaseMs);
     expect(await claim(next, "host b")).toMatchObject({ kind: "claimed" });
+  });
+
+  it("tells its archive of a source at once, of segments in batches, and of the end with what was left", async () => {
+    const { live, told } = storedMount();
+    const object = live();
+    await claim(object, "host a");
+    await vi.advanceTimersByTimeAsync(0);
+    expect(told).toMatchObject([{ mount, segments: [], epochs: [{ epoch: 1, end: null, continues: false }] }]);
+    for (let number = 0; number < 4; number++) {
+      announce(object, number);
+      await vi.advanceTimersByTimeAsync(tellEveryMs / 4);
+    }
+    await vi.advanceTimersByTimeAsync(0);
+    expect(told).toHaveLength(2);
+    expect(told[1]?.segments.map((segment) => segment.sequence)).toEqual([0, 1, 2, 3]);
+    announce(object, 4);
+    object.release({ mount, epoch: epoch(1) });
+    await vi.advanceTimersByTimeAsync(0);
+    expect(told[2]).toMatchObject({ segments: [{ sequence: 4 }], epochs: [{ epoch: 1, end: "released" }] });
+    await vi.advanceTimersByTimeAsync(2 * tellEveryMs);
+    expect(told).toHaveLength(3);
   });
 
   it("tells how much of what its source sent is no audio, of the one that has it now", async () => {

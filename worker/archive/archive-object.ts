@@ -154,6 +154,8 @@ export class ArchiveObject extends DurableObject<Env> {
     const facts: EpochFacts = {
       ...before,
       ...word,
+      // As it was told first: the mount's clock may have been set.
+      claimedMs: before.claimedMs || word.claimedMs,
       // A peak of listeners falls when the mount's object begins anew.
       listenerPeak: Math.max(before.listenerPeak, word.listenerPeak),
     };

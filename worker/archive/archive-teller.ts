@@ -5,10 +5,7 @@ import type { ArchiveWord, EpochWord } from "./archive-word.ts";
 import { archiveCallTimeoutMs, archiveTries, tellEveryMs, untoldSegments } from "./limits.ts";
 
 /** What the mount knows when its archive is told: asked for then, not at each announcement. */
-interface Now {
-  readonly epoch: EpochWord | null;
-  readonly listeners: number;
-}
+export type ArchiveSubject = () => { readonly epoch: EpochWord | null; readonly listeners: number };
 
 /**
  * Tells a mount's archive what goes on there: epochs at once, announced segments every `tellEveryMs`, again when a call failed.
@@ -17,7 +14,7 @@ interface Now {
 export class ArchiveTeller {
   readonly #env: Pick<Env, "ARCHIVE">;
   readonly #keepAlive: (work: Promise<unknown>) => void;
-  readonly #now: () => Now;
+  readonly #now: ArchiveSubject;
   #segments: SegmentRef[] = [];
   readonly #ended = new Map<Epoch, EpochWord>();
   /** What only the claim said, of the epoch that it began. */
@@ -26,7 +23,7 @@ export class ArchiveTeller {
   #isTelling = false;
   #failures = 0;
 
-  constructor(env: Pick<Env, "ARCHIVE">, keepAlive: (work: Promise<unknown>) => void, now: () => Now) {
+  constructor(env: Pick<Env, "ARCHIVE">, keepAlive: (work: Promise<unknown>) => void, now: ArchiveSubject) {
     this.#env = env;
     this.#keepAlive = keepAlive;
     this.#now = now;
