@@ -10,12 +10,14 @@ import { logIn } from "./listener-auth/log-in.ts";
 import type { Login } from "./listener-auth/login.ts";
 import { openListenerStream } from "./listener-stream.ts";
 import { clock } from "./isolate-clock.ts";
-import type { Host, MountFeed } from "./mount-feed.ts";
+import type { Host } from "./mount-feed.ts";
 import { type Place, takePlace } from "./place.ts";
 import { type Programme, programmeOf } from "./programme.ts";
+import { momentOf, rewound } from "./rewind/rewound.ts";
 import { settledWithin } from "./settled-within.ts";
 import { rulesOf } from "./station.ts";
 import { Sleeper } from "./sleepers.ts";
+import type { Stage } from "./stage.ts";
 import { streamHeaders } from "./stream-headers.ts";
 
 /**
@@ -59,10 +61,11 @@ async function admitted(
 ): Promise<Response> {
   const rules = rulesOf(station, mount);
   if (rules?.fallback === undefined && !(await isKnownMount(mount, host))) return fileNotFound();
-  const programme = programmeOf(mount, station);
+  const metaint = metaintFor(request, rules?.metaint ?? station.metaint);
+  const programme = await wishedFor(request, mount, station, metaint, host);
+  if (programme instanceof Response) return programme;
   await refresh(programme, host);
   if (isOff(programme)) return absent(programme);
-  const metaint = metaintFor(request, rules?.metaint ?? station.metaint);
   if (request.method === "HEAD") {
     return new Response(null, { headers: streamHeaders(programme.home, station, metaint) });
   }
@@ -88,6 +91,20 @@ async function admitted(
   }
 }
 
+/** Of now, or of the moment that was asked for. */
+function wishedFor(
+  request: Request,
+  mount: MountPath,
+  station: EdgeStation,
+  metaint: number,
+  host: Host,
+): Programme | Promise<Programme | Response> {
+  const programme = programmeOf(mount, station);
+  const moment = momentOf(request);
+  const burst = moment && burstOf(request, rulesOf(station, mount), station, metaint);
+  return burst ? rewound(moment, programme, burst, host) : programme;
+}
+
 /** The reply to a listener who has a place, which is given back when the stream ends or none begins. */
 async function seated(
   request: Request,
@@ -97,7 +114,7 @@ async function seated(
   { place, metaint, login }: { readonly place: Place; readonly metaint: number; readonly login: Login },
 ): Promise<Response> {
   const { home } = programme;
-  await firstSegment(home, host);
+  await firstSegment(stageOf(programme), host);
   await refresh(programme, host);
   // The source may have gone while this one waited, and so may the listener.
   if (isOff(programme) || request.signal.aborted) {
@@ -134,23 +151,31 @@ const metaintFor = ({ headers }: Request, metaint: number): number =>
   Number.parseInt(headers.get("Icy-MetaData") ?? "0", 10) ? metaint : 0;
 
 /** What the mount falls back to is asked for only when it is needed. */
-async function refresh({ home, stages, first }: Programme, host: Host): Promise<void> {
+async function refresh(programme: Programme, host: Host): Promise<void> {
+  const { stages, first } = programme;
   // Whether a mount that takes others over is there must be known now: only one that comes back later takes this listener.
   await Promise.all(stages.slice(0, first + 1).map((stage) => stage.refresh(host)));
-  if (isThere(home)) return;
+  if (isThere(stageOf(programme))) return;
   await Promise.all(stages.slice(first + 1).map((stage) => stage.refresh(host)));
 }
 
+/** The mount itself, now or as it was. */
+const stageOf = ({ home, stages, first }: Programme): Stage => stages[first] ?? home;
+
 /** Nothing to hear on the mount and on all it falls back to. */
-const isOff = ({ home, stages, first }: Programme): boolean =>
-  !isThere(home) && home.phase !== "live" && !stages.slice(first + 1).some(isThere);
+function isOff(programme: Programme): boolean {
+  const mount = stageOf(programme);
+  return (
+    !isThere(mount) && mount.phase !== "live" && !programme.stages.slice(programme.first + 1).some(isThere)
+  );
+}
 
 /** Players take 404 as final: it must be the mount's own word. */
 const absent = ({ stages, first }: Programme): Response =>
   stages.slice(first).every(({ isCertain }) => isCertain) ? fileNotFound() : unavailable();
 
 /** A source that has just connected has nothing in storage yet: the reply waits, as Icecast's does. */
-async function firstSegment(feed: MountFeed, host: Host): Promise<void> {
+async function firstSegment(feed: Stage, host: Host): Promise<void> {
   const deadline = clock.now() + firstSegmentWaitMs;
   const sleeper = new Sleeper(host);
   while (feed.window.length === 0 && feed.phase === "live" && clock.now() < deadline) {

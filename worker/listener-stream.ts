@@ -141,7 +141,7 @@ class Listener {
   /** What was handed over last, to be filled again. */
   #buffer: Uint8Array | null = null;
 
-  constructor({ stages, rules, first, home }: Programme, wish: ListenerWish, host: Host) {
+  constructor({ stages, rules, first, home, from }: Programme, wish: ListenerWish, host: Host) {
     this.#stages = stages;
     this.#home = home.name;
     this.#wish = wish;
@@ -151,7 +151,7 @@ class Listener {
     this.#playout = new Playout(
       rules,
       first,
-      { behindMs, leastBytes, intro: intro?.segments ?? [] },
+      { behindMs, leastBytes, intro: intro?.segments ?? [], from: from?.() },
       clock.now(),
     );
     this.#icy = wish.metaint > 0 ? new IcyInterleaver(wish.metaint) : null;

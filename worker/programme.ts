@@ -1,6 +1,7 @@
 import type { EdgeStation, Fallback, MountRules, StoredFile } from "../shared/edge-station.ts";
 import { MountPathError, mountPath } from "../shared/mount-path.ts";
 import { isPattern } from "../shared/mount-pattern.ts";
+import type { JoinPoint } from "../shared/playhead.ts";
 import type { StageRule } from "../shared/playout.ts";
 import type { MountPath } from "../shared/units.ts";
 import { fileStageOf } from "./file-stage.ts";
@@ -19,6 +20,8 @@ export interface Programme {
   /** The mount itself. */
   readonly home: MountFeed;
   readonly intro: StoredFile | null;
+  /** Where the stage `first` is begun, as of now; absent: as far behind live as the listener wishes. */
+  readonly from?: () => JoinPoint | null;
 }
 
 type Rules = Readonly<Record<string, MountRules>>;
