@@ -33,6 +33,9 @@ export const relayRetryMaxMs = 60_000;
 export const relaySteadyMs = 30_000;
 /** How often a relay whose mount another source has looks whether it is free. */
 export const relayYieldMs = 5_000;
+/** Titles that a relayed stream may set at once, and how long until it may set another: stations that send advertisements, jingles and songs set some in a minute. */
+export const relayTitles = 10;
+export const relayTitleMs = 1_000;
 /** How often it is looked whether somebody listens to a mount on demand, and for how long nobody must have, before it is left. */
 export const demandPollMs = 2_000;
 export const demandLingerMs = 30_000;

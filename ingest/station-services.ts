@@ -72,7 +72,7 @@ export class StationServices {
       ...options,
       sourceTimeoutMs: (mount) =>
         rulesOfMount(settings().mounts, mount).sourceTimeoutMs ?? settings().limits.sourceTimeoutMs,
-      ownPorts: () => this.#ports,
+      ownPorts: () => [...this.#ports, ...edgePort(settings())],
       userAgent: `Skywave/${version}`,
       statistics,
       listenersOnAir: (mount) => mounts.session(mount)?.listeners ?? null,
@@ -115,7 +115,7 @@ export class StationServices {
     return this.#stats.clients;
   }
 
-  /** `ports`: of this host, listeners' first; then those of the edge where it is on this machine. */
+  /** `ports`: of this host, listeners' first. */
   start(ports: readonly number[]): void {
     this.#ports = ports;
     this.#logs.start();
@@ -185,6 +185,13 @@ export class StationServices {
       `Cache-Control: no-store\r\nContent-Length: ${body.length}\r\n\r\n`;
     finish(socket, headOnly ? Buffer.from(head) : Buffer.concat([Buffer.from(head), body]));
   }
+}
+
+/** A relay of the station's own edge would feed its mount with what the mount's listeners get, silence in the end. */
+function edgePort({ edgeUrl, host }: Pick<IngestSettings, "edgeUrl" | "host">): number[] {
+  const { hostname, port, protocol } = new URL(edgeUrl);
+  const isHere = ["localhost", "127.0.0.1", "[::1]", host].includes(hostname);
+  return isHere ? [Number(port || (protocol === "https:" ? 443 : 80))] : [];
 }
 
 function mountOf(path: string): MountPath | null {

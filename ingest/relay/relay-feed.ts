@@ -1,5 +1,6 @@
 import { type FoundTitle, IcyDeinterleaver } from "../../shared/icy.ts";
 import type { MountPath } from "../../shared/units.ts";
+import { relayTitleMs, relayTitles } from "../station-limits.ts";
 import { NoAudioError, type SourceSession } from "../source-session.ts";
 
 type Session = Pick<SourceSession, "mount" | "push" | "end" | "setTitle">;
@@ -21,6 +22,9 @@ export class RelayFeed {
   /** Audio bytes given to the session. */
   #audioBytes = 0;
   #title = "";
+  readonly #allowance = new TitleAllowance();
+  /** The newest one that came when there were too many. */
+  #held: FoundTitle | null = null;
   #ended: Promise<void> | null = null;
 
   constructor(options: RelayFeedOptions) {
@@ -55,13 +59,37 @@ export class RelayFeed {
   #setTitles(titles: FoundTitle[]): void {
     for (let next = titles[0]; next && next.atByte <= this.#audioBytes; next = titles[0]) {
       titles.shift();
-      const key = JSON.stringify([next.text, next.url]);
-      if (!this.#options.titles || key === this.#title || (this.#title === "" && next.text === "")) continue;
-      this.#title = key;
-      this.#options.session.setTitle(
-        next.url === undefined ? { text: next.text } : { text: next.text, url: next.url },
-      );
+      this.#held = next;
     }
+    const title = this.#held;
+    if (title === null || !this.#options.titles || !this.#isNew(title)) this.#held = null;
+    else if (this.#allowance.take(performance.now())) {
+      this.#held = null;
+      this.#title = keyOf(title);
+      const { text, url } = title;
+      this.#options.session.setTitle(url === undefined ? { text } : { text, url });
+    }
+  }
+
+  #isNew(title: FoundTitle): boolean {
+    return keyOf(title) !== this.#title && !(this.#title === "" && title.text === "");
+  }
+}
+
+const keyOf = ({ text, url }: FoundTitle): string => JSON.stringify([text, url]);
+
+/** Titles cost log lines, webhooks and room in segments, and a server may send thousands in a second: of many the newest counts. */
+class TitleAllowance {
+  #left: number = relayTitles;
+  #sinceMs = 0;
+
+  /** Whether one more may be set at `now`, ms. */
+  take(now: number): boolean {
+    this.#left = Math.min(relayTitles, this.#left + (now - this.#sinceMs) / relayTitleMs);
+    this.#sinceMs = now;
+    if (this.#left < 1) return false;
+    this.#left--;
+    return true;
   }
 }
 

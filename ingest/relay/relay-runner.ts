@@ -59,7 +59,8 @@ export class RelayRunner {
   readonly #timing: RelayTiming;
   readonly #stopped = new AbortController();
   #wanted: PromiseWithResolvers<void> | null = null;
-  #arrival = Promise.withResolvers<void>();
+  /** Called the next time that its stream is on the mount. */
+  readonly #arrivals = new Set<() => void>();
   /** Ends the stream that is on air. */
   #leave: ((reason: string) => void) | null = null;
   #done: Promise<void> | null = null;
@@ -81,9 +82,24 @@ export class RelayRunner {
     return this.#wanted !== null;
   }
 
-  /** Resolves the next time that its stream is on the mount. */
-  get arrival(): Promise<void> {
-    return this.#leave ? Promise.resolve() : this.#arrival.promise;
+  /** Resolves when its stream is on the mount, or after `patienceMs`. */
+  arrival(patienceMs: number): Promise<void> {
+    if (this.#leave) return Promise.resolve();
+    return new Promise((resolve) => {
+      // Of those who wait for a stream that never comes nothing is kept.
+      const settle = () => {
+        clearTimeout(timer);
+        this.#arrivals.delete(settle);
+        resolve();
+      };
+      const timer = setTimeout(settle, patienceMs).unref();
+      this.#arrivals.add(settle);
+    });
+  }
+
+  /** Who waits for it. */
+  get waiting(): number {
+    return this.#arrivals.size;
   }
 
   start(): void {
@@ -166,6 +182,8 @@ export class RelayRunner {
     if (contentType !== undefined && !codec.sourceContentTypes.includes(contentType)) {
       throw new RelayError(`content type ${contentType} is not supported`);
     }
+    const encoding = replyHeader(head, "content-encoding")?.toLowerCase() ?? "identity";
+    if (encoding !== "identity") throw new RelayError(`content encoding ${encoding} is not supported`);
     const framing = replyFraming(head);
     const metaint = metaintOf(replyHeader(head, "icy-metaint"));
     const info = readSourceInfo(head, { ip: peerAddress(socket), protocol: relayProtocol });
@@ -186,13 +204,13 @@ export class RelayRunner {
       void feed.end(reason);
       socket.destroy();
     };
-    this.#arrival.resolve();
-    this.#arrival = Promise.withResolvers();
+    for (const arrived of this.#arrivals) arrived();
     new SourceFeed({ socket, session: feed, framing, sourceTimeoutMs: sourceTimeoutMs(mount), log }).start(
       rest,
     );
-    // It may be that the demand has gone while the mount was being claimed.
+    // Either may have happened while the mount was being claimed.
     if (this.#stopped.signal.aborted) this.#leave("the relay was taken away");
+    else if (this.isIdle) this.#leave("nobody listens");
     const reason = await ended.promise;
     this.#leave = null;
     return { kind: "ended", reason, ms: performance.now() - startedMs };

@@ -70,14 +70,7 @@ export class Relays {
     if (!runner?.relay.onDemand || runner.isOnAir) return null;
     this.#heardMs.set(mount, performance.now());
     runner.want();
-    const { waitMs } = this.#demand;
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, waitMs).unref();
-      void runner.arrival.then(() => {
-        clearTimeout(timer);
-        resolve();
-      });
-    });
+    return runner.arrival(this.#demand.waitMs);
   }
 
   async stop(): Promise<void> {

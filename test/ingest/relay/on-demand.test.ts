@@ -1,5 +1,6 @@
 import * as net from "node:net";
 import { afterEach, beforeEach, expect, it } from "vitest";
+import { RelayRunner } from "../../../ingest/relay/relay-runner.ts";
 import { Relays } from "../../../ingest/relay/relays.ts";
 import type { SourceSession } from "../../../ingest/source-session.ts";
 import { mp3 } from "../../../shared/codec/mp3/mp3.ts";
@@ -22,11 +23,14 @@ let happened: string[];
 let listeners: string;
 /** The edge does not tell. */
 let edgeFails: boolean;
+/** The edge takes so long for a claim. */
+let claimed: Promise<void>;
 
 beforeEach(async () => {
   happened = [];
   listeners = "0";
   edgeFails = false;
+  claimed = Promise.resolve();
   server = net.createServer((socket) => {
     socket.on("error", () => undefined);
     socket.write("HTTP/1.0 200 OK\r\nContent-Type: audio/mpeg\r\n\r\n");
@@ -44,6 +48,7 @@ beforeEach(async () => {
   relays = new Relays({
     intake: {
       admit: async () => {
+        await claimed;
         happened.push("on air");
         return session as SourceSession;
       },
@@ -100,4 +105,36 @@ it("says goodbye when the ingest stops", async () => {
   await relays.summon(mount);
   await relays.stop();
   expect(happened).toEqual(["on air", "the ingest is stopping"]);
+});
+
+it("is left at once when the last listener went while the mount was being claimed", async () => {
+  const granted = Promise.withResolvers<void>();
+  claimed = granted.promise;
+  listeners = "1";
+  void relays.summon(mount);
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  listeners = "0";
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  granted.resolve();
+  await eventually(() => happened.length === 2);
+  expect(happened).toEqual(["on air", "nobody listens"]);
+});
+
+it("keeps nothing of those who waited in vain", async () => {
+  const runner = new RelayRunner(
+    { url: "http://127.0.0.1:1/x", mount, titles: true, onDemand: true },
+    {
+      intake: { admit: async () => "mount-in-use" },
+      mounts: { isHeld: () => true },
+      codec: mp3,
+      sourceTimeoutMs: () => 1,
+      ownPorts: () => [],
+      userAgent: "test",
+      log,
+    },
+  );
+  const waiting = Array.from({ length: 100 }, () => runner.arrival(10));
+  expect(runner.waiting).toBe(100);
+  await Promise.all(waiting);
+  expect(runner.waiting).toBe(0);
 });

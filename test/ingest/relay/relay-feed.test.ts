@@ -1,6 +1,7 @@
 import fc from "fast-check";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { metaintOf, RelayFeed } from "../../../ingest/relay/relay-feed.ts";
+import { relayTitleMs, relayTitles } from "../../../ingest/station-limits.ts";
 import { encodeMetadataBlock, IcyInterleaver } from "../../../shared/icy.ts";
 import { mountPath } from "../../../shared/mount-path.ts";
 
@@ -13,7 +14,7 @@ const stream = new IcyInterleaver(metaint).push(audio, [
 ]);
 
 /** What the session gets: bytes, and titles with the number of bytes before them. */
-function feed(chunks: readonly Uint8Array[], titles = true) {
+function open(titles = true) {
   const got: number[] = [];
   const seen: string[] = [];
   const relay = new RelayFeed({
@@ -31,7 +32,12 @@ function feed(chunks: readonly Uint8Array[], titles = true) {
     titles,
     onEnd: () => undefined,
   });
-  for (const chunk of chunks) relay.push(chunk);
+  return { push: (chunk: Uint8Array) => relay.push(chunk), got, seen };
+}
+
+function feed(chunks: readonly Uint8Array[], titles = true) {
+  const { push, got, seen } = open(titles);
+  for (const chunk of chunks) push(chunk);
   return { got, seen };
 }
 
@@ -54,6 +60,25 @@ test("titles that are not wanted go, and the audio stays", () => {
 test("an empty title before any other sets none", () => {
   const silent = new IcyInterleaver(metaint).push(audio, []);
   expect(feed([silent]).seen).toEqual([]);
+});
+
+test("of a flood of titles some are set, and the newest in the end", () => {
+  vi.useFakeTimers({ toFake: ["performance"] });
+  const flood = (count: number, name: string) =>
+    Buffer.concat(
+      Array.from({ length: count }, (_, index) => [
+        audio.subarray(0, metaint),
+        encodeMetadataBlock({ text: `${name} ${index}` }),
+      ]).flat(),
+    );
+  const { push, seen } = open();
+  push(flood(10_000, "first"));
+  expect(seen).toHaveLength(relayTitles);
+  vi.advanceTimersByTime(relayTitleMs);
+  push(audio.subarray(0, 1));
+  expect(seen).toHaveLength(relayTitles + 1);
+  expect(seen.at(-1)).toContain("first 9999");
+  vi.useRealTimers();
 });
 
 test("the interval is a number or none", () => {

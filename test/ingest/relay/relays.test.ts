@@ -157,6 +157,11 @@ describe("a relay", () => {
   it.each([
     ["a text", "HTTP/1.0 200 OK\r\nContent-Type: text/html\r\n\r\n<html>", "text/html is not supported"],
     ["a refusal", "HTTP/1.0 401 Authentication Required\r\n\r\n", "answered 401"],
+    [
+      "a compressed stream",
+      "HTTP/1.1 200 OK\r\nContent-Type: audio/mpeg\r\nContent-Encoding: gzip\r\n\r\n",
+      "content encoding gzip is not supported",
+    ],
     ["no HTTP", "SSH-2.0-OpenSSH\r\n\r\n", "expected an HTTP or ICY reply"],
     [
       "a redirect to a file",
@@ -188,6 +193,14 @@ describe("a relay", () => {
     running.change({ relays: [{ url: own, mount: "/near.mp3", titles: true, onDemand: false }] });
     await eventually(() => running.logLines.some((line) => line.includes("one of this station")));
     expect(running.edge.claims).toEqual([]);
+  });
+
+  it("does not relay its own edge", async () => {
+    await open([]);
+    running.change({
+      relays: [{ url: `${running.edge.url}/near.mp3`, mount: "/near.mp3", titles: true, onDemand: false }],
+    });
+    await eventually(() => running.logLines.some((line) => line.includes("one of this station")));
   });
 });
 
