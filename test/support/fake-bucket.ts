@@ -1,6 +1,9 @@
 /** An R2 bucket in memory, as far as the archive uses one: lists in pages, reads ranges. */
 export class FakeBucket {
-  readonly objects = new Map<string, { readonly body: Uint8Array; readonly metadata: Record<string, string> }>();
+  readonly objects = new Map<
+    string,
+    { readonly body: Uint8Array; readonly metadata: Record<string, string> }
+  >();
   readonly counts = { get: 0, put: 0, list: 0, delete: 0 };
   readonly #pageSize: number;
 
@@ -18,7 +21,10 @@ export class FakeBucket {
     this.objects.set(key, { body, metadata: options.customMetadata ?? {} });
   }
 
-  async get(key: string, options: { readonly range?: { readonly offset: number; readonly length: number } } = {}) {
+  async get(
+    key: string,
+    options: { readonly range?: { readonly offset: number; readonly length: number } } = {},
+  ) {
     this.counts.get++;
     const object = this.objects.get(key);
     if (!object) return null;
