@@ -27,7 +27,6 @@ import { SourceEvents } from "./source-events.ts";
 import { Spool } from "./spool.ts";
 import { StationPush, type StationToTell } from "./station-push.ts";
 import { StationServices } from "./station-services.ts";
-import { StationQuestions } from "./stats/station-statistics.ts";
 import { Webhooks } from "./webhooks.ts";
 
 export interface IngestOptions {
@@ -122,17 +121,13 @@ export class Ingest {
       version,
       log,
     });
-    const questions = new StationQuestions(settings);
     const connections = new Connections({
       services,
       onWrongPassword: () => metrics.loginRefused(),
       credentials: new CredentialCheck({ settings: current, passwords, urlAuth }),
       intake,
       mounts,
-      onAirElsewhere: async (mount) => {
-        const statistics = await questions.statistics().catch(() => null);
-        return statistics !== null && Object.hasOwn(statistics.sources, mount);
-      },
+      onAirElsewhere: (mount) => services.isOnAir(mount),
       health: new Health({ edgeUrl, version, mounts, spool, eventLoop: this.#eventLoop }),
       codec: mp3,
       edgeUrl,

@@ -8,8 +8,10 @@ const mebi = 1024 * kibi;
 
 /** One question to the edge for statistics or records: the edge gathers them from many objects. */
 export const questionTimeoutMs = 10_000;
-/** Its reply: 1,000 mounts with 40 fields, or a batch of 1,000 records with long players' names. */
-export const questionReplyBytes = 4 * mebi;
+/** The statistics: 1,000 mounts with 40 fields are 1.7 MB. */
+export const questionReplyBytes = 8 * mebi;
+/** A batch of 1,000 records, each of whose texts is as long as it may be and escaped throughout: one that did not fit would be asked for again and again. */
+export const recordsReplyBytes = 16 * mebi;
 /** How long statistics are as good as new; Icecast's clients look once a second at most. */
 export const statisticsAgeMs = 1_000;
 
@@ -17,8 +19,8 @@ export const statisticsAgeMs = 1_000;
 export const statsPollMs = 1_000;
 /** STATS clients at once: each costs a copy of every change. */
 export const statsClients = 64;
-/** What a STATS client may leave unread: a dump of 1,000 mounts fits; one that is further behind is dropped, as in Icecast. */
-export const statsBehindBytes = 2 * mebi;
+/** What a STATS client may leave unread: a dump of 1,000 mounts, 2.4 MB, fits; one that is further behind is dropped, as in Icecast. */
+export const statsBehindBytes = 4 * mebi;
 
 /** A head of a server that is relayed: Icecast's own limit for what it reads from its master is 4,096. */
 export const relayHeadLimits = { maxBytes: 16 * kibi, maxHeaders: 100 } as const;

@@ -59,6 +59,7 @@ export class StationServices {
   readonly #logs: StationLogs;
   readonly #stats: StatsStream;
   readonly #webroot: Webroot;
+  readonly #questions: StationQuestions;
   readonly #unsubscribe: (() => void)[] = [];
   #ports: readonly number[] = [];
 
@@ -68,6 +69,7 @@ export class StationServices {
     const questions = new StationQuestions(settings());
     const statistics = () => questions.statistics();
     this.#options = options;
+    this.#questions = questions;
     this.#relays = new Relays({
       ...options,
       sourceTimeoutMs: (mount) =>
@@ -109,6 +111,12 @@ export class StationServices {
   /** Mounts that are relayed, and whether each relay's stream is on air. */
   get relays(): readonly (readonly [MountPath, boolean])[] {
     return this.#relays.states;
+  }
+
+  /** Whether a mount has a source, on whatever host; false too when the edge does not tell. */
+  async isOnAir(mount: MountPath): Promise<boolean> {
+    const statistics = await this.#questions.statistics().catch(() => null);
+    return statistics !== null && Object.hasOwn(statistics.sources, mount);
   }
 
   get statsClients(): number {

@@ -85,11 +85,10 @@ export class Directory {
     if (this.#stopped.signal.aborted || this.#working) return;
     const { clock } = this.#options;
     if (this.#timer) clock.clearTimeout(this.#timer);
-    const due = [...this.#listings.values()].map(({ atMs }) => atMs);
-    if (this.#gone.length > 0) due.push(clock.now());
     this.#timer = null;
-    if (due.length === 0) return;
-    this.#timer = clock.setTimeout(() => void this.#work(), Math.max(0, Math.min(...due) - clock.now()));
+    const atMs = this.#gone.length > 0 ? clock.now() : this.#next()?.[1].atMs;
+    if (atMs === undefined) return;
+    this.#timer = clock.setTimeout(() => void this.#work(), Math.max(0, atMs - clock.now()));
   }
 
   #work(): Promise<void> {
@@ -109,10 +108,17 @@ export class Directory {
         await post(removeCall(sid), signal);
         continue;
       }
-      const due = [...this.#listings].find(([, { atMs }]) => atMs <= clock.now());
-      if (!due) return;
-      await this.#call(...due);
+      const next = this.#next();
+      if (!next || next[1].atMs > clock.now()) return;
+      await this.#call(...next);
     }
+  }
+
+  /** The one that is due first: with a slow directory and many streams the last would else never have their turn. */
+  #next(): [MountPath, Listing] | undefined {
+    let next: [MountPath, Listing] | undefined;
+    for (const entry of this.#listings) if (!next || entry[1].atMs < next[1].atMs) next = entry;
+    return next;
   }
 
   async #call(mount: MountPath, listing: Listing): Promise<void> {

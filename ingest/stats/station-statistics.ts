@@ -7,7 +7,12 @@ import {
   statisticsSchema,
 } from "../../shared/edge-api.ts";
 import { exchange } from "../http-exchange.ts";
-import { questionReplyBytes, questionTimeoutMs, statisticsAgeMs } from "../station-limits.ts";
+import {
+  questionReplyBytes,
+  recordsReplyBytes,
+  questionTimeoutMs,
+  statisticsAgeMs,
+} from "../station-limits.ts";
 
 export interface StationQuestionsOptions extends Pick<IngestSettings, "edgeUrl" | "ingestToken"> {
   readonly now?: () => number;
@@ -19,6 +24,7 @@ export class StationQuestions {
   readonly #token: string;
   readonly #now: () => number;
   #asked: Promise<Statistics> | null = null;
+  #waits = false;
   #askedMs = Number.NEGATIVE_INFINITY;
 
   constructor({ edgeUrl, ingestToken, now = () => performance.now() }: StationQuestionsOptions) {
@@ -27,29 +33,35 @@ export class StationQuestions {
     this.#now = now;
   }
 
-  /** At most `statisticsAgeMs` old; whoever asks meanwhile shares the answer. */
+  /** At most `statisticsAgeMs` old; whoever asks meanwhile shares the answer, however long the edge takes for it. */
   statistics(): Promise<Statistics> {
     const now = this.#now();
-    if (this.#asked === null || now - this.#askedMs >= statisticsAgeMs) {
+    if (this.#asked === null || (!this.#waits && now - this.#askedMs >= statisticsAgeMs)) {
       this.#askedMs = now;
-      this.#asked = this.#ask("statistics", {}).then((body) => statisticsSchema.parse(body));
+      this.#waits = true;
+      this.#asked = this.#ask("statistics", {})
+        .then((body) => statisticsSchema.parse(body))
+        .finally(() => {
+          this.#waits = false;
+        });
     }
     return this.#asked;
   }
 
   /** Sessions that have ended, in order; those up to `after` are forgotten. */
   async records(after: number): Promise<readonly NumberedRecord[]> {
-    return recordsReplySchema.parse(await this.#ask("records", { after })).records;
+    const reply = await this.#ask("records", { after }, recordsReplyBytes);
+    return recordsReplySchema.parse(reply).records;
   }
 
-  async #ask(call: string, argument: unknown): Promise<unknown> {
+  async #ask(call: string, argument: unknown, maxReplyBytes: number = questionReplyBytes): Promise<unknown> {
     const { status, body } = await exchange({
       url: `${this.#base}/${call}`,
       method: "POST",
       headers: { Authorization: `Bearer ${this.#token}`, "Content-Type": "application/json" },
       body: JSON.stringify(argument),
       timeoutMs: questionTimeoutMs,
-      maxReplyBytes: questionReplyBytes,
+      maxReplyBytes,
     });
     if (status !== 200) throw new Error(`${call}: the edge answered ${status}`);
     return JSON.parse(body);

@@ -30,11 +30,11 @@ type Fields = Readonly<Record<string, string>>;
 /** Icecast has no line for a field that has gone; it tells an empty value where one is cleared. */
 function fieldEvents(owner: string, before: Fields, after: Fields): string {
   let lines = "";
-  for (const name of names(after)) {
-    const value = ownOf(after, name) ?? "";
-    if (value !== ownOf(before, name)) lines += event(owner, name, value);
-  }
-  for (const name of names(before)) if (!Object.hasOwn(after, name)) lines += event(owner, name, "");
+  // Sorted are those that differ alone: of 1,000 mounts few do, and this is asked every second.
+  const changed = Object.keys(after).filter((name) => ownOf(after, name) !== ownOf(before, name));
+  for (const name of changed.toSorted()) lines += event(owner, name, ownOf(after, name) ?? "");
+  const gone = Object.keys(before).filter((name) => !Object.hasOwn(after, name));
+  for (const name of gone.toSorted()) lines += event(owner, name, "");
   return lines;
 }
 

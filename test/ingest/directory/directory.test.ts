@@ -15,7 +15,7 @@ const silent = {
   error: () => undefined,
 };
 const log = { ...silent, child: () => log };
-const done: DirectoryAnswer = { done: true, message: "", sid: "sid-1", touchMs: null };
+const done = { done: true, message: "", sid: "sid-1", touchMs: null };
 const refused: DirectoryAnswer = { done: false, message: "no", sid: null, touchMs: null };
 const settings = { url: "http://yp.example/cgi", timeoutMs: 6_000, touchMs: 0 };
 
@@ -83,6 +83,19 @@ class Bench {
 let bench: Bench;
 beforeEach(() => {
   bench = new Bench();
+});
+
+it("every stream has its turn, also where the directory is too slow for all of them", async () => {
+  bench.takesMs = 5_000;
+  for (let index = 0; index < 20; index++)
+    bench.come({ ...bench.source(), mount: mountPath(`/m${index}.mp3`) });
+  let added = 0;
+  bench.answer = (action) => ({ ...done, sid: action === "add" ? `sid-${added++}` : null });
+  await bench.time.runUntil(600_000);
+  const touched = new Set(
+    bench.bodies.flatMap((body) => /^action=touch&sid=(sid-\d+)&/.exec(body)?.[1] ?? []),
+  );
+  expect(touched.size).toBe(20);
 });
 
 describe("a public source", () => {
