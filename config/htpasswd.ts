@@ -1,4 +1,5 @@
 import { readFileSync, statSync } from "node:fs";
+import { listenerUsersOfMount } from "../shared/edge-secrets.ts";
 import { isPasswordHash } from "../shared/password-hash.ts";
 
 interface HtpasswdUser {
@@ -14,7 +15,6 @@ export interface Htpasswd {
 }
 
 const fileBytes = 16 * 1024 * 1024;
-const mostUsers = 100_000;
 const mostNotes = 10;
 
 /**
@@ -44,7 +44,7 @@ export function parseHtpasswd(text: string, file: string): Htpasswd {
     const [name, hash] = [line.slice(0, colon), line.slice(colon + 1).trim()];
     const problem = colon < 0 ? "has no colon" : userProblem(name, hash);
     if (problem !== undefined) notes.push(`${file}:${index + 1}: ${problem}`);
-    else if (users.size < mostUsers && !users.has(name)) users.set(name, hash);
+    else if (users.size < listenerUsersOfMount && !users.has(name)) users.set(name, hash);
     else
       notes.push(`${file}:${index + 1}: ${users.has(name) ? "the user is there before" : "too many users"}`);
   });

@@ -14,7 +14,7 @@ import {
 } from "../shared/edge-api.ts";
 import type { Epoch } from "../shared/units.ts";
 import { exchange } from "./http-exchange.ts";
-import { claimTimeoutMs, edgeTimeoutMs, replyBytes } from "./limits.ts";
+import { claimTimeoutMs, edgeTimeoutMs, replyBytes, stationTimeoutMs } from "./limits.ts";
 import { reasonOf } from "./log.ts";
 
 /** The edge gave no answer that can be used: unreachable, too slow, failing, or it does not know our token. Worth another try. */
@@ -71,10 +71,10 @@ export class EdgeClient {
     return this.#hold("release", hold);
   }
 
-  async station(argument: StationCall, signal: AbortSignal): Promise<"ok" | "refused"> {
-    const { status, body } = await this.#call("station", argument, { signal, timeoutMs: edgeTimeoutMs });
+  async station(argument: StationCall, signal: AbortSignal): Promise<"ok" | { readonly refused: string }> {
+    const { status, body } = await this.#call("station", argument, { signal, timeoutMs: stationTimeoutMs });
     if (status === 200) return "ok";
-    if (status === 400 || status === 413) return "refused";
+    if (status === 400 || status === 413) return { refused: messageOf(body) ?? `status ${status}` };
     throw unusable("station", status, body);
   }
 

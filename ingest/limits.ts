@@ -116,6 +116,8 @@ export const putTimeoutMs = 8_000;
 
 /** One call to the edge. */
 export const edgeTimeoutMs = 5_000;
+/** ...and the one that tells the station's settings, which may be 8 MiB on a slow line. */
+export const stationTimeoutMs = 30_000;
 
 /** A claim: short, because the source waits for its reply and some give up after 5 s (butt), `handoverMs` included. */
 export const claimTimeoutMs = 2_500;

@@ -18,8 +18,8 @@ export interface StationToTell {
 
 /** Who takes the station's settings. */
 interface StationTaker {
-  /** "refused": the edge cannot read them, sending them again is no use. Rejects when it gave no usable answer. */
-  station(call: StationCall, signal: AbortSignal): Promise<"ok" | "refused">;
+  /** `refused`: why the edge cannot take them, sending them again is no use. Rejects when it gave no usable answer. */
+  station(call: StationCall, signal: AbortSignal): Promise<"ok" | { readonly refused: string }>;
 }
 
 export interface StationPushOptions {
@@ -156,7 +156,12 @@ export class StationPush {
       onFailure: (error) =>
         log.warn({ reason: reasonOf(error) }, "the edge could not be told of the station, trying on"),
     });
-    if (result !== "ok") return log.error("the edge refuses the station's settings");
+    if (result !== "ok") {
+      return log.error(
+        { reason: result.refused },
+        "the edge refuses the station's settings and keeps those it has",
+      );
+    }
     this.#told = files;
     log.info("the edge knows the station's settings");
   }

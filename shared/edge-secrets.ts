@@ -21,11 +21,15 @@ const headerName = z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}$/);
 const stationUserSchema = z.object({ name: userName, role: z.enum(roles), hash: passwordHash });
 export type StationUser = z.infer<typeof stationUserSchema>;
 
+/** Listener users of one file, and of all: what an isolate keeps of them is some megabytes, and so is the call that tells them. */
+export const listenerUsersOfMount = 20_000;
+export const listenerUsersInAll = 40_000;
+
 const listenerAuthSchema = z.discriminatedUnion("kind", [
   z.object({
     kind: z.literal("htpasswd"),
     /** As the file on the ingest host has them; `manageauth` at the edge adds to them and takes away. */
-    users: z.array(z.object({ name: userName, hash: passwordHash })).max(100_000),
+    users: z.array(z.object({ name: userName, hash: passwordHash })).max(listenerUsersOfMount),
     /** Whether one user may listen twice at the same time. */
     allowDuplicates: z.boolean().default(true),
   }),
@@ -61,8 +65,17 @@ export const edgeSecretsSchema = z.object({
         signed: z.boolean().default(false),
       }),
     )
+    .refine((rules) => usersIn(rules) <= listenerUsersInAll, {
+      error: `more than ${listenerUsersInAll} listener users in all`,
+    })
     .default({}),
 });
 export type EdgeSecrets = z.infer<typeof edgeSecretsSchema>;
+
+function usersIn(rules: Readonly<Record<string, { readonly auth?: ListenerAuth | undefined }>>): number {
+  let users = 0;
+  for (const { auth } of Object.values(rules)) if (auth?.kind === "htpasswd") users += auth.users.length;
+  return users;
+}
 
 export const noSecrets: EdgeSecrets = { users: [], signingKeys: [], listeners: {} };

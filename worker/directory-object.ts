@@ -26,12 +26,14 @@ import type { Env } from "./env.ts";
 import { KnownMounts } from "./known-mounts.ts";
 import { longestLeaseMs, republishMs, ringEvents, stationSeatsRecallMs } from "./limits.ts";
 import { SeatMemory } from "./seat-memory.ts";
+import { StoredSecrets } from "./stored-secrets.ts";
 import { mountLimits } from "./station.ts";
 
 /** What an isolate has already, so that it is told only what is new. */
 export interface DirectoryQuestion {
-  /** `settingsVersion` of the settings it has. */
+  /** `settingsVersion` of the settings it has, and `secretsVersion` of the secrets. */
   readonly settings?: string;
+  readonly secrets?: string;
   /** The newest event it has; null when it has none and wants them; absent when it does not want any. */
   readonly events?: EventId | null;
 }
@@ -48,6 +50,10 @@ export interface DirectoryReply {
   readonly settingsVersion: string;
   /** Absent when the asker has them. */
   readonly settings?: DirectorySettings;
+  /** Another for other secrets, and for those alone: they may be megabytes. */
+  readonly secretsVersion: string;
+  /** Who may do what, never to be shown; null when no ingest host has told it. Absent when the asker has it. */
+  readonly secrets?: EdgeSecrets | null;
   readonly events?: EventFeed;
 }
 
@@ -55,8 +61,6 @@ export interface DirectoryReply {
 export interface DirectorySettings {
   /** null when no ingest host has told any. */
   readonly station: EdgeStation | null;
-  /** Who may do what, never to be shown; null when no ingest host has told it. */
-  readonly secrets: EdgeSecrets | null;
   /** What administrators have mounts fall back to, before what the settings say. */
   readonly fallbacks: FallbackOverrides;
 }
@@ -79,9 +83,11 @@ export class DirectoryObject extends DurableObject<Env> {
   #settingsChanges = 0;
   #seats: SeatTable = noSeats;
   readonly #memory: SeatMemory;
+  readonly #secrets: StoredSecrets;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
+    this.#secrets = new StoredSecrets(ctx.storage.kv);
     this.#memory = new SeatMemory(ctx.storage, stationSeatsRecallMs);
     const stored = [...ctx.storage.kv.list<number | true>({ prefix: knownPrefix })];
     this.#known = new KnownMounts(
@@ -112,7 +118,7 @@ export class DirectoryObject extends DurableObject<Env> {
   keepStation(station: EdgeStation, secrets?: EdgeSecrets): void {
     this.ctx.storage.kv.put(stationKey, { format: 1, station } satisfies StoredStation);
     // A value of their own: an earlier release reads the settings as it wrote them.
-    if (secrets) this.ctx.storage.kv.put(secretsKey, { format: 1, secrets } satisfies StoredSecrets);
+    if (secrets) this.#secrets.keep(secrets);
     this.#settingsChanges++;
   }
 
@@ -161,12 +167,15 @@ export class DirectoryObject extends DurableObject<Env> {
     }
     const mounts = [...this.#mounts.values()].map(({ status }) => status);
     const settingsVersion = `${this.#epoch}-${this.#settingsChanges}`;
+    const secretsVersion = this.#secrets.version;
     return {
       startedMs: this.#startedMs,
       mounts: mounts.toSorted((a, b) => (a.mount < b.mount ? -1 : 1)),
       known: this.#known.list,
       settingsVersion,
       ...(question.settings !== settingsVersion && { settings: this.#settings() }),
+      secretsVersion,
+      ...(question.secrets !== secretsVersion && { secrets: this.#secrets.read() }),
       ...(question.events !== undefined && { events: this.#eventsAfter(question.events) }),
     };
   }
@@ -175,7 +184,6 @@ export class DirectoryObject extends DurableObject<Env> {
     const { kv } = this.ctx.storage;
     return {
       station: kv.get<StoredStation>(stationKey)?.station ?? null,
-      secrets: kv.get<StoredSecrets>(secretsKey)?.secrets ?? null,
       fallbacks: kv.get<FallbackOverrides>(fallbacksKey) ?? {},
     };
   }
@@ -211,7 +219,6 @@ const seatLimits = { ttlMs: mountLimits.reportTtlMs, runtimes: mountLimits.repor
 
 const knownPrefix = "known ";
 const stationKey = "station";
-const secretsKey = "secrets";
 const fallbacksKey = "fallbacks";
 const startsKey = "starts";
 const onAirPrefix = "on air ";
@@ -224,9 +231,4 @@ interface StoredStatus {
 interface StoredStation {
   readonly format: 1;
   readonly station: EdgeStation;
-}
-
-interface StoredSecrets {
-  readonly format: 1;
-  readonly secrets: EdgeSecrets;
 }

@@ -18,8 +18,10 @@ export const directoryName = "station";
 
 /** The directory as an isolate knows it. */
 export interface DirectoryListing
-  extends Pick<DirectoryReply, "startedMs" | "mounts" | "known" | "settingsVersion">,
-    DirectorySettings {}
+  extends Pick<DirectoryReply, "startedMs" | "mounts" | "known" | "settingsVersion" | "secretsVersion">,
+    DirectorySettings {
+  readonly secrets: EdgeSecrets | null;
+}
 
 /** What happened until a listing. */
 export interface FollowedListing extends DirectoryListing {
@@ -96,7 +98,7 @@ export async function stationOf(host: Host): Promise<EdgeStation> {
 export async function secretsOf(host: Host): Promise<EdgeSecrets> {
   await askedForSettings(host);
   // Nobody is refused for ever, or let in, because the directory could not be asked.
-  const { secrets, settingsVersion: version } = listing?.value ?? (await read(host, stationAgeMs));
+  const { secrets, secretsVersion: version } = listing?.value ?? (await read(host, stationAgeMs));
   if (!secrets) return noSecrets;
   // Stored by another release: what does not parse lets nobody in.
   if (parsedSecrets?.version !== version)
@@ -139,8 +141,12 @@ let parsed: { readonly version: string; readonly station: EdgeStation } | undefi
 
 /** Settings were told through this isolate. */
 export function forgetStation(): void {
+  forgotten = listing?.value ?? forgotten;
   listing = undefined;
 }
+
+/** What of it is still so need not be told again. */
+let forgotten: DirectoryListing | undefined;
 
 async function read(host: Host, maxAgeMs: number): Promise<DirectoryListing> {
   for (;;) {
@@ -165,16 +171,16 @@ async function read(host: Host, maxAgeMs: number): Promise<DirectoryListing> {
 async function ask(env: Env): Promise<DirectoryListing> {
   isolateAsked.directoryCalls++;
   try {
-    const before = listing?.value;
+    const before = listing?.value ?? forgotten;
     const reply = await env.DIRECTORY.getByName(directoryName).list({
-      ...(before && { settings: before.settingsVersion }),
+      ...(before && { settings: before.settingsVersion, secrets: before.secretsVersion }),
       ...(followers > 0 && {
         events: events ? { epoch: events.epoch, sequence: events.ring.last } : null,
       }),
     });
-    const { events: fresh, settings = before, ...rest } = reply;
-    if (!settings) throw new Error("the directory does not tell the settings");
-    const { station, secrets, fallbacks } = settings;
+    const { events: fresh, settings = before, secrets = before?.secrets, ...rest } = reply;
+    if (!settings || secrets === undefined) throw new Error("the directory does not tell the settings");
+    const { station, fallbacks } = settings;
     const value = { ...rest, station, secrets, fallbacks };
     if (fresh) {
       const ring = events?.epoch === fresh.epoch ? events.ring : new EventRing<StationEvent>(ringEvents);

@@ -1,4 +1,4 @@
-import { Hono } from "hono";
+import { Hono, type MiddlewareHandler } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import type { z } from "zod";
 import {
@@ -19,7 +19,7 @@ import type { MountPath } from "../shared/units.ts";
 import { directoryName, forgetStation, noteKnownMount } from "./directory.ts";
 import type { Env } from "./env.ts";
 import { isSecret } from "./is-secret.ts";
-import { ingestBodyBytes } from "./limits.ts";
+import { ingestBodyBytes, stationBodyBytes } from "./limits.ts";
 import { forgetAbsence } from "./mount-feed.ts";
 import type { HoldOutcome, MountObject } from "./mount-object.ts";
 import { hostOf } from "./request-host.ts";
@@ -35,14 +35,15 @@ ingestApi.use(async (context, next) => {
   }
   return next();
 });
-ingestApi.use(
+const limitedTo = (maxSize: number): MiddlewareHandler =>
   bodyLimit({
-    maxSize: ingestBodyBytes,
-    onError: (context) => {
-      const message = `a body has at most ${ingestBodyBytes} bytes`;
-      return context.json({ error: "too-large", message }, 413);
-    },
-  }),
+    maxSize,
+    onError: (context) =>
+      context.json({ error: "too-large", message: `a body has at most ${maxSize} bytes` }, 413),
+  });
+const limits = { station: limitedTo(stationBodyBytes), others: limitedTo(ingestBodyBytes) };
+ingestApi.use((context, next) =>
+  context.req.path.endsWith("/station") ? limits.station(context, next) : limits.others(context, next),
 );
 
 ingestApi.post("/claim", (context) =>

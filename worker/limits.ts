@@ -94,6 +94,8 @@ export const longestLeaseMs = 10_000;
 
 /** A body of the ingest API: an announcement with 16 titles of 4 kB. */
 export const ingestBodyBytes = 256 * 1024;
+/** The body that tells the station's settings: 40,000 listener users with names of 40 characters. */
+export const stationBodyBytes = 8 * 1024 * 1024;
 
 /** Distance between two calls of an isolate for seats of the same mount: 2,000 joins in a second are ten calls. */
 export const seatBatchMs = 100;

@@ -21,7 +21,7 @@ let told: EdgeStation[];
 let secrets: unknown[];
 let lines: string[];
 /** What the edge does with the next calls; "ok" when there is nothing more. */
-let answers: ("refused" | Error)[];
+let answers: ({ refused: string } | Error)[];
 let storageIsUp: boolean;
 /** Whether puts end, while storage is up. */
 let puts: Promise<void>;
@@ -90,9 +90,10 @@ describe("the station's settings", () => {
   });
 
   it("are given up when the edge cannot read them", async () => {
-    answers = ["refused"];
+    answers = [{ refused: "a body has at most 8 bytes" }];
     push.tell({ edge: station("A"), files: [] });
     await eventually(() => logged("the edge refuses the station's settings").length > 0);
+    expect(logged("the edge refuses the station's settings")[0]).toContain("a body has at most 8 bytes");
     expect(told).toEqual([]);
   });
 

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { noSecrets } from "../../shared/edge-secrets.ts";
+import { type EdgeSecrets, noSecrets } from "../../shared/edge-secrets.ts";
 import { edgeStationSchema } from "../../shared/edge-station.ts";
 import { mountPath } from "../../shared/mount-path.ts";
 import type { MountStatus } from "../../shared/mount-status.ts";
@@ -81,16 +81,37 @@ describe("the directory", () => {
     const stored = new Map<string, unknown>();
     const secrets = { ...noSecrets, signingKeys: ["k".repeat(43)] };
     started(stored).keepStation(station("one"), secrets);
-    expect(started(stored).list().settings).toMatchObject({ station: { name: "one" }, secrets });
+    expect(started(stored).list()).toMatchObject({ settings: { station: { name: "one" } }, secrets });
     started(stored).keepStation(station("two"));
-    expect(started(stored).list().settings).toMatchObject({ station: { name: "two" }, secrets });
+    expect(started(stored).list()).toMatchObject({ settings: { station: { name: "two" } }, secrets });
     started(stored).keepStation(station("three"), noSecrets);
-    expect(started(stored).list().settings?.secrets).toEqual(noSecrets);
+    expect(started(stored).list().secrets).toEqual(noSecrets);
+  });
+
+  it("keeps 20,000 listener users in pieces that storage takes, and tells them only to who has others", () => {
+    const stored = new Map<string, unknown>();
+    started(stored).keepStation(station("one"), manyUsers(20_000));
+    for (const value of stored.values()) {
+      expect(value instanceof Uint8Array ? value.length : 0).toBeLessThan(2_000_000);
+    }
+    const object = started(stored);
+    const { secrets, secretsVersion } = object.list();
+    expect(secrets).toEqual(manyUsers(20_000));
+    // As after a restart of the ingest host, with another setting that is no secret.
+    object.keepStation(station("two"), manyUsers(20_000));
+    expect(object.list({ secrets: secretsVersion })).not.toHaveProperty("secrets");
+    expect(object.list({ secrets: secretsVersion }).settings?.station?.name).toBe("two");
+    object.keepStation(station("two"), manyUsers(1));
+    expect(object.list({ secrets: secretsVersion }).secrets).toEqual(manyUsers(1));
+    expect([...stored.keys()].filter((key) => key.startsWith("secrets piece"))).toHaveLength(1);
   });
 
   it("reads the settings that an earlier release stored", () => {
     const stored = new Map<string, unknown>([["station", { format: 1, station: station("old") }]]);
-    expect(started(stored).list().settings).toMatchObject({ station: { name: "old" }, secrets: null });
+    expect(started(stored).list().settings).toMatchObject({ station: { name: "old" } });
+    expect(started(stored).list().secrets).toBeNull();
+    stored.set("secrets", { format: 1, secrets: noSecrets });
+    expect(started(stored).list().secrets).toEqual(noSecrets);
   });
 
   it("tells settings only to those who have others", () => {
@@ -147,6 +168,24 @@ describe("the directory", () => {
     expect(object.list().mounts).toEqual([]);
     expect(started(stored).list().mounts).toEqual([]);
   });
+});
+
+/** The longest that are usual: names like addresses, and hashes of our own. */
+const manyUsers = (count: number): EdgeSecrets => ({
+  ...noSecrets,
+  listeners: {
+    "/live.mp3": {
+      signed: false,
+      auth: {
+        kind: "htpasswd",
+        allowDuplicates: true,
+        users: Array.from({ length: count }, (_, index) => ({
+          name: `łistener.${index}@station.example`,
+          hash: `$pbkdf2-sha256$i=100000$${"s".repeat(22)}$${"h".repeat(43)}`,
+        })),
+      },
+    },
+  },
 });
 
 const station = (name: string) => edgeStationSchema.parse({ name });

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import type { EdgeSecrets } from "../../shared/edge-secrets.ts";
 import { EventRing } from "../../shared/event-ring.ts";
 import { mountPath } from "../../shared/mount-path.ts";
 import type { StationEvent } from "../../shared/station-events.ts";
@@ -14,7 +15,7 @@ class FakeDirectory {
   name = "before";
   hangs = false;
   fails = false;
-  secrets: DirectorySettings["secrets"] = null;
+  secrets: EdgeSecrets | null = null;
   fallbacks: DirectorySettings["fallbacks"] = {};
   epoch = 1;
   ring = new EventRing<StationEvent>(ringEvents);
@@ -27,14 +28,17 @@ class FakeDirectory {
     if (this.hangs) await new Promise(() => undefined);
     const { secrets, fallbacks, epoch } = this;
     const station = { name: this.name } as unknown as DirectorySettings["station"];
-    const settingsVersion = JSON.stringify([station, secrets, fallbacks]);
+    const settingsVersion = JSON.stringify([station, fallbacks]);
+    const secretsVersion = JSON.stringify(secrets);
     const after = question?.events;
     return {
       startedMs: 0,
       mounts: [],
       known: [],
       settingsVersion,
-      ...(question?.settings !== settingsVersion && { settings: { station, secrets, fallbacks } }),
+      ...(question?.settings !== settingsVersion && { settings: { station, fallbacks } }),
+      secretsVersion,
+      ...(question?.secrets !== secretsVersion && { secrets }),
       ...(after !== undefined && {
         events: { epoch, ...this.ring.partAfter(after?.epoch === epoch ? after.sequence : null) },
       }),
@@ -108,7 +112,7 @@ describe("an isolate's view of the directory", () => {
     const { directory, host, secretsOf } = await isolate();
     expect(await secretsOf(host)).toEqual({ users: [], signingKeys: [], listeners: {} });
     const users = [{ name: "ann", role: "admin" as const, hash: "x" }];
-    directory.secrets = { users } as unknown as DirectorySettings["secrets"];
+    directory.secrets = { users } as unknown as EdgeSecrets;
     vi.setSystemTime(Date.now() + hourMs);
     await secretsOf(host);
     await vi.advanceTimersByTimeAsync(0);

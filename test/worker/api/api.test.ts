@@ -28,9 +28,10 @@ const reply: DirectoryReply = {
   settingsVersion: "1",
   settings: {
     station: edgeStationSchema.parse({ name: "Harbour", mounts: { [secret]: { hidden: true } } }),
-    secrets: edgeSecretsSchema.parse({ users: [{ name: "ann", role: "admin", hash: "$secret$" }] }),
     fallbacks: {},
   },
+  secretsVersion: "1",
+  secrets: edgeSecretsSchema.parse({ users: [{ name: "ann", role: "admin", hash: "$secret$" }] }),
 };
 
 /** Remembers what it was asked to do. */

@@ -30,7 +30,9 @@ describe("a stream of events", () => {
         mounts: [],
         known: [],
         settingsVersion: "1",
-        settings: { station: null, secrets: null, fallbacks: {} },
+        settings: { station: null, fallbacks: {} },
+        secretsVersion: "1",
+        secrets: null,
         ...(events !== undefined && { events: { epoch: 1, ...ring.partAfter(events?.sequence ?? null) } }),
       };
     };
