@@ -10,7 +10,7 @@ import {
 } from "../shared/source/request-head.ts";
 import { millis } from "../shared/units.ts";
 import { type AdminOptions, answerMetadata, readForm } from "./admin.ts";
-import { finish, lateReason, peerAddress, readUntil } from "./client-socket.ts";
+import { finish, isOwnMachine, lateReason, peerAddress, readUntil } from "./client-socket.ts";
 import type { Health } from "./health.ts";
 import { headLimits } from "./limits.ts";
 import { LoginLog } from "./login-log.ts";
@@ -28,7 +28,7 @@ export interface ConnectionOptions
   readonly health: Health;
   readonly headerTimeoutMs: number;
   /** Answers what this host has an answer of its own to, Icecast's STATS method among it. The socket is paused. */
-  readonly services: Pick<StationServices, "answer">;
+  readonly services: Pick<StationServices, "answer" | "isHidden">;
   readonly onWrongPassword: () => void;
 }
 
@@ -153,7 +153,11 @@ export class Connections {
   }
 
   async #serveHealth(socket: Socket, headOnly: boolean): Promise<void> {
-    const report = await this.#options.health.report();
+    const { health, services } = this.#options;
+    // Of hidden mounts whoever looks after this machine may know.
+    const report = await (isOwnMachine(socket)
+      ? health.report()
+      : health.report((mount) => !services.isHidden(mount)));
     const body = Buffer.from(`${JSON.stringify(report)}\n`);
     const status = report.ok ? "200 OK" : "503 Service Unavailable";
     const head =

@@ -56,10 +56,12 @@ export class Health {
     this.#options = options;
   }
 
-  async report(): Promise<HealthReport> {
+  /** `shows`: of which mounts it may speak; what fails counts of all. */
+  async report(shows: (mount: MountPath) => boolean = () => true): Promise<HealthReport> {
     const answers = await this.#edgeAnswers();
     const { mounts, spool, version, eventLoop } = this.#options;
     const publishers = [...mounts.publishers];
+    const shown = publishers.filter(([mount]) => shows(mount));
     const failing = publishers.map(([, publisher]) => publisher.failing);
     const edge = answers && !failing.includes("edge") ? "ok" : "failing";
     const storage = failing.includes("storage") ? "failing" : "ok";
@@ -69,9 +71,11 @@ export class Health {
       storage,
       version,
       uptimeSeconds: Math.round((performance.now() - this.#startedMs) / 1000),
-      sources: mounts.sessions.map(({ mount, epoch, protocol }) => ({ mount, epoch, protocol })),
+      sources: mounts.sessions
+        .filter(({ mount }) => shows(mount))
+        .map(({ mount, epoch, protocol }) => ({ mount, epoch, protocol })),
       queues: Object.fromEntries(
-        publishers.map(([mount, { queued, backlog, dropped }]) => [mount, { ...queued, backlog, dropped }]),
+        shown.map(([mount, { queued, backlog, dropped }]) => [mount, { ...queued, backlog, dropped }]),
       ),
       spool: spool.state,
       eventLoopDelayMs: eventLoop.lateness,

@@ -6,6 +6,7 @@ import { errorReply, unauthorized } from "../shared/icecast-reply.ts";
 import { MountPathError, parseMountPath } from "../shared/mount-path.ts";
 import { parseBasicAuth } from "../shared/source/basic-auth.ts";
 import { header, type RequestHead } from "../shared/source/request-head.ts";
+import { settingsOfMount } from "../shared/mount-pattern.ts";
 import { millis, type MountPath } from "../shared/units.ts";
 import { rulesOfMount } from "./access/mount-rules.ts";
 import type { PasswordCheck } from "./access/password-check.ts";
@@ -111,6 +112,11 @@ export class StationServices {
   /** Mounts that are relayed, and whether each relay's stream is on air. */
   get relays(): readonly (readonly [MountPath, boolean])[] {
     return this.#relays.states;
+  }
+
+  /** Whether it is shown to nobody who need not know of it. */
+  isHidden(mount: MountPath): boolean {
+    return settingsOfMount((this.#options.station() ?? defaultStation).mounts, mount)?.hidden === true;
   }
 
   /** Whether a mount has a source, on whatever host; false too when the edge does not tell. */

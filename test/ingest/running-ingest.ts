@@ -1,6 +1,7 @@
-import { noSecrets } from "../../shared/edge-secrets.ts";
 import { once } from "node:events";
 import * as net from "node:net";
+import { noSecrets } from "../../shared/edge-secrets.ts";
+import type { EdgeStation } from "../../shared/edge-station.ts";
 import type { IngestSettings } from "../../config/ingest-settings.ts";
 import { Ingest } from "../../ingest/ingest.ts";
 import { openLog } from "../../ingest/log.ts";
@@ -30,7 +31,8 @@ export class RunningIngest {
   #ingest: Ingest | null = null;
   #settings: IngestSettings | null = null;
 
-  async open(overrides: Partial<IngestSettings> = {}): Promise<void> {
+  /** `station`: what the edge is to be told, where this ingest tells it. */
+  async open(overrides: Partial<IngestSettings> = {}, station?: EdgeStation): Promise<void> {
     await this.edge.open();
     this.#settings = {
       host: "127.0.0.1",
@@ -55,6 +57,7 @@ export class RunningIngest {
     };
     const ingest = new Ingest({
       settings: this.#settings,
+      ...(station && { station: { edge: station, files: [] } }),
       version: "0.0.0",
       log: openLog("debug", { write: (line) => void this.logLines.push(line) }),
     });

@@ -1,8 +1,9 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import type * as http from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { edgeStationSchema } from "../../shared/edge-station.ts";
 import { hashPassword } from "../../shared/password-hash.ts";
 import { adminPassword, basic, eventually, frames, RunningIngest, sourceHead } from "./running-ingest.ts";
 
@@ -121,6 +122,24 @@ describe("/metrics", () => {
   });
 });
 
+describe("/health", () => {
+  it("speaks of hidden mounts to this machine alone", async () => {
+    const station = edgeStationSchema.parse({ mounts: { "/a.mp3": { hidden: true } } });
+    await running.open({ dataDir: folder }, station);
+    for (const mount of ["/a.mp3", "/b.mp3"]) {
+      const source = running.connect();
+      source.send(sourceHead(mount));
+      await source.until(/200 OK/);
+    }
+    const get = "GET /health HTTP/1.0\r\n\r\n";
+    const here = await running.exchange(get);
+    expect(here.match(/"\/a\.mp3"/g)).toHaveLength(2);
+    const elsewhere = await running.exchange(get, running.ports.port, "127.9.0.1");
+    expect(elsewhere.match(/"\/b\.mp3"/g)).toHaveLength(2);
+    expect(elsewhere).not.toContain("/a.mp3");
+  });
+});
+
 describe("the webroot", () => {
   it("has files beside the edge's pages", async () => {
     writeFileSync(join(folder, "hello.txt"), "hello");
@@ -133,7 +152,11 @@ describe("the webroot", () => {
 });
 
 describe("the logs", () => {
-  const text = (name: string) => readFileSync(join(folder, name), "utf8");
+  /** Empty as long as there is none: each file is written in its own time. */
+  const text = (name: string) => {
+    const path = join(folder, name);
+    return existsSync(path) ? readFileSync(path, "utf8") : "";
+  };
   const logs = () => ({
     folder,
     access: "access.log",
@@ -156,7 +179,7 @@ describe("the logs", () => {
     );
     source.socket.end();
     await source.text();
-    await eventually(() => text("access.log").includes("SOURCE"));
+    await eventually(() => text("access.log").includes("SOURCE") && text("playlist.log") !== "");
     const date = String.raw`\[\d\d/\w{3}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}\]`;
     expect(text("access.log")).toMatch(
       new RegExp(
