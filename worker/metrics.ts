@@ -1,13 +1,12 @@
-import type { AudienceCounters } from "../shared/listener-session.ts";
 import { type Metric, metricsContentType, metricsText } from "../shared/metrics-text.ts";
 import { admit } from "./access/admit.ts";
 import { eventClients } from "./api/event-stream.ts";
 import { directoryListing } from "./directory.ts";
-import { metricsAudienceMounts, metricsCallsAtOnce, metricsAgeMs } from "./limits.ts";
+import { metricsAudienceMounts, metricsAgeMs } from "./limits.ts";
 import { type Host, isolateCounts } from "./mount-feed.ts";
 import { msSince } from "./ms-since.ts";
 import { replyHeaders } from "./reply-headers.ts";
-import { audience, stationCounters } from "./roster/roster.ts";
+import { audiences, stationCounters } from "./roster/roster.ts";
 import { describeStation, named, one } from "./station-metrics.ts";
 
 let last: { readonly text: string; readonly atMs: number } | undefined;
@@ -29,17 +28,8 @@ async function stationMetrics(host: Host): Promise<Metric[]> {
     .toSorted((a, b) => b.listeners - a.listeners)
     .slice(0, metricsAudienceMounts)
     .map(({ mount }) => mount);
-  const audiences = new Map<string, AudienceCounters>();
-  const ask = async (): Promise<void> => {
-    for (let mount = mounts.shift(); mount !== undefined; mount = mounts.shift()) {
-      audiences.set(mount, await audience(mount, host));
-    }
-  };
-  const [counters] = await Promise.all([
-    stationCounters(host),
-    ...Array.from({ length: metricsCallsAtOnce }, ask),
-  ]);
-  return describeStation(listing, counters, audiences);
+  const [counters, heard] = await Promise.all([stationCounters(host), audiences(mounts, host)]);
+  return describeStation(listing, counters, heard);
 }
 
 function isolateMetrics(): Metric[] {

@@ -12,7 +12,7 @@ import {
 import { directoryListing, secretsOf, stationOf } from "./directory.ts";
 import { statisticsAgeMs } from "./limits.ts";
 import type { Host } from "./mount-feed.ts";
-import { audience, stationCounters } from "./roster/roster.ts";
+import { audiences, stationCounters } from "./roster/roster.ts";
 
 export type { IcecastStatistics } from "./admin/statistics-fields.ts";
 
@@ -46,20 +46,15 @@ async function gather(host: Host): Promise<Omit<StatisticsInput, "origin">> {
     // Tools that poll want what there is.
     stationCounters(host).catch(() => noCounters),
   ]);
-  const names = [...mounts.map(({ mount }) => mount), ...standInMounts({ station, mounts })];
-  const audiences = await Promise.all(names.map((mount) => audience(mount, host).catch(() => undefined)));
+  // Where nobody has listened since the source came there is nothing to ask for.
+  const heard = mounts.filter(({ listenerPeak }) => listenerPeak > 0).map(({ mount }) => mount);
   return {
     station,
     serverStartMs: startedMs,
     now: Date.now(),
     mounts,
     counters,
-    audiences: new Map(
-      names.flatMap((mount, index): [MountPath, AudienceCounters][] => {
-        const counted = audiences[index];
-        return counted ? [[mount, counted]] : [];
-      }),
-    ),
+    audiences: await audiences([...heard, ...standInMounts({ station, mounts })], host),
     authenticatorOf: (mount) => authenticatorOf(secrets, mount),
   };
 }

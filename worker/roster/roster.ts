@@ -3,6 +3,7 @@ import type { SourceOrder } from "../../shared/orders.ts";
 import { isThere } from "../../shared/playout.ts";
 import type { MountPath } from "../../shared/units.ts";
 import { isKnownMount, stationOf } from "../directory.ts";
+import { metricsCallsAtOnce } from "../limits.ts";
 import type { Host } from "../mount-feed.ts";
 import { programmeOf } from "../programme.ts";
 import { ledgerName } from "./ledger-object.ts";
@@ -29,6 +30,23 @@ export async function sessionsOf(user: string, mount: MountPath, host: Host): Pr
 export async function audience(mount: MountPath, host: Host): Promise<AudienceCounters> {
   if (!(await isKnownMount(mount, host))) return noAudience;
   return host.env.ROSTER.getByName(mount).audience();
+}
+
+/** The same of many mounts, `metricsCallsAtOnce` at a time; one whose roster cannot be asked is not there. Never rejects. */
+export async function audiences(
+  mounts: readonly MountPath[],
+  host: Host,
+): Promise<Map<MountPath, AudienceCounters>> {
+  const found = new Map<MountPath, AudienceCounters>();
+  const left = [...mounts];
+  const ask = async (): Promise<void> => {
+    for (let mount = left.pop(); mount !== undefined; mount = left.pop()) {
+      const counted = await audience(mount, host).catch(() => undefined);
+      if (counted) found.set(mount, counted);
+    }
+  };
+  await Promise.all(Array.from({ length: metricsCallsAtOnce }, ask));
+  return found;
 }
 
 /** Ends a listener's connection, wherever it is, within one segment; false when there is no such listener. */
