@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { isPasswordHash } from "../shared/password-hash.ts";
+import { isTitleEncoding } from "../shared/title-encoding.ts";
 import { checkNamePattern } from "../shared/broadcast-name.ts";
 import { ProtocolError } from "../shared/protocol-error.ts";
 import { isTimeZone, slotProblem } from "./dj-slot.ts";
@@ -99,17 +100,9 @@ export const archiveName = () =>
   });
 
 export const charset = () => {
-  const error = "must be the name of a character encoding";
-  return z.string({ error }).max(40, { error }).refine(isEncoding, { error });
+  const error = "must be the name of a character encoding that titles can be written in";
+  return z.string({ error }).max(40, { error }).refine(isTitleEncoding, { error });
 };
-
-function isEncoding(label: string): boolean {
-  try {
-    return new TextDecoder(label).encoding !== "";
-  } catch {
-    return false;
-  }
-}
 
 export const table = <Shape extends z.ZodRawShape>(shape: Shape) =>
   z.strictObject(shape, {

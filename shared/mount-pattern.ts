@@ -8,7 +8,8 @@ import type { MountPath } from "./units.ts";
 export function matchesMount(pattern: string, mount: MountPath): boolean {
   if (pattern === "/**") return true;
   if (!isPattern(pattern)) return pattern === mount;
-  return expressionOf(pattern)?.test(mount) === true;
+  const parts = partsOf(pattern);
+  return parts !== null && fits(parts, Array.from(mount));
 }
 
 export const isPattern = (name: string): boolean => /[*?[]/.test(name);
@@ -38,32 +39,59 @@ export function mostParticular<Settings extends object>(
   return Object.entries(tables).findLast(([name]) => isPattern(name) && matchesMount(name, mount))?.[1];
 }
 
-const expressions = new Map<string, RegExp | null>();
+/** One character of a path, or a run of any but a slash. */
+type Part = "run" | ((character: string) => boolean);
 
-function expressionOf(pattern: string): RegExp | null {
-  const known = expressions.get(pattern);
+const compiled = new Map<string, readonly Part[] | null>();
+
+function partsOf(pattern: string): readonly Part[] | null {
+  const known = compiled.get(pattern);
   if (known !== undefined) return known;
-  if (expressions.size > 1_000) expressions.clear();
+  if (compiled.size > 1_000) compiled.clear();
   const made = compile(pattern);
-  expressions.set(pattern, made);
+  compiled.set(pattern, made);
   return made;
 }
 
-/** One that cannot be read means no mount. Runs of `*` are one, so that no pattern takes long. */
-function compile(pattern: string): RegExp | null {
-  const source = pattern
-    .replace(/\*+/g, "*")
-    .replace(
-      /\[(!?)([^\]/]+)\]|[*?]|[.+^${}()|\\[\]]/g,
-      (part, not: string | undefined, set: string | undefined) => {
-        if (set !== undefined) return `[${not ? "^/" : ""}${set.replace(/[\\\]^[]/g, "\\$&")}]`;
-        if (part === "*") return "[^/]*";
-        return part === "?" ? "[^/]" : `\\${part}`;
-      },
-    );
+/** Null for one that cannot be read: it means no mount. Runs of `*` are one. */
+function compile(pattern: string): Part[] | null {
+  const tokens = pattern.replace(/\*+/g, "*").matchAll(/\[(!?)([^\]/]+)\]|./gsu);
   try {
-    return new RegExp(`^${source}$`);
+    return Array.from(tokens, ([token, not, set]): Part => {
+      if (set !== undefined) {
+        const characters = new RegExp(`^[${set.replace(/[\\\]^[]/g, "\\$&")}]$`, "su");
+        return (character) => character !== "/" && characters.test(character) === (not === "");
+      }
+      if (token === "*") return "run";
+      return token === "?" ? (character) => character !== "/" : (character) => character === token;
+    });
   } catch {
     return null;
   }
+}
+
+/**
+ * In time that grows with the product of both lengths at most: a path comes from anybody, and a regular expression of a pattern with
+ * many `*` takes for ever on some. Only the last run need ever take more, for no run takes a slash.
+ */
+function fits(parts: readonly Part[], characters: readonly string[]): boolean {
+  let part = 0;
+  let at = 0;
+  let run: { readonly part: number; at: number } | undefined;
+  while (at < characters.length) {
+    const wanted = parts[part];
+    if (wanted === "run") {
+      run = { part, at };
+      part++;
+    } else if (wanted?.(characters[at] ?? "") === true) {
+      part++;
+      at++;
+    } else {
+      if (!run || characters[run.at] === "/") return false;
+      run.at++;
+      at = run.at;
+      part = run.part + 1;
+    }
+  }
+  return parts.slice(part).every((rest) => rest === "run");
 }

@@ -3,6 +3,7 @@ import { cors } from "hono/cors";
 import { ingestApiPrefix } from "../shared/edge-api.ts";
 import { aliased, aliasOf } from "./aliases.ts";
 import { knownStation, stationOf } from "./directory.ts";
+import { badRequest } from "./icecast-errors.ts";
 import type { Host } from "./mount-feed.ts";
 import { settingsWaitMs } from "./limits.ts";
 import { type App, hostOf, ingestPort } from "./request-host.ts";
@@ -13,7 +14,23 @@ import { addHeaders, stationHeaders } from "./station-headers.ts";
 /** What stands before every route of the site: the station's headers, CORS, aliases. */
 export const app = new Hono<App>();
 
-// Outermost, so that they are on errors and preflights too.
+// Before everything: a Host that is none makes an address that is none, and every route would throw on it.
+app.use((context, next) =>
+  URL.canParse(context.req.url) ? next() : Promise.resolve(badRequest("malformed request")),
+);
+
+// What is HTML and says nothing of its own is an answer for tools: nothing in it is to run or load, whatever a title says.
+app.use(async (context, next) => {
+  await next();
+  const { headers } = context.res;
+  if (!headers.get("Content-Type")?.startsWith("text/html") || headers.has(policyHeader)) return;
+  headers.set(
+    policyHeader,
+    "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+  );
+});
+
+// Outermost but for these, so that they are on errors and preflights too.
 app.use(async (context, next) => {
   await next();
   const { pathname } = new URL(context.req.url);
@@ -52,6 +69,8 @@ app.all("/*", async (context) => {
   const to = aliases.length === 0 ? null : aliasOf(url, await ingestPort(raw.headers, context.env), aliases);
   return site.fetch(to ? aliased(raw, to) : raw, context.env, context.executionCtx);
 });
+
+const policyHeader = "Content-Security-Policy";
 
 /** A page needs no directory: it does not wait long for one that hangs. */
 const settings = async (host: Host): ReturnType<typeof stationOf> =>

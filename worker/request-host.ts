@@ -39,10 +39,14 @@ export async function forwardedHost(headers: Headers, env: Env): Promise<string 
   const token = headers.get("X-Skywave-Ingest");
   if (token === null || !env.INGEST_TOKEN || !(await isSecret(token, env.INGEST_TOKEN))) return null;
   const host = headers.get("X-Forwarded-Host");
-  if (host !== null) return /^[A-Za-z0-9._:[\]-]{1,255}$/.test(host) ? host : null;
+  if (host !== null) return isAuthority(host) ? host : null;
   const port = headers.get("X-Forwarded-Port");
   return port === null ? null : `${knownStation(env).hostname}:${port}`;
 }
+
+/** What can stand in a URL: it goes into links and playlists. */
+const isAuthority = (host: string): boolean =>
+  /^[A-Za-z0-9._:[\]-]{1,255}$/.test(host) && URL.canParse(`http://${host}/`);
 
 const forwardedScheme = (headers: Headers): "http" | "https" =>
   headers.get("X-Forwarded-Proto") === "https" ? "https" : "http";

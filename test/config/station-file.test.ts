@@ -41,6 +41,18 @@ describe("the station file", () => {
     expect(station.mounts).toEqual({ "/a b.mp3": { username: "dj" } });
   });
 
+  it("takes the encodings that titles can be written in, and no others", () => {
+    const of = (charset: string) => `[mounts."/a"]\ncharset = "${charset}"`;
+    expect(
+      ["utf-8", "latin1", "ISO8859-1", "CP1251", "euc-kr"].flatMap((name) => problemsOf(of(name))),
+    ).toEqual([]);
+    for (const name of ["utf-16le", "iso-2022-jp", "klingon"]) {
+      expect(problemsOf(of(name))).toEqual([
+        `station.toml:2: mounts."/a".charset must be the name of a character encoding that titles can be written in, got "${name}"`,
+      ]);
+    }
+  });
+
   it("has all its problems reported at once, in the order of their lines", () => {
     const text = [
       "[station]",

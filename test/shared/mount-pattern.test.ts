@@ -22,8 +22,38 @@ describe("a pattern of mounts", () => {
     ["/a+(b)|$", "/a+(b)|$", true],
     ["/[.mp3", "/[.mp3", true],
     ["/**", "/live", true],
+    ["/*a*b/*c", "/xaab/abc", true],
+    ["/*a*b/*c", "/xa/b/abc", false],
+    ["/*a*b", "/a/b", false],
+    ["/[+-9]x", "/1x", true],
+    ["/[+-9]x", "//x", false],
+    ["/[z-a]", "/z", false],
+    ["/라디?", "/라디오", true],
+    ["/?", "/🎧", true],
+    ["/live*", "/live", true],
+    ["/live*", "/liv", false],
   ])("%s and %s: %s", (pattern, path, matches) => {
     expect(matchesMount(pattern, mount(path))).toBe(matches);
+  });
+
+  it("with many stars is no trap: a path comes from anybody", () => {
+    const trap = `/${"*a".repeat(40)}*b`;
+    expect(matchesMount(trap, mount(`/${"a".repeat(190)}`))).toBe(false);
+    expect(matchesMount(trap, mount(`/${"a".repeat(190)}b`))).toBe(true);
+  });
+
+  it("means what a regular expression of it means, where that is quick", () => {
+    const text = fc.array(fc.constantFrom("*", "?", "a", "b", "/"), { maxLength: 8 });
+    fc.assert(
+      fc.property(text, text, (pattern, path) => {
+        const joined = pattern.join("").replace(/\*+/g, "*");
+        fc.pre(joined.includes("*") || joined.includes("?"));
+        const source = joined.replaceAll("*", "[^/]*").replaceAll("?", "[^/]");
+        const name = path.join("");
+        expect(matchesMount(joined, mount(name))).toBe(new RegExp(`^${source}$`).test(name));
+      }),
+      { numRuns: 2_000 },
+    );
   });
 
   it("never throws and never takes long, whatever it is", () => {

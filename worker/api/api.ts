@@ -44,7 +44,9 @@ export function makeApi(desk: Desk): Api {
   controlRoutes(api, desk);
   adminRoutes(api, desk);
 
-  const document = (): ReturnType<typeof describe> => describe(api);
+  let made: OpenApiDocument | undefined;
+  // Made when it is first asked for: an isolate that serves listeners need not have it, and anybody may ask again and again.
+  const document = (): OpenApiDocument => (made ??= describe(api));
   api.get("/openapi.json", (context) => context.json(document()));
   api.get("/docs", () => docsPage(document()));
   api.all("/*", ({ req }) => {
@@ -74,7 +76,6 @@ const partNames: Readonly<Record<string, string>> = {
 
 export type OpenApiDocument = ReturnType<typeof describe>;
 
-/** Made when it is asked for: an isolate that serves listeners need not have it. */
 function describe(api: Api) {
   return api.getOpenAPI31Document({
     openapi: "3.1.0",

@@ -23,9 +23,10 @@ export function docsPage(document: OpenApiDocument): Response {
     ([status, { slug, title, meaning }]) =>
       `<dt id="${slug}">${status} ${escape(title)}</dt><dd>${withCode(meaning)}</dd>`,
   );
+  const nonce = crypto.randomUUID();
   const html = `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark"><title>${escape(document.info.title)} API</title><style>${style}</style></head>
+<meta name="color-scheme" content="light dark"><title>${escape(document.info.title)} API</title><style nonce="${nonce}">${style}</style></head>
 <body><main><h1>${escape(document.info.title)} API</h1><p>${escape(document.info.description ?? "")}</p>
 <p>For programs: <a href="/api/v1/openapi.json">openapi.json</a></p>
 ${sections.join("\n")}
@@ -37,8 +38,8 @@ ${sections.join("\n")}
     headers: {
       "Content-Type": "text/html; charset=utf-8",
       "Cache-Control": "no-cache",
-      "Content-Security-Policy":
-        "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+      "Content-Security-Policy": `default-src 'none'; style-src 'nonce-${nonce}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`,
+      "Referrer-Policy": "no-referrer",
     },
   });
 }

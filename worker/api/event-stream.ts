@@ -1,15 +1,28 @@
 import type { EventId } from "../../shared/station-events.ts";
+import { AddressCount } from "../client-address.ts";
 import { followedListing, followEvents, knownStation } from "../directory.ts";
 import type { Host } from "../mount-feed.ts";
 import { msSince } from "../ms-since.ts";
 import { StuckWatch } from "../stuck-listener.ts";
 import { EventFollower } from "./event-follower.ts";
-import { eventHeartbeatMs, eventPollMs, eventRetryMs, maxEventClients } from "./limits.ts";
+import {
+  eventHeartbeatMs,
+  eventPollMs,
+  eventRetryMs,
+  maxEventClients,
+  maxEventClientsPerAddress,
+} from "./limits.ts";
 
 let clients = 0;
 
-/** Whether this isolate takes another client. */
-export const hasRoomForEvents = (): boolean => clients < maxEventClients;
+const addresses = new AddressCount();
+
+/** Whether this isolate takes another client, and one of this address. */
+export function hasRoomForEvents(address: string | null): boolean {
+  const leave = addresses.enter(address, maxEventClientsPerAddress);
+  leave?.();
+  return leave !== null && clients < maxEventClients;
+}
 
 export const eventClients = (): number => clients;
 
@@ -18,7 +31,7 @@ export const eventClients = (): number => clients;
  * piece of text of ours, and what it misses meanwhile is told when it asks for more.
  */
 export function openEventStream(
-  wish: { readonly after: EventId | null; readonly hidden: boolean },
+  wish: { readonly after: EventId | null; readonly hidden: boolean; readonly address: string | null },
   host: Host,
   signal: AbortSignal,
 ): ReadableStream<Uint8Array> {
@@ -39,8 +52,10 @@ export function openEventStream(
     if (unfollow) return;
     clients++;
     const end = followEvents();
+    const leaveAddress = addresses.enter(wish.address, undefined);
     unfollow = () => {
       clients--;
+      leaveAddress?.();
       end();
     };
   };

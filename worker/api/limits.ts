@@ -14,3 +14,6 @@ export const eventRetryMs = 2_000;
 
 /** Clients of one isolate, for 128 MB and one thread are shared with listeners; the page polls where there is no room. */
 export const maxEventClients = 1_000;
+
+/** Of one address, where it is known: a house full of open pages, and nobody who takes the places of all others. */
+export const maxEventClientsPerAddress = 50;

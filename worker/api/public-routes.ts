@@ -1,6 +1,7 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { formatWarnings } from "../../shared/format-warnings.ts";
 import { parseEventId } from "../../shared/station-events.ts";
+import { clientAddress } from "../client-address.ts";
 import { directoryListing, stationOf } from "../directory.ts";
 import type { Host } from "../mount-feed.ts";
 import { shownMounts } from "../stream-info.ts";
@@ -147,13 +148,16 @@ export function publicRoutes(api: Api, desk: Desk): void {
 
   api.openapi(eventsRoute, async (context) => {
     const hidden = await mayShowHidden(context, context.req.valid("query").hidden);
-    if (!hasRoomForEvents()) {
+    const { raw } = context.req;
+    const address = await clientAddress(raw.headers, context.env);
+    if (!hasRoomForEvents(address)) {
       throw new Problem(503, "too many follow the events here", { headers: { "Retry-After": "10" } });
     }
     const after = parseEventId(context.req.valid("header")["last-event-id"] ?? "");
-    const { raw } = context.req;
     const stream =
-      raw.method === "HEAD" ? null : openEventStream({ after, hidden }, apiHost(context), raw.signal);
+      raw.method === "HEAD"
+        ? null
+        : openEventStream({ after, hidden, address }, apiHost(context), raw.signal);
     return new Response(stream, {
       headers: {
         "Content-Type": "text/event-stream",

@@ -483,7 +483,7 @@ describe("mistakes in an icecast.xml", () => {
       "icecast.xml:4: <source-password> must be text of 1 to 128 characters without line breaks",
       "icecast.xml:5: <port> must be a port from 1 to 65534, got 70000",
       'icecast.xml:6: <bind-address> must be an IP address or "localhost", got "radio.example"',
-      'icecast.xml:7: <charset> must be the name of a character encoding, got "klingon"',
+      'icecast.xml:7: <charset> must be the name of a character encoding that titles can be written in, got "klingon"',
       'icecast.xml:8: <hidden> must be a whole number, got "maybe"',
       'icecast.xml:9: <alias> must be a path that begins with "/", got "old"',
       'icecast.xml:10: <header> must be the name of a header, got "a b"',

@@ -2,7 +2,12 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { EventRing } from "../../../shared/event-ring.ts";
 import { mountPath } from "../../../shared/mount-path.ts";
 import type { EventId, StationEvent } from "../../../shared/station-events.ts";
-import { eventHeartbeatMs, eventPollMs, maxEventClients } from "../../../worker/api/limits.ts";
+import {
+  eventHeartbeatMs,
+  eventPollMs,
+  maxEventClients,
+  maxEventClientsPerAddress,
+} from "../../../worker/api/limits.ts";
 import type { DirectoryQuestion, DirectoryReply } from "../../../worker/directory-object.ts";
 import { ringEvents, stuckListenerMs } from "../../../worker/limits.ts";
 import type * as EventStream from "../../../worker/api/event-stream.ts";
@@ -48,10 +53,10 @@ describe("a stream of events", () => {
     vi.useRealTimers();
   });
 
-  function open(after: EventId | null = { epoch: 1, sequence: 0 }) {
+  function open(after: EventId | null = { epoch: 1, sequence: 0 }, address: string | null = null) {
     const abort = new AbortController();
     signals.push(abort);
-    const reader = isolate.openEventStream({ after, hidden: false }, host, abort.signal).getReader();
+    const reader = isolate.openEventStream({ after, hidden: false, address }, host, abort.signal).getReader();
     const decoder = new TextDecoder();
     const read = async () => decoder.decode((await reader.read()).value);
     return { abort, reader, read };
@@ -125,10 +130,20 @@ describe("a stream of events", () => {
   it("takes so many clients and no more, and gives their places back", async () => {
     const clients = Array.from({ length: maxEventClients }, () => open());
     await Promise.all(clients.map(({ read }) => read()));
-    expect(isolate.hasRoomForEvents()).toBe(false);
+    expect(isolate.hasRoomForEvents(null)).toBe(false);
     await clients[0]?.reader.cancel();
-    expect(isolate.hasRoomForEvents()).toBe(true);
+    expect(isolate.hasRoomForEvents(null)).toBe(true);
     clients[0]?.abort.abort();
     expect(isolate.eventClients()).toBe(maxEventClients - 1);
+  });
+
+  it("leaves room for others than the address that has the most", async () => {
+    const greedy = "192.0.2.1";
+    const clients = Array.from({ length: maxEventClientsPerAddress }, () => open(undefined, greedy));
+    await Promise.all(clients.map(({ read }) => read()));
+    expect(isolate.hasRoomForEvents(greedy)).toBe(false);
+    expect(isolate.hasRoomForEvents("192.0.2.2")).toBe(true);
+    clients[0]?.abort.abort();
+    expect(isolate.hasRoomForEvents(greedy)).toBe(true);
   });
 });
