@@ -75,8 +75,4 @@ export class FakeBucket {
     this.counts.delete++;
     for (const key of typeof keys === "string" ? [keys] : keys) this.objects.delete(key);
   }
-
-  get asBucket(): R2Bucket {
-    return this as unknown as R2Bucket;
-  }
 }

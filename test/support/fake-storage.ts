@@ -29,7 +29,7 @@ export function fakeStorage() {
     delete: (key: string) => kept.delete(key),
   };
   return {
-    sql: sql as unknown as SqlStorage,
+    sql,
     kv,
     get alarm() {
       return alarm;

@@ -422,12 +422,13 @@ function fits(segments: readonly SegmentRef[]): boolean {
   );
 }
 
-/** A chunk's segments in runs. */
+/** A chunk's segments in runs, none of which reaches over a hole: what belongs there may come. */
 function parted<Part extends SegmentRef>(segments: readonly Part[]): Part[][] {
   const parts: Part[][] = [];
   for (const segment of segments) {
     const open = parts.at(-1);
-    if (open && fits([...open, segment])) open.push(segment);
+    const follows = open?.at(-1)?.sequence === segment.sequence - 1;
+    if (open && follows && fits([...open, segment])) open.push(segment);
     else parts.push([segment]);
   }
   return parts;
