@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { MountPath } from "../shared/units.ts";
-import { deliveriesWaiting, deliveryTimeoutMs, deliveryWaitsMs } from "./limits.ts";
+import { deliveriesAtOnce, deliveriesWaiting, deliveryTimeoutMs, deliveryWaitsMs } from "./limits.ts";
 import { type Log, reasonOf } from "./log.ts";
 
 /** Tells somebody something. Rejects when it was not heard, which is tried again; with FinalError when that is no use. */
@@ -32,11 +32,19 @@ export class Deliveries {
   readonly #queues = new Map<MountPath, Delivery[]>();
   readonly #running = new Set<Promise<void>>();
   readonly #stopped = new AbortController();
+  /** Mounts whose next delivery waits for a place. */
+  readonly #forPlace: (() => void)[] = [];
+  #places = deliveriesAtOnce;
   #waiting = 0;
   #refused = 0;
 
   constructor(options: DeliveriesOptions) {
     this.#options = options;
+  }
+
+  /** Nothing waits, and nothing is being delivered. */
+  get isIdle(): boolean {
+    return this.#waiting === 0;
   }
 
   add(mount: MountPath, delivery: Delivery): void {
@@ -78,8 +86,8 @@ export class Deliveries {
     const waits = limits?.waitsMs ?? deliveryWaitsMs;
     for (let tries = 0; !signal.aborted; tries++) {
       try {
-        return await delivery(
-          AbortSignal.any([signal, AbortSignal.timeout(limits?.timeoutMs ?? deliveryTimeoutMs)]),
+        return await this.#inPlace(() =>
+          delivery(AbortSignal.any([signal, AbortSignal.timeout(limits?.timeoutMs ?? deliveryTimeoutMs)])),
         );
       } catch (error) {
         const waitMs = error instanceof FinalError ? undefined : waits[tries];
@@ -92,6 +100,19 @@ export class Deliveries {
       }
     }
     log.warn({ mount, what }, "not delivered, the ingest is stopping");
+  }
+
+  /** Some at a time: a thousand sources that come at once are no thousand connections to a receiver. */
+  async #inPlace(work: () => Promise<void>): Promise<void> {
+    if (this.#places > 0) this.#places--;
+    else await new Promise<void>((resolve) => void this.#forPlace.push(resolve));
+    try {
+      await work();
+    } finally {
+      const next = this.#forPlace.shift();
+      if (next) next();
+      else this.#places++;
+    }
   }
 
   #refuse(mount: MountPath): void {

@@ -11,7 +11,7 @@ export interface HttpRequest {
   readonly signal?: AbortSignal | undefined;
   /** The exchange rejects after so long. */
   readonly timeoutMs?: number;
-  /** A longer reply is an error. */
+  /** A longer reply is an error. 0: nobody reads its body, however long and slow it is; `body` is empty. */
   readonly maxReplyBytes: number;
 }
 
@@ -61,6 +61,13 @@ function attempt(request: HttpRequest, keptConnection = true): Promise<HttpReply
     outgoing.on("error", fail);
     outgoing.on("response", (response) => {
       answered = true;
+      if (maxReplyBytes === 0) {
+        settled();
+        resolve({ status: response.statusCode ?? 0, headers: response.headers, body: "" });
+        response.on("error", () => undefined);
+        outgoing.destroy();
+        return;
+      }
       const parts: Buffer[] = [];
       let size = 0;
       response.on("data", (part: Buffer) => {

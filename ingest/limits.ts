@@ -199,6 +199,8 @@ export const clockStepMs = 1_000;
 
 /** What waits to be told to one webhook, or to authentication servers: a busy day's titles of one mount, at a kilobyte each. */
 export const deliveriesWaiting = 1_000;
+/** What one receiver is told at the same moment: what an ordinary web server answers without a queue. */
+export const deliveriesAtOnce = 16;
 /** One try, and the waits before further ones: a receiver that restarts misses nothing, one that is away for longer than two minutes must ask. */
 export const deliveryTimeoutMs = 15_000;
 export const deliveryWaitsMs: readonly number[] = [1_000, 5_000, 20_000, 60_000];

@@ -3,7 +3,6 @@ import type { IngestSettings, WebhookEvent, WebhookSettings } from "../config/in
 import { matchesMount } from "../shared/mount-pattern.ts";
 import { Deliveries, FinalError } from "./deliveries.ts";
 import { exchange } from "./http-exchange.ts";
-import { replyBytes } from "./limits.ts";
 import type { Log } from "./log.ts";
 import type { SourceEvent, SourceEvents } from "./source-events.ts";
 
@@ -74,6 +73,11 @@ export class Webhooks {
     if (known) return known;
     // A URL may carry a token: its origin says enough.
     const what = `webhook to ${new URL(url).origin}`;
+    // Those that a reload has taken away and that have nothing left to do.
+    const wanted = new Set(this.#options.settings.now.webhooks.map((webhook) => webhook.url));
+    for (const [other, { isIdle }] of this.#deliveries) {
+      if (isIdle && !wanted.has(other)) this.#deliveries.delete(other);
+    }
     const made = new Deliveries({ what, log: this.#options.log });
     this.#deliveries.set(url, made);
     return made;
@@ -97,7 +101,7 @@ export class Webhooks {
       },
       body,
       signal,
-      maxReplyBytes: replyBytes,
+      maxReplyBytes: 0,
     });
     if (status === 410) throw new FinalError("the receiver wants no more of them (410)");
     if (status < 200 || status > 299) throw new Error(`the receiver answered ${status}`);

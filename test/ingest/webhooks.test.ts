@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { WebhookSettings } from "../../config/ingest-settings.ts";
 import { Deliveries, FinalError } from "../../ingest/deliveries.ts";
+import { deliveriesAtOnce } from "../../ingest/limits.ts";
 import { openLog } from "../../ingest/log.ts";
 import { mountPath } from "../../shared/mount-path.ts";
 import { Receiver, webhookSignature } from "../support/receiver.ts";
@@ -67,6 +68,31 @@ test("each event comes once, in order and signed", async () => {
   }
   expect(ids.size).toBe(3);
   for (const part of [secret, "t0ken"]) expect(running.logLines.join("")).not.toContain(part);
+});
+
+test("a receipt is one whatever its body: nobody reads it, however long it is", async () => {
+  receiver.answer = () => ({ status: 200, body: "x".repeat(1_000_000) });
+  await running.open({ webhooks: [hook()] });
+  await broadcast("/a.mp3");
+  await eventually(() => receiver.requests.length === 3);
+  expect(running.logLines.join("")).not.toContain("not delivered");
+});
+
+test("many mounts' events go to a receiver some at a time", async () => {
+  let now = 0;
+  let most = 0;
+  let done = 0;
+  const deliveries = new Deliveries({ what: "test", log: openLog("silent") });
+  for (let index = 0; index < 100; index++) {
+    deliveries.add(mountPath(`/m${index}`), async () => {
+      most = Math.max(most, ++now);
+      await new Promise((resolve) => setTimeout(resolve, 1));
+      now--;
+      done++;
+    });
+  }
+  await deliveries.stop(10_000);
+  expect([most, done, deliveries.isIdle]).toEqual([deliveriesAtOnce, 100, true]);
 });
 
 test("only the events and mounts that a webhook asks for", async () => {

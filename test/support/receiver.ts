@@ -11,7 +11,9 @@ export interface Received {
 export class Receiver {
   readonly requests: Received[] = [];
   /** 200 unless a test says otherwise; "hang" is none. */
-  answer: (request: Received) => { status?: number; headers?: Record<string, string> } | "hang" = () => ({});
+  answer: (
+    request: Received,
+  ) => { status?: number; headers?: Record<string, string>; body?: string } | "hang" = () => ({});
   readonly #server = http.createServer((request, response) => {
     const parts: Buffer[] = [];
     request.on("data", (part: Buffer) => parts.push(part));
@@ -23,7 +25,7 @@ export class Receiver {
       this.requests.push(received);
       const answer = this.answer(received);
       if (answer === "hang") return;
-      response.writeHead(answer.status ?? 200, answer.headers).end();
+      response.writeHead(answer.status ?? 200, answer.headers).end(answer.body);
     });
   });
   url = "";
