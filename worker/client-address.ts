@@ -12,15 +12,25 @@ export async function clientAddress(
   headers: Headers,
   env: Pick<Env, "INGEST_TOKEN" | "REACHED_DIRECTLY">,
 ): Promise<string | null> {
-  const { address } = await seenAddress(headers, env);
-  return address === null ? null : addressGroup(address);
+  return clientOf(await seenAddress(headers, env));
 }
 
-/** The same as it was seen, and whether the platform saw it: only then what it says of the request's place is the listener's. */
+/** As connections are counted. */
+export const clientOf = ({ address }: SeenAddress): string | null =>
+  address === null ? null : addressGroup(address);
+
+/** An address as it was seen, and whether the platform saw it: only then what it says of the request's place is the listener's. */
+export interface SeenAddress {
+  /** Null when nobody can be believed. */
+  readonly address: string | null;
+  readonly byPlatform: boolean;
+}
+
+/** The same as it was seen. */
 export async function seenAddress(
   headers: Headers,
   { INGEST_TOKEN: secret, REACHED_DIRECTLY }: Pick<Env, "INGEST_TOKEN" | "REACHED_DIRECTLY">,
-): Promise<{ readonly address: string | null; readonly byPlatform: boolean }> {
+): Promise<SeenAddress> {
   const token = headers.get(ingestHeader);
   // First: an ingest host comes through Cloudflare too, with an address of its own.
   if (token !== null && secret && (await isSecret(token, secret))) {

@@ -36,6 +36,7 @@ export async function listen(
   if (login instanceof Response) return login;
   // The listener may go at any moment, and what this request waits for then never comes.
   request.signal.addEventListener("abort", () => login.end(host));
+  if (request.signal.aborted) login.end(host);
   try {
     const response = await admitted(request, mount, station, { host, login, depth: 0 });
     if (response.status !== 200 || request.method === "HEAD") login.end(host);
@@ -83,6 +84,8 @@ async function admitted(
   if (place === "too-many") return forbidden("too many listeners from your address");
   if (place === "unknown") return unavailable();
   request.signal.addEventListener("abort", () => place.leave());
+  // It went while it waited for the place, and nobody says so again.
+  if (request.signal.aborted) place.leave();
   try {
     return await seated(request, programme, station, host, { place, metaint, login });
   } catch (error) {

@@ -1,6 +1,6 @@
 import type { EdgeStation } from "../shared/edge-station.ts";
 import type { MountPath } from "../shared/units.ts";
-import { clientAddress, listenersByAddress } from "./client-address.ts";
+import { clientOf, listenersByAddress, seenAddress } from "./client-address.ts";
 import { clock } from "./isolate-clock.ts";
 import type { Login } from "./listener-auth/login.ts";
 import type { Host } from "./mount-feed.ts";
@@ -29,7 +29,8 @@ export async function takePlace(
   host: Host,
 ): Promise<Place | PlaceRefusal> {
   const rules = rulesOf(station, mount);
-  const client = await clientAddress(request.headers, host.env);
+  const from = await seenAddress(request.headers, host.env);
+  const client = clientOf(from);
   const leaveAddress = listenersByAddress.enter(client, station.maxListenersPerAddress);
   if (!leaveAddress) return "too-many";
   const max = rules?.maxListeners ?? station.maxListeners;
@@ -41,7 +42,8 @@ export async function takePlace(
     return seat;
   }
   const { user, client: id } = login;
-  const session = await openSession(mount, request, { user, id, seat }, host);
+  // Nothing is waited for with the seat in hand: a request that ends meanwhile would take it along.
+  const session = openSession(mount, request, { from, user, id, seat }, host);
   const note = noteOf(request, mount, rules?.intro === undefined ? null : client);
   const returns = note.wasHere;
   // A player whose connection was lost is back before anybody has noticed that it went.

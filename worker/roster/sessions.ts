@@ -3,7 +3,7 @@ import type { AgedOrder } from "../../shared/order-book.ts";
 import type { ListenerOrder } from "../../shared/orders.ts";
 import { asksForProbe, SessionMemory, type SessionStay } from "../../shared/session-memory.ts";
 import { type Millis, type MountPath, millis } from "../../shared/units.ts";
-import { seenAddress } from "../client-address.ts";
+import type { SeenAddress } from "../client-address.ts";
 import { knownStation } from "../directory.ts";
 import { clock } from "../isolate-clock.ts";
 import {
@@ -33,6 +33,7 @@ export interface SessionStream {
 }
 
 export interface SessionWish {
+  readonly from: SeenAddress;
   /** Who logged in, where listeners do. */
   readonly user: string | null;
   /** A number from `newSessionId` that others have been told: a session that is gone on with has it from then on. */
@@ -57,14 +58,13 @@ export interface SessionHandle {
  * Notes a listener of this isolate who has got a place. To be called when the place is taken; `leave` of what it returns
  * when the place is given back; `openListenerStream` attaches the stream when it is given the handle.
  */
-export async function openSession(
+export function openSession(
   mount: MountPath,
   request: Request,
   wish: SessionWish,
   host: Host,
-): Promise<SessionHandle> {
-  const { address, byPlatform } = await seenAddress(request.headers, host.env);
-  const session = new OpenSession(aboutOf(mount, request, { address, byPlatform, user: wish.user }), {
+): SessionHandle {
+  const session = new OpenSession(aboutOf(mount, request, wish), {
     asksForProbe: asksForProbe(request.headers.get("Range")),
     seat: wish.seat,
     id: wish.id,
@@ -299,9 +299,8 @@ function keepRecordsLater(host: Host): void {
 function aboutOf(
   mount: MountPath,
   { headers, method, url, cf }: Request,
-  facts: { readonly address: string | null; readonly byPlatform: boolean; readonly user: string | null },
+  { from: { address, byPlatform }, user }: SessionWish,
 ): About {
-  const { address, byPlatform, user } = facts;
   const country = byPlatform ? cf?.["country"] : null;
   return {
     mount,

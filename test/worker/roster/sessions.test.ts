@@ -10,6 +10,7 @@ import {
   sessionNoticeMs,
   sessionResumeMs,
 } from "../../../worker/limits.ts";
+import { seenAddress } from "../../../worker/client-address.ts";
 import type { Host } from "../../../worker/mount-feed.ts";
 import type { Seat } from "../../../worker/seat-desk.ts";
 import type * as Sessions from "../../../worker/roster/sessions.ts";
@@ -87,7 +88,8 @@ async function isolate(accessLog = true) {
       },
     });
     const seat = { leave: vi.fn<Seat["leave"]>(), moveTo: vi.fn<Seat["moveTo"]>() };
-    const handle = await sessions.openSession(mount, request, { user: null, seat, id }, host);
+    const from = await seenAddress(request.headers, host.env);
+    const handle = sessions.openSession(mount, request, { from, user: null, seat, id }, host);
     const stream = streamOf();
     handle.attach(stream);
     return { handle, seat, stream, leave: () => handle.leave(host) };
@@ -251,11 +253,16 @@ describe("an isolate's sessions", () => {
       new Request("http://edge/a.mp3", { headers: { "CF-Connecting-IP": "192.0.2.8" } }),
       { cf },
     );
-    const wish = { user: "ann" };
-    const seen = await openSession(a, request, wish, host);
+    const seen = openSession(
+      a,
+      request,
+      { from: await seenAddress(request.headers, host.env), user: "ann" },
+      host,
+    );
     expect(seen.session).toMatchObject({ address: "192.0.2.8", country: "KR", user: "ann" });
     const direct = { ...host, env: { ...host.env, REACHED_DIRECTLY: "1" } };
-    const unknown = await openSession(a, request, wish, direct);
+    const from = await seenAddress(request.headers, direct.env);
+    const unknown = openSession(a, request, { from, user: "ann" }, direct);
     expect(unknown.session).toMatchObject({ address: null, country: null });
     const ids = [vouched.handle, seen, unknown].map(({ session }) => session.id);
     expect(new Set(ids).size).toBe(3);
@@ -324,9 +331,10 @@ describe("orders", () => {
   it("are carried out by a stream that begins after them", async () => {
     const { openSession, obey, host } = await isolate();
     const request = () => new Request("http://edge/a.mp3");
+    const from = { address: null, byPlatform: false };
     const [killed, moved] = [
-      await openSession(a, request(), { user: null }, host),
-      await openSession(a, request(), { user: null }, host),
+      openSession(a, request(), { from, user: null }, host),
+      openSession(a, request(), { from, user: null }, host),
     ];
     obey(a, { sequence: 1, kind: "kill", listener: killed.session.id });
     obey(a, { sequence: 2, kind: "move", listener: moved.session.id, to: b });
