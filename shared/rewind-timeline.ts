@@ -10,7 +10,7 @@ import { comparePosition, durationMs, type SegmentRef } from "./segment.ts";
  *
  * - What is rewound goes on without its pauses: a segment is due where the one before it ends, or later when it came too late.
  * - What is delayed stays in step with the clock: a segment is due so long after it began. One that overlaps what is before
- *   it (a source that runs ahead, a clock that was put back) is due 10 s before that one's end at the earliest.
+ *   it (a source that runs ahead, a clock that was put back) is due 10 s before all that has been played at the earliest.
  */
 export type Shift = { readonly kind: "rewind" } | { readonly kind: "delay"; readonly delayMs: number };
 
@@ -23,7 +23,7 @@ interface Entry<Segment extends SegmentRef> {
 
 /** A pause longer than this is one between broadcasts, or for the fallback: the grace of a new station. */
 export const pauseMs = 15_000;
-/** How far a delayed segment may begin before the one before it ends. */
+/** How far a delayed segment may begin before those before it have been played. */
 const overlapMs = 10_000;
 /** What has been heard is offered for so long to those who are slow: as mounts do. */
 const keepMs = 60_000;
@@ -35,6 +35,8 @@ export class ShiftedTimeline<Segment extends SegmentRef> {
   #entries: Entry<Segment>[] = [];
   #offered = 0;
   #offeredAtMs = 0;
+  /** When all that is known has been played, one after another. */
+  #playedMs = Number.NEGATIVE_INFINITY;
   #window: readonly SegmentRef[] = [];
   /** Title in force at the first sample of the window. */
   titleBefore: Title | null = null;
@@ -60,18 +62,16 @@ export class ShiftedTimeline<Segment extends SegmentRef> {
     const before = this.#entries.at(-1);
     if (before && comparePosition(segment, before.segment) <= 0) return;
     const isNew = before !== undefined && beginsAnew(before.segment, segment);
-    this.#entries.push({
-      segment,
-      shown: isNew ? withoutTitleBefore(segment) : segment,
-      dueMs: this.#dueMs(segment, nowMs, offsetMs),
-    });
+    const dueMs = this.#dueMs(segment, nowMs, offsetMs);
+    this.#entries.push({ segment, shown: isNew ? withoutTitleBefore(segment) : segment, dueMs });
+    this.#playedMs = Math.max(this.#playedMs, dueMs) + durationMs(segment);
   }
 
   #dueMs({ startMs }: SegmentRef, nowMs: number, offsetMs: number): number {
     const before = this.#entries.at(-1);
     if (this.#shift.kind === "rewind") return before ? Math.max(endMs(before), nowMs) : nowMs - offsetMs;
     const dueMs = startMs + this.#shift.delayMs;
-    return before ? Math.max(dueMs, endMs(before) - overlapMs) : dueMs;
+    return before ? Math.max(dueMs, this.#playedMs - overlapMs) : dueMs;
   }
 
   /** What is offered, in order of play; the same array until that is something else. */

@@ -1,0 +1,280 @@
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Frame } from "../../shared/codec/codec.ts";
+import { mp3 } from "../../shared/codec/mp3/mp3.ts";
+import { decodeSegmentMetadata } from "../../shared/object-format.ts";
+import { bucketOf } from "../support/bucket.ts";
+import { complaintsOfPrograms } from "../support/decoders.ts";
+import { takeMount } from "../support/encoder.ts";
+import { FrameList } from "../support/frame-check.ts";
+import { type Heard, heardFrames, heardOf, outline } from "../support/heard.ts";
+import { listen, type Listening } from "../support/listen.ts";
+import { seeded } from "../support/seeded.ts";
+import { type Stack, startStack } from "../support/stack.ts";
+import { framesOf } from "../support/stream-mp3.ts";
+
+const mount = "/live.mp3";
+const frameMs = (1152 * 1000) / 44_100;
+const folder = mkdtempSync(join(tmpdir(), "rewind "));
+
+/** Two minutes that never repeat, with a bit reservoir that fills and empties. */
+function makeFrames(): Frame[] {
+  const file = join(folder, "long.mp3");
+  const sound =
+    "aevalsrc=d=110:s=44100:exprs='0.2*sin(2*PI*(180*t+9*t*t))*(0.6+0.4*sin(2*PI*0.37*t))|0.2*sin(2*PI*(240*t+7*t*t))' [chirp];" +
+    "anoisesrc=d=110:r=44100:c=pink:s=7:a=0.3 [left]; anoisesrc=d=110:r=44100:c=pink:s=8:a=0.3 [right];" +
+    "[left][right] join=inputs=2, volume='pow(max(0\\,sin(2*PI*1.7*t)*sin(2*PI*0.61*t))\\,3)':eval=frame [noise];" +
+    "[chirp][noise] amix=inputs=2:normalize=0";
+  const args = ["-v", "error", "-y", "-filter_complex", sound, "-c:a", "libmp3lame", "-b:a", "128k", file];
+  const { status, stderr } = spawnSync("ffmpeg", args);
+  if (status !== 0) throw new Error(stderr.toString());
+  return framesOf(file);
+}
+
+let stack: Stack;
+let frames: Frame[];
+let list: FrameList;
+/** Of the frames sent, by index: when, ms since the Unix epoch. */
+const sentAtMs: number[] = [];
+
+/** One epoch, with titles at seconds of it. */
+async function broadcast(seconds: number, titles: Readonly<Record<number, string>>): Promise<void> {
+  const source = await takeMount({ port: stack.ingestPort, password: stack.password }, mount);
+  const from = sentAtMs.length;
+  const timers = Object.entries(titles).map(([at, text]) =>
+    setTimeout(() => void setTitle(text), Number(at) * 1000),
+  );
+  const part = frames.slice(from, from + Math.round((seconds * 1000) / frameMs));
+  for (let at = 0; at < part.length; at += 10) {
+    const startedAt = performance.now();
+    const some = part.slice(at, at + 10);
+    for (const _ of some) sentAtMs.push(Date.now());
+    await source.send(some);
+    await sleep(Math.max(0, some.length * frameMs - (performance.now() - startedAt) - driftMs()));
+  }
+  for (const timer of timers) clearTimeout(timer);
+  source.stop();
+
+  /** How late the sending is. */
+  function driftMs(): number {
+    const first = sentAtMs[from] ?? 0;
+    return Date.now() - first - (sentAtMs.length - from) * frameMs;
+  }
+}
+
+async function setTitle(song: string): Promise<void> {
+  const query = new URLSearchParams({ mount, mode: "updinfo", song });
+  await fetch(`${stack.ingestUrl}/admin/metadata?${query}`, {
+    headers: { Authorization: `Basic ${btoa(`source:${stack.password}`)}` },
+  });
+}
+
+/** A segment as storage has it: the oracle of what was on air. */
+interface StoredSegment {
+  readonly startMs: number;
+  readonly endMs: number;
+  readonly indices: readonly number[];
+}
+
+async function storedSegments(): Promise<StoredSegment[]> {
+  const bucket = bucketOf(stack);
+  const found: StoredSegment[] = [];
+  for (const key of await bucket.keys(mount)) {
+    const { body, metadata } = await bucket.object(key);
+    const { startMs, samples, sampleRate } = decodeSegmentMetadata(metadata);
+    const indices = mp3
+      .indexFrames(body)
+      .map(({ offset, size }) => list.indexOf(body.subarray(offset, offset + size)));
+    found.push({ startMs, endMs: startMs + (samples * 1000) / sampleRate, indices });
+  }
+  return found;
+}
+
+/** The frame on air then, or that came next. */
+function frameOnAir(stored: readonly StoredSegment[], atMs: number): number {
+  const current = stored.findLast(({ startMs, endMs }) => startMs <= atMs && atMs < endMs);
+  if (current) return current.indices[Math.floor((atMs - current.startMs) / frameMs)] ?? -1;
+  return stored.find(({ startMs }) => startMs > atMs)?.indices[0] ?? -1;
+}
+
+/** When the ingest host had a frame. */
+function onAirMs(stored: readonly StoredSegment[], index: number): number {
+  const segment = stored.find(({ indices }) => indices.includes(index));
+  return segment ? segment.startMs + segment.indices.indexOf(index) * frameMs : Number.NaN;
+}
+
+const tune = (query: string, icy = true): Promise<Listening> =>
+  listen(`${stack.edgeUrl}${mount}?${query}`, { icy });
+
+/** Index of the first frame of the source that a request brings. */
+async function firstFrame(query: string): Promise<number> {
+  const listening = await tune(query, false);
+  if (listening.status !== 200) throw new Error(`${query}: ${listening.status}`);
+  try {
+    for (let tries = 0; tries < 100; tries++) {
+      const first = heardFrames(listening.bytes(), list).find((index) => index >= 0);
+      if (first !== undefined) return first;
+      await sleep(50);
+    }
+    throw new Error(`${query}: nothing was heard`);
+  } finally {
+    listening.close();
+  }
+}
+
+let delayed: Listening;
+let delayedFromMs: number;
+let catching: Listening;
+let crossing: Listening;
+let crossingFromIndex: number;
+let stored: StoredSegment[];
+const firstFrames: { atMs: number; got: number }[] = [];
+/** Moments between two broadcasts. */
+let pauseMs: readonly [number, number];
+
+beforeAll(async () => {
+  frames = makeFrames();
+  list = new FrameList(frames);
+  stack = await startStack();
+  const first = broadcast(30, { 2: "one", 10: "two", 20: "three" });
+  await sleep(6_000);
+  delayed = await tune("delay=10");
+  delayedFromMs = Date.now();
+  await sleep(20_000);
+  catching = await tune("offset=-6");
+  await first;
+  await sleep(4_000);
+  await broadcast(24, { 10: "four" });
+  const pausedMs = Date.now();
+  await sleep(22_000);
+  const third = broadcast(38, { 12: "five" });
+  await sleep(8_000);
+  pauseMs = [pausedMs + 3_000, Date.now() - 10_000];
+  crossingFromIndex = sentAtMs.findLastIndex((ms) => ms < pausedMs - 8_000);
+  crossing = await tune(`at=${new Date(sentAtMs[crossingFromIndex] ?? 0).toISOString()}`);
+  await sleep(22_000);
+  const random = seeded(6);
+  const fromMs = (sentAtMs[0] ?? 0) + 500;
+  const toMs = Date.now() - 4_000;
+  const moments = Array.from({ length: 100 }, () => Math.round(fromMs + random() * (toMs - fromMs)));
+  for (let at = 0; at < moments.length; at += 20) {
+    await Promise.all(
+      moments.slice(at, at + 20).map(async (atMs) => {
+        firstFrames.push({ atMs, got: await firstFrame(`at=${new Date(atMs).toISOString()}`) });
+      }),
+    );
+  }
+  await third;
+  stored = await storedSegments();
+  for (const listening of [delayed, catching, crossing]) listening.close();
+}, 240_000);
+
+afterAll(async () => {
+  await stack?.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const heard = (listening: Listening): Heard => heardOf(listening, { source: list });
+
+describe("a mount from a moment on", () => {
+  it("begins with the frame that was on air, at 100 random moments", () => {
+    const wrong = firstFrames.filter(({ atMs, got }) => got !== frameOnAir(stored, atMs));
+    expect(wrong.map(({ atMs, got }) => ({ atMs, got, wanted: frameOnAir(stored, atMs) }))).toEqual([]);
+    expect(firstFrames).toHaveLength(100);
+    expect(firstFrames.some(({ atMs }) => atMs > pauseMs[0] && atMs < pauseMs[1])).toBe(true);
+  });
+
+  it("leaves out the pause between two broadcasts, and shows the titles of then", () => {
+    const { runs, titles, rest, audio } = heard(crossing);
+    const source = runs.filter((run) => run.of === "source");
+    expect(source).toHaveLength(1);
+    expect(runs.some(({ of }) => of === "silence")).toBe(false);
+    const [run] = source;
+    const first = run && "first" in run ? run.first : -1;
+    expect(Math.abs(first - crossingFromIndex)).toBeLessThan(20);
+    // 22 s at the pace of real time, and what is sent ahead.
+    expect(run && "last" in run ? ((run.last - first) * frameMs) / 1000 : 0).toBeGreaterThan(22);
+    expect(run && "last" in run ? ((run.last - first) * frameMs) / 1000 : 99).toBeLessThan(60);
+    expect(titles.map(({ text }) => text)).toEqual(["four", "", "five"]);
+    expect(rest).toBeLessThan(1_000);
+    expect(complaintsOfPrograms(audio)).toEqual([]);
+  });
+
+  it("meets the live edge and goes on without a gap or a repeat", () => {
+    const { runs, audio } = heard(catching);
+    const frameRuns = runs.flatMap((run) => ("first" in run ? [run] : []));
+    for (const [index, run] of frameRuns.entries()) {
+      const before = frameRuns[index - 1];
+      if (before) expect(run.first).toBe(before.last + 1);
+    }
+    // Long after it was live: to the end of the second epoch.
+    expect(frameRuns.at(-1)?.last).toBeGreaterThanOrEqual(Math.floor(53_900 / frameMs));
+    expect(complaintsOfPrograms(audio)).toEqual([]);
+  });
+});
+
+describe("a delayed mount", () => {
+  it("stays as long behind as it was asked to, through pauses", () => {
+    const { audio } = heard(delayed);
+    const firstByteMs = delayedFromMs;
+    const behind: number[] = [];
+    for (const [at, index] of heardFrames(audio, list).entries()) {
+      if (index >= 0 && index % 20 === 0) {
+        behind.push((firstByteMs + at * frameMs - onAirMs(stored, index)) / 1000);
+      }
+    }
+    expect(Math.min(...behind)).toBeGreaterThan(8.5);
+    expect(Math.max(...behind)).toBeLessThan(11.5);
+  });
+
+  it("is silent where nothing was", () => {
+    const { runs, titles, audio } = heard(delayed);
+    expect(outline({ runs } as Heard)).toEqual([
+      "silence",
+      "source",
+      "silence",
+      "source",
+      "silence",
+      "source",
+    ]);
+    expect(titles.map(({ text }) => text).filter((text) => text !== "")).toEqual([
+      "one",
+      "two",
+      "three",
+      "four",
+      "five",
+    ]);
+    expect(complaintsOfPrograms(audio)).toEqual([]);
+  });
+});
+
+describe("a moment that cannot be", () => {
+  const now = (): string => new Date(Date.now() + 60_000).toISOString();
+  it.each([
+    ["no number", () => "offset=abc", 400],
+    ["NaN", () => "offset=NaN", 400],
+    ["nothing", () => "delay=", 400],
+    ["the future", () => `at=${now()}`, 400],
+    ["no date", () => "at=yesterday", 400],
+    ["two of them", () => "offset=-10&delay=10", 400],
+    ["one twice", () => "offset=-10&offset=-20", 400],
+    ["a negative delay", () => "delay=-5", 400],
+    ["too old", () => "at=2020-01-01T00:00:00Z", 404],
+  ])("is refused with the earliest one there is: %s", async (_, query, status) => {
+    const reply = await fetch(`${stack.edgeUrl}${mount}?${query()}`);
+    expect(reply.status).toBe(status);
+    expect(reply.headers.get("Content-Type")).toMatch(/^text\/plain/);
+    const earliest = /The earliest moment is (\S+)/.exec(await reply.text())?.[1];
+    expect(Date.parse(earliest ?? "")).toBe(stored[0]?.startMs);
+  });
+
+  it("is a moment all the same when the mount is off the air", async () => {
+    expect(await firstFrame(`at=${new Date(stored[2]?.startMs ?? 0).toISOString()}`)).toBe(
+      stored[2]?.indices[0],
+    );
+  });
+});
