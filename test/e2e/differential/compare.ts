@@ -4,7 +4,7 @@ import type { Reply } from "./exchange.ts";
 export interface Difference {
   /** Name of the request. */
   readonly request: string;
-  /** "status", "ends", "body", or "header " and a name. */
+  /** "status", "ends", "body", "header " and a name, or "no answer" where Icecast closes without a word. */
   readonly part: string;
   readonly icecast: string;
   readonly skywave: string;
@@ -24,6 +24,9 @@ export function differences(
     const hold = (part: string, a: string, b: string) => {
       if (a !== b) found.push({ request, part, icecast: a, skywave: b });
     };
+    // Nothing is all there is to compare.
+    if (theirs.status === "" && ours.status !== "")
+      return [{ request, part: "no answer", icecast: "", skywave: `${ours.status} ${ours.body}` }];
     hold("status", theirs.status, ours.status);
     hold("ends", String(theirs.ends), String(ours.ends));
     for (const name of new Set([...Object.keys(theirs.headers), ...Object.keys(ours.headers)])) {

@@ -17,7 +17,7 @@ export const stationXml = ({ port, folder, share, authUrl }: StationXml): string
   <location>Testland</location><admin>ops@example.org</admin>
   <hostname>radio.example</hostname>
   <limits>
-    <clients>60</clients><sources>6</sources><queue-size>524288</queue-size>
+    <clients>200</clients><sources>20</sources><queue-size>524288</queue-size>
     <client-timeout>5</client-timeout><header-timeout>3</header-timeout><source-timeout>10</source-timeout>
     <burst-on-connect>1</burst-on-connect><burst-size>65535</burst-size>
   </limits>
