@@ -8,7 +8,11 @@ import {
 import { type EpochFacts, unknownEpoch } from "../../shared/broadcast.ts";
 import type { Position } from "../../shared/segment.ts";
 import type { Epoch, Millis, MountPath, Sequence } from "../../shared/units.ts";
+import { knownStation, stationOf } from "../directory.ts";
 import type { Env } from "../env.ts";
+import { settingsWaitMs } from "../limits.ts";
+import { settledWithin } from "../settled-within.ts";
+import { rulesOf } from "../station.ts";
 import { ArchiveIndex } from "./archive-index.ts";
 import type { ArchiveWord, EpochWord } from "./archive-word.ts";
 import type { ArchivedSegment } from "./archived-segment.ts";
@@ -59,10 +63,11 @@ export class ArchiveObject extends DurableObject<Env> {
   async tell(word: ArchiveWord): Promise<void> {
     const { mount, segments } = word;
     this.#remember(mount);
+    const naming = await this.#naming(mount, word);
     const now = Date.now();
     const changed: EpochFacts[] = [];
     for (const epoch of word.epochs) {
-      const facts = this.#take(epoch, word.naming ?? defaultNaming);
+      const facts = this.#take(epoch, naming);
       if (facts) changed.push(facts);
       this.#follow(epoch.epoch, epoch.end === null ? null : "released", now);
     }
@@ -147,6 +152,23 @@ export class ArchiveObject extends DurableObject<Env> {
     if (this.#mount !== mount) this.ctx.storage.kv.put(mountKey, mount);
   }
 
+  /** How an epoch is called that nobody knew: as the station's settings have it then. */
+  async #naming(mount: MountPath, { epochs }: ArchiveWord): Promise<EpochNaming> {
+    const isNew = epochs.some(({ epoch }) => (this.#index.facts(epoch)?.facts.source ?? null) === null);
+    if (!isNew) return defaultNaming;
+    const host = {
+      env: this.env,
+      keepAlive: (work: Promise<unknown>) => this.ctx.waitUntil(work),
+      hostname: "",
+    };
+    const station = (await settledWithin(stationOf(host), settingsWaitMs)) ?? knownStation(this.env);
+    const rules = rulesOf(station, mount);
+    return {
+      pattern: rules?.archiveName ?? defaultNaming.pattern,
+      timeZone: rules?.archiveTimeZone ?? station.timeZone,
+    };
+  }
+
   /** What is new of an epoch; null when nothing is. */
   #take(word: EpochWord, naming: EpochNaming): EpochFacts | null {
     const known = this.#index.facts(word.epoch);
@@ -160,7 +182,7 @@ export class ArchiveObject extends DurableObject<Env> {
       listenerPeak: Math.max(before.listenerPeak, word.listenerPeak),
     };
     if (known && JSON.stringify(facts) === JSON.stringify(before)) return null;
-    this.#index.putFacts(facts, known?.naming ?? naming);
+    this.#index.putFacts(facts, known && before.source !== null ? known.naming : naming);
     this.#broadcasts.touch(word.epoch);
     const isOnlyPeak = known && facts.end === before.end && before.source !== null;
     return isOnlyPeak ? null : facts;

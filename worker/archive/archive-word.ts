@@ -1,4 +1,3 @@
-import type { EpochNaming } from "../../shared/archive-format.ts";
 import type { EpochFacts } from "../../shared/broadcast.ts";
 import type { SegmentRef } from "../../shared/segment.ts";
 import type { MountPath } from "../../shared/units.ts";
@@ -11,8 +10,6 @@ export interface ArchiveWord {
   readonly mount: MountPath;
   /** In order; later words of an epoch count. */
   readonly epochs: readonly EpochWord[];
-  /** How epochs that begin with this word are called; absent: as the station's settings have it. */
-  readonly naming?: EpochNaming;
   /** Announced, that is: in storage. */
   readonly segments: readonly SegmentRef[];
   /** Listeners of the mount now. */

@@ -1,3 +1,4 @@
+import type { SQLInputValue } from "node:sqlite";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { mountPath } from "../../../shared/mount-path.ts";
@@ -11,7 +12,7 @@ import { madeSegments } from "../../support/made-segments.ts";
 
 const mount = mountPath("/live.mp3");
 const one = epoch(1);
-const emptyIndex = (): ArchiveIndex => new ArchiveIndex(fakeStorage().sql as never);
+const emptyIndex = (): ArchiveIndex => new ArchiveIndex(fakeStorage().sql);
 const refOf = (segment: ArchivedSegment): SegmentRef => {
   const { stored, ...ref } = segment;
   expect(stored.key).not.toBe("");
@@ -178,15 +179,16 @@ describe("the index of a mount's archive", () => {
 
   it("writes one row when a mount tells of its last seconds", () => {
     const storage = fakeStorage();
-    const index = new ArchiveIndex(storage.sql as never);
+    const index = new ArchiveIndex(storage.sql);
     index.add(recorded.slice(0, 100));
     const writes: string[] = [];
-    const { exec } = storage.sql;
-    storage.sql.exec = (query, ...values) => {
-      if (!query.startsWith("SELECT")) writes.push(query);
-      return exec(query, ...values);
+    const watched = {
+      exec(query: string, ...values: SQLInputValue[]) {
+        if (/^(INSERT|UPDATE|DELETE)/.test(query)) writes.push(query);
+        return storage.sql.exec(query, ...values);
+      },
     };
-    index.add(recorded.slice(100, 105));
+    new ArchiveIndex(watched).add(recorded.slice(100, 105));
     expect(writes).toHaveLength(1);
   });
 });

@@ -28,9 +28,10 @@ const startMs = Date.UTC(2026, 10, 21, 12);
 const source = { contentType: "audio/mpeg", ip: "127.0.0.1", protocol: "PUT", name: "Night" };
 
 /** An archive over its lives, and the bucket it is of. */
-function archiveOf(bucket = new FakeBucket(7)) {
+function archiveOf(bucket = new FakeBucket(7), station: unknown = {}) {
   const storage = fakeStorage();
-  const live = (): Archive => new ArchiveObject({ storage } as never, { SEGMENTS: bucket } as never);
+  const env = { SEGMENTS: bucket, STATION: JSON.stringify(station) };
+  const live = (): Archive => new ArchiveObject({ storage } as never, env as never);
   return { bucket, storage, live };
 }
 
@@ -68,9 +69,11 @@ const word = (
 describe("a mount's archive", () => {
   beforeEach(() => {
     vi.useFakeTimers({ now: startMs });
+    vi.stubGlobal("scheduler", { wait: (ms: number) => new Promise((resolve) => setTimeout(resolve, ms)) });
     vi.spyOn(console, "warn").mockImplementation(() => undefined);
   });
   afterEach(() => {
+    vi.unstubAllGlobals();
     vi.restoreAllMocks();
     vi.useRealTimers();
   });
@@ -110,6 +113,16 @@ describe("a mount's archive", () => {
       bytes: segments.reduce((bytes, segment) => bytes + segment.bytes, 0),
     });
     expect(storage.alarm).toBe(startMs + listAfterEndMs[0]);
+  });
+
+  it("calls broadcasts as the settings say when they begin, also when it is made anew under others", async () => {
+    const mounts = { [mount]: { archiveName: "%Hh ${mount}", archiveTimeZone: "Asia/Tokyo" } };
+    const { bucket, live } = archiveOf(new FakeBucket(), { mounts });
+    const segments = madeSegments({ count: 2, startMs });
+    await store(bucket, segments);
+    await live().tell(word(1, segments, "released"));
+    const anew = archiveOf(bucket).live();
+    expect((await anew.broadcast(mount, 1))?.name).toBe("21h live.mp3");
   });
 
   it("ends a broadcast of which nothing is heard any more, and takes it back when something is", async () => {
