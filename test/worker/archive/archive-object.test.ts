@@ -31,7 +31,7 @@ const source = { contentType: "audio/mpeg", ip: "127.0.0.1", protocol: "PUT", na
 function archiveOf(bucket = new FakeBucket(7), station: unknown = {}) {
   const storage = fakeStorage();
   const env = { SEGMENTS: bucket, STATION: JSON.stringify(station) };
-  const live = (): Archive => new ArchiveObject({ storage } as never, env as never);
+  const live = (): Archive => new ArchiveObject({ storage }, env as never);
   return { bucket, storage, live };
 }
 
