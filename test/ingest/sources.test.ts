@@ -35,6 +35,7 @@ test("SOURCE gets 19 bytes after the claim; every whole frame is stored once and
     {
       mount: "/live.mp3",
       ingest: "ingest-test",
+      process: expect.any(String),
       source: { name: "Radio", contentType: "audio/mpeg", ip: "127.0.0.1", protocol: "SOURCE" },
       credential: expect.stringMatching(/^[\w-]{32}$/),
       takeover: "same-credentials",

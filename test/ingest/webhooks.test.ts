@@ -82,17 +82,17 @@ test("many mounts' events go to a receiver some at a time", async () => {
   let now = 0;
   let most = 0;
   let done = 0;
-  const deliveries = new Deliveries({ what: "test", log: openLog("silent") });
+  const many = new Deliveries({ what: "test", log: openLog("silent") });
   for (let index = 0; index < 100; index++) {
-    deliveries.add(mountPath(`/m${index}`), async () => {
+    many.add(mountPath(`/m${index}`), async () => {
       most = Math.max(most, ++now);
       await new Promise((resolve) => setTimeout(resolve, 1));
       now--;
       done++;
     });
   }
-  await deliveries.stop(10_000);
-  expect([most, done, deliveries.isIdle]).toEqual([deliveriesAtOnce, 100, true]);
+  await many.stop(10_000);
+  expect([most, done, many.isIdle]).toEqual([deliveriesAtOnce, 100, true]);
 });
 
 test("only the events and mounts that a webhook asks for", async () => {
