@@ -13,11 +13,12 @@ import type { SourceLogin } from "./credentials.ts";
 import type { ClaimResult } from "./edge-client.ts";
 import { handoverMs, heldAheadMs } from "./limits.ts";
 import { type Log, reasonOf } from "./log.ts";
+import type { MountHolder } from "./mount-hold.ts";
 import type { MountTable, Reservation } from "./mount-table.ts";
 import { isRelayCredential } from "./relay/relay-settings.ts";
 import { SourceFeed } from "./source-feed.ts";
 import type { SourceEvents } from "./source-events.ts";
-import { type MountHolder, SourceSession } from "./source-session.ts";
+import { SourceSession } from "./source-session.ts";
 
 /** Grants mounts. */
 interface MountGranter extends MountHolder {

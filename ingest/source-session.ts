@@ -1,5 +1,4 @@
 import type { Codec, Frame, FrameParser, FrameParserCounts } from "../shared/codec/codec.ts";
-import type { Hold, HoldReply, Renewal } from "../shared/edge-api.ts";
 import type { Segment } from "../shared/segment.ts";
 import type { SourceInfo } from "../shared/source/source-info.ts";
 import { SegmentTarget } from "../shared/segment-target.ts";
@@ -9,7 +8,6 @@ import { StallWatch } from "../shared/source/stall-watch.ts";
 import { sanitiseTitle } from "../shared/title.ts";
 import { type Epoch, type MountPath, millis } from "../shared/units.ts";
 import type { DjTenure } from "./access/dj-tenure.ts";
-import type { HoldResult } from "./edge-client.ts";
 import {
   bytesWithoutFrame,
   firstFrameMs,
@@ -20,7 +18,8 @@ import {
   stallAheadSegments,
   stuckMs,
 } from "./limits.ts";
-import { type Log, reasonOf } from "./log.ts";
+import type { Log } from "./log.ts";
+import { MountHold, type MountHolder } from "./mount-hold.ts";
 import type { Reservation } from "./mount-table.ts";
 import type { Publication } from "./segment-publisher.ts";
 import type { SourceEvents, SourceOnAir, Title } from "./source-events.ts";
@@ -28,13 +27,6 @@ import type { SourceEvents, SourceOnAir, Title } from "./source-events.ts";
 /** What arrives is not audio of the codec that the source declared: end the source. */
 export class NoAudioError extends Error {
   override readonly name = "NoAudioError";
-}
-
-/** How a session keeps and gives up its mount. Both reject when the edge gave no usable answer. */
-export interface MountHolder {
-  renew(renewal: Renewal): Promise<HoldResult>;
-  /** Safe to repeat; a mount that has a newer epoch answers "fenced". */
-  release(hold: Hold): Promise<HoldResult>;
 }
 
 export interface SourceSessionOptions {
@@ -86,7 +78,7 @@ export class SourceSession implements SourceOnAir {
   #missedMs: number | null;
   #stallTimer: NodeJS.Timeout | undefined;
   readonly #publication: Publication;
-  readonly #renewal: NodeJS.Timeout;
+  readonly #hold: MountHold;
   #bytes = 0;
   /** When the first bytes came; null before. */
   #framelessMs: number | null = null;
@@ -95,14 +87,7 @@ export class SourceSession implements SourceOnAir {
   #formatKey = "";
   /** Cleared when too much came that is none: of that, what looks like a last frame or two is chance. */
   #isAudio = true;
-  /** Last word of this session that the edge has heard. */
-  #heardMs = performance.now();
-  /** Of what is no audio, what the edge has heard of, and when it was told last. */
-  readonly #garbage = { toldBytes: 0, toldMs: Number.NEGATIVE_INFINITY };
-  #listeners = 0;
   #title: Title | null = null;
-  /** The newest of the mount's orders that was carried out. */
-  #ordersDone: number | undefined;
   #fenced = false;
   #ended: Promise<void> | null = null;
 
@@ -118,20 +103,25 @@ export class SourceSession implements SourceOnAir {
     this.#target = new SegmentTarget(options);
     this.#parser = options.codec.createParser();
     this.#segmenter = new Segmenter({ epoch: options.epoch, targetMs: options.segmentMs });
-    const ordersDone = () => this.#ordersDone;
+    const { mount, epoch } = this;
+    const { holder, segmentMs, log } = options;
+    const hold = new MountHold({
+      hold: { mount, epoch },
+      holder,
+      everyMs: Math.min(renewMs, segmentMs),
+      garbageBytes: () => this.counts.garbageBytes,
+      onTitle: (title) => this.setTitle(title),
+      onFenced: (reason) => this.#onFenced(reason),
+      log,
+    });
+    this.#hold = hold;
     this.#publication = {
       get ordersDone() {
-        return ordersDone();
+        return hold.ordersDone;
       },
-      announced: (reply) => {
-        this.#heardMs = performance.now();
-        this.#hear(reply);
-      },
+      announced: (reply) => hold.heard(reply),
       fenced: (reason) => this.#onFenced(reason),
     };
-    const everyMs = Math.min(renewMs, options.segmentMs);
-    // A quarter more, so that segments announced in time are signs enough.
-    this.#renewal = setInterval(() => void this.#renew(1.25 * everyMs), everyMs / 4).unref();
     options.reservation.fill(this);
   }
 
@@ -188,7 +178,7 @@ export class SourceSession implements SourceOnAir {
   }
 
   get listeners(): number {
-    return this.#listeners;
+    return this.#hold.listeners;
   }
 
   get title(): Title | null {
@@ -228,9 +218,9 @@ export class SourceSession implements SourceOnAir {
   }
 
   async #end(reason: string): Promise<void> {
-    clearInterval(this.#renewal);
+    this.#hold.stop();
     clearTimeout(this.#stallTimer);
-    const { reservation, log, holder, events } = this.#options;
+    const { reservation, log, events } = this.#options;
     if (this.#isAudio) this.#takeFrames(this.#parser.flush());
     this.#publish(this.#segmenter.flush());
     reservation.free();
@@ -238,13 +228,7 @@ export class SourceSession implements SourceOnAir {
     log.info({ reason, seconds, bytes: this.#bytes, ...this.#parser.counts }, "source ended");
     events.emit({ kind: "disconnected", source: this, reason, atMs: millis(Date.now()) });
     await reservation.publisher.drained(releaseAfterMs);
-    if (this.#fenced) return;
-    try {
-      await holder.release({ mount: this.mount, epoch: this.epoch });
-    } catch (error) {
-      // The mount's lease runs out by itself.
-      log.warn({ reason: reasonOf(error) }, "the mount could not be told that its source has gone");
-    }
+    if (!this.#fenced) await this.#hold.release();
   }
 
   #expectAudio(now: number): void {
@@ -317,41 +301,6 @@ export class SourceSession implements SourceOnAir {
 
   #publish(segments: readonly Segment[]): void {
     for (const segment of segments) this.#options.reservation.publisher.push(segment, this.#publication);
-  }
-
-  async #renew(silentMs: number): Promise<void> {
-    const now = performance.now();
-    const { garbageBytes } = this.#parser.counts;
-    const hasMore = garbageBytes > this.#garbage.toldBytes && now - this.#garbage.toldMs >= renewMs;
-    if (now - this.#heardMs < silentMs && !hasMore) return;
-    this.#heardMs = now;
-    this.#garbage.toldMs = now;
-    try {
-      const { mount, epoch } = this;
-      const ordersDone = this.#ordersDone;
-      const renewal = { mount, epoch, garbageBytes, ...(ordersDone !== undefined && { ordersDone }) };
-      const result = await this.#options.holder.renew(renewal);
-      if (result.kind === "fenced") this.#onFenced(result.reason);
-      if (result.kind !== "ok") return;
-      this.#garbage.toldBytes = garbageBytes;
-      this.#hear(result.reply);
-    } catch (error) {
-      this.#options.log.debug(
-        { reason: reasonOf(error) },
-        "the mount could not be told that its source is there",
-      );
-    }
-  }
-
-  /** Orders come until they are known to be done, so most of them more than once. */
-  #hear({ orders, listeners }: HoldReply): void {
-    if (this.#ended) return;
-    this.#listeners = listeners ?? this.#listeners;
-    for (const { sequence, title } of orders.toSorted((a, b) => a.sequence - b.sequence)) {
-      if (sequence <= (this.#ordersDone ?? -1)) continue;
-      this.#ordersDone = sequence;
-      this.setTitle(title);
-    }
   }
 
   #onFenced(reason: string): void {
