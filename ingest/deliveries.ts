@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { MountPath } from "../shared/units.ts";
-import { deliveriesAtOnce, deliveriesWaiting, deliveryTimeoutMs, deliveryWaitsMs } from "./limits.ts";
+import { deliveriesAtOnce, deliveriesWaiting, deliveryTimeoutMs, deliveryWaitsMs } from "./station-limits.ts";
 import { type Log, reasonOf } from "./log.ts";
 
 /** Tells somebody something. Rejects when it was not heard, which is tried again; with FinalError when that is no use. */

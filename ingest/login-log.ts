@@ -1,5 +1,5 @@
 import { addressGroup } from "../shared/address-group.ts";
-import { loginLogLines, loginLogMs, throttleAddresses, throttleForgetMs } from "./limits.ts";
+import { loginLogLines, loginLogMs, throttleAddresses, throttleForgetMs } from "./login-limits.ts";
 import type { Log } from "./log.ts";
 
 /**

@@ -1,5 +1,5 @@
 import { addressGroup } from "../shared/address-group.ts";
-import { throttleAddresses, throttleForgetMs, throttleMaxMs, throttleQueueMs } from "./limits.ts";
+import { throttleAddresses, throttleForgetMs, throttleMaxMs, throttleQueueMs } from "./login-limits.ts";
 
 interface Refusals {
   readonly count: number;

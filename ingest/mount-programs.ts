@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import type { IngestSettings } from "../config/ingest-settings.ts";
 import type { MountPath } from "../shared/units.ts";
 import { rulesOfMount } from "./access/mount-rules.ts";
-import { programMs, programOutputBytes, programsRunning, programsWaiting } from "./limits.ts";
+import { programMs, programOutputBytes, programsRunning, programsWaiting } from "./station-limits.ts";
 import { type Log, reasonOf } from "./log.ts";
 import type { SourceEvents } from "./source-events.ts";
 

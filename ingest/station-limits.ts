@@ -76,3 +76,17 @@ export const logComplainMs = 60_000;
 export const logGoodbyeMs = 1_000;
 /** Of one field of a line: longer ones are cut. */
 export const logFieldLength = 2_048;
+
+/** What waits to be told to one webhook, or to authentication servers: a busy day's titles of one mount, at a kilobyte each. */
+export const deliveriesWaiting = 1_000;
+/** What one receiver is told at the same moment: what an ordinary web server answers without a queue. */
+export const deliveriesAtOnce = 16;
+/** One try, and the waits before further ones: a receiver that restarts misses nothing, one that is away for longer than two minutes must ask. */
+export const deliveryTimeoutMs = 15_000;
+export const deliveryWaitsMs: readonly number[] = [1_000, 5_000, 20_000, 60_000];
+
+/** Programs of the operator's that run at the same time, those that wait, how long one may run, and what of its output is logged. Few cores serve the sources too. */
+export const programsRunning = 4;
+export const programsWaiting = 256;
+export const programMs = 60_000;
+export const programOutputBytes = 4 * kibi;

@@ -1,7 +1,7 @@
 import { readFile, stat } from "node:fs/promises";
 import { BlockList, isIP } from "node:net";
 import type { IngestSettings } from "../../config/ingest-settings.ts";
-import { banFileBytes, banLookMs } from "../limits.ts";
+import { banFileBytes, banLookMs } from "../login-limits.ts";
 import { type Log, reasonOf } from "../log.ts";
 
 /** A file of addresses as it was read last. */

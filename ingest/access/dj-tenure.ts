@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import type { DjSlot } from "../../config/ingest-settings.ts";
 import { millis } from "../../shared/units.ts";
-import { clockStepMs, slotLookMs } from "../limits.ts";
+import { clockStepMs, slotLookMs } from "../login-limits.ts";
 import { slotAt } from "./dj-slots.ts";
 
 /** The time of day, which may be set, and one that only goes on; ms. */

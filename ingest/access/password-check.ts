@@ -1,6 +1,6 @@
 import { createHmac, randomBytes } from "node:crypto";
 import { addressGroup } from "../../shared/address-group.ts";
-import { hashesOfAddress, hashesWaiting, passwordsKept, passwordsKeptMs } from "../limits.ts";
+import { hashesOfAddress, hashesWaiting, passwordsKept, passwordsKeptMs } from "../login-limits.ts";
 
 /** Whether a password is that of a hash. Costs some 30 ms of a processor, beside the event loop. */
 export type VerifyPassword = (password: string, hash: string) => Promise<boolean>;

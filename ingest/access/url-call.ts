@@ -3,7 +3,8 @@ import * as https from "node:https";
 import type { UrlCall } from "../../config/ingest-settings.ts";
 import { addressGroup } from "../../shared/address-group.ts";
 import type { MountPath } from "../../shared/units.ts";
-import { authOfAddress, authTimeoutMs, authWaiting, tellAgainMs } from "../limits.ts";
+import { tellAgainMs } from "../limits.ts";
+import { authOfAddress, authTimeoutMs, authWaiting } from "../login-limits.ts";
 import { type Log, reasonOf } from "../log.ts";
 
 /**

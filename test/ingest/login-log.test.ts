@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { loginLogLines, loginLogMs, throttleForgetMs } from "../../ingest/limits.ts";
+import { loginLogLines, loginLogMs, throttleForgetMs } from "../../ingest/login-limits.ts";
 import { LoginLog } from "../../ingest/login-log.ts";
 
 let lines: unknown[];

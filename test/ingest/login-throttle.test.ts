@@ -1,5 +1,10 @@
 import { expect, test } from "vitest";
-import { throttleAddresses, throttleForgetMs, throttleMaxMs, throttleQueueMs } from "../../ingest/limits.ts";
+import {
+  throttleAddresses,
+  throttleForgetMs,
+  throttleMaxMs,
+  throttleQueueMs,
+} from "../../ingest/login-limits.ts";
 import { LoginThrottle } from "../../ingest/login-throttle.ts";
 
 /** When each of `count` wrong passwords, `everyMs` apart, is answered; null for one that is not. */

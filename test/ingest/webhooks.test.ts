@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { WebhookSettings } from "../../config/ingest-settings.ts";
 import { Deliveries, FinalError } from "../../ingest/deliveries.ts";
-import { deliveriesAtOnce } from "../../ingest/limits.ts";
+import { deliveriesAtOnce } from "../../ingest/station-limits.ts";
 import { openLog } from "../../ingest/log.ts";
 import { mountPath } from "../../shared/mount-path.ts";
 import { Receiver, webhookSignature } from "../support/receiver.ts";

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { BanFiles } from "../../../ingest/access/ban-files.ts";
-import { banLookMs } from "../../../ingest/limits.ts";
+import { banLookMs } from "../../../ingest/login-limits.ts";
 import { openLog } from "../../../ingest/log.ts";
 import { eventually, RunningIngest } from "../running-ingest.ts";
 

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { PasswordCheck } from "../../../ingest/access/password-check.ts";
-import { hashesOfAddress, hashesWaiting, passwordsKept } from "../../../ingest/limits.ts";
+import { hashesOfAddress, hashesWaiting, passwordsKept } from "../../../ingest/login-limits.ts";
 
 /** A check whose hashes are the passwords, and that answers when it is told to. */
 function held() {

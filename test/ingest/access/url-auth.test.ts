@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 import type { IngestMount } from "../../../config/ingest-settings.ts";
 import { UrlAuth } from "../../../ingest/access/url-call.ts";
-import { authOfAddress, authWaiting } from "../../../ingest/limits.ts";
+import { authOfAddress, authWaiting } from "../../../ingest/login-limits.ts";
 import { openLog } from "../../../ingest/log.ts";
 import { mountPath } from "../../../shared/mount-path.ts";
 import { hashPassword } from "../../../shared/password-hash.ts";
