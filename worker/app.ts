@@ -44,7 +44,15 @@ app.use(
   cors({
     origin: "*",
     allowMethods: ["GET", "HEAD", "OPTIONS"],
-    allowHeaders: ["Icy-MetaData", "Range", "Authorization", "Content-Type"],
+    allowHeaders: [
+      "Icy-MetaData",
+      "Range",
+      "If-Range",
+      "If-None-Match",
+      "If-Modified-Since",
+      "Authorization",
+      "Content-Type",
+    ],
     exposeHeaders: [
       "Icy-MetaInt",
       "Icy-Br",
@@ -54,6 +62,10 @@ app.use(
       "Icy-Pub",
       "Icy-Url",
       "Ice-Audio-Info",
+      "Accept-Ranges",
+      "Content-Disposition",
+      "Content-Range",
+      "ETag",
     ],
     maxAge: 86_400,
   }),

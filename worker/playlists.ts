@@ -82,7 +82,7 @@ const element = (name: string, text: string): string =>
 const entities: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#13;" };
 
 /** Text of an element. Characters that XML 1.0 does not allow become U+FFFD. */
-const escapeXml = (text: string): string =>
+export const escapeXml = (text: string): string =>
   text
     .toWellFormed()
     // oxlint-disable-next-line no-control-regex -- control characters are what this is about

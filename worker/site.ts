@@ -6,6 +6,7 @@ import { api, apiPrefix } from "./api/api-on-demand.ts";
 import { admin } from "./admin/admin-routes.ts";
 import { rootPages } from "./admin/root-routes.ts";
 import { directoryListing, secretsOf, stationOf } from "./directory.ts";
+import { archiveRoutes } from "./archive/routes.ts";
 import { badRequest, fileNotFound } from "./icecast-errors.ts";
 import { ingestApi } from "./ingest-api.ts";
 import { listen } from "./listen.ts";
@@ -27,6 +28,7 @@ site.route(ingestApiPrefix, ingestApi);
 site.route("/admin", admin);
 site.route("/", page);
 site.route("/", rootPages);
+site.route("/", archiveRoutes);
 
 site.get("/health", async (context) => {
   const { mounts } = await directoryListing(hostOf(context));

@@ -67,6 +67,8 @@ const details: Readonly<Record<string, Partial<Omit<Sample, "row" | "access">>>>
   "POST /api/v1/mounts/:mount/fallback": { body: { fallback: null }, ok: 204 },
   "DELETE /api/v1/mounts/:mount/source": { path: "/api/v1/mounts/%2Fvictim.mp3/source", ok: 404 },
   "POST /api/v1/listen-urls": { body: { mount: live }, ok: 409 },
+  "GET /archive": { ok: 308 },
+  "GET /archive/*": { path: `/archive${members}?from=yesterday`, ok: 400 },
   "GET /*": { path: members },
   "HEAD /*": { path: members },
   "ALL /*": { method: "DELETE", path: "/", ok: 400 },

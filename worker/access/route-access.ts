@@ -90,6 +90,12 @@ export const routeAccess: Readonly<Record<string, Access>> = {
   "GET /api/v1/users": admins,
   "GET /api/v1/audit": admins,
 
+  "GET /archive": anybody,
+  "GET /archive/": anybody,
+  "GET /archive.json": anybody,
+  "GET /archive.css": anybody,
+  "GET /archive/*": { kind: "listener" },
+
   "GET /*": { kind: "listener" },
   "HEAD /*": { kind: "listener" },
   "ALL /*": anybody,

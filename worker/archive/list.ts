@@ -1,0 +1,151 @@
+import type { EdgeStation } from "../../shared/edge-station.ts";
+import type { Epoch, MountPath } from "../../shared/units.ts";
+import { millis } from "../../shared/units.ts";
+import { mountOrNull } from "../admin/mount-name.ts";
+import type { Host } from "../mount-feed.ts";
+import { rulesOf } from "../station.ts";
+import { sourceInfoOf } from "../stream-info.ts";
+import { archivePath, mountArchivePath, stemOf } from "./addresses.ts";
+import { mountsAtOnce } from "./file-limits.ts";
+import type { ArchiveReader, NamedBroadcast } from "./reader.ts";
+
+export interface ListFilter {
+  /** Broadcasts that have audio from then on... */
+  readonly fromMs: number | null;
+  /** ...and before then. */
+  readonly toMs: number | null;
+  readonly limit: number;
+  /** The last one of the page before. */
+  readonly after: ListPlace | null;
+}
+
+/** The place of a broadcast in a list: newest first, those that began at once by mount. */
+export interface ListPlace {
+  readonly startMs: number;
+  readonly mount: MountPath;
+  readonly id: Epoch;
+}
+
+export interface ListPage {
+  readonly broadcasts: readonly NamedBroadcast[];
+  /** Null on the last page. */
+  readonly cursor: string | null;
+}
+
+/** Of these mounts together. Rejects when the archive of one cannot be asked: a list that lacks some is wrong. */
+export async function listBroadcasts(
+  mounts: readonly MountPath[],
+  filter: ListFilter,
+  { reader, host }: { readonly reader: Pick<ArchiveReader, "broadcasts">; readonly host: Host },
+): Promise<ListPage> {
+  let found: NamedBroadcast[] = [];
+  for (let at = 0; at < mounts.length; at += mountsAtOnce) {
+    const some = mounts.slice(at, at + mountsAtOnce);
+    const lists = await Promise.all(some.map((mount) => ofMount(mount, filter, reader, host)));
+    // One more than asked for tells whether there is another page.
+    found = [...found, ...lists.flat()].toSorted(compare).slice(0, filter.limit + 1);
+  }
+  const broadcasts = found.slice(0, filter.limit);
+  const last = broadcasts.at(-1);
+  return { broadcasts, cursor: last && found.length > filter.limit ? encodeCursor(last) : null };
+}
+
+async function ofMount(
+  mount: MountPath,
+  { fromMs, toMs, limit, after }: ListFilter,
+  reader: Pick<ArchiveReader, "broadcasts">,
+  host: Host,
+): Promise<NamedBroadcast[]> {
+  const before = Math.min(
+    toMs ?? Number.MAX_SAFE_INTEGER,
+    after ? after.startMs + 1 : Number.MAX_SAFE_INTEGER,
+  );
+  const found: NamedBroadcast[] = [];
+  let cursor: string | null = null;
+  do {
+    const page = await reader.broadcasts(
+      mount,
+      {
+        limit: Math.min(100, limit + 1),
+        ...(fromMs !== null && { fromMs: millis(fromMs) }),
+        ...(before < Number.MAX_SAFE_INTEGER && { toMs: millis(before) }),
+        ...(cursor !== null && { cursor }),
+      },
+      host,
+    );
+    found.push(...page.broadcasts.filter((broadcast) => !after || compare(after, broadcast) < 0));
+    cursor = page.cursor;
+  } while (cursor !== null && found.length <= limit);
+  return found;
+}
+
+const compare = (a: ListPlace, b: ListPlace): number =>
+  b.startMs - a.startMs || (a.mount < b.mount ? -1 : a.mount > b.mount ? 1 : b.id - a.id);
+
+const encodeCursor = ({ startMs, id, mount }: ListPlace): string => `${startMs}.${id}.${mount}`;
+
+/** Null for what is no cursor. */
+export function parseCursor(text: string): ListPlace | null {
+  const [, startMs, id, name = ""] = /^(\d{1,15})\.(\d{1,10})\.(.*)$/s.exec(text) ?? [];
+  const mount = mountOrNull(name);
+  return mount && { startMs: Number(startMs), id: Number(id) as Epoch, mount };
+}
+
+/** Those of the mounts that anybody may be told of, in order. */
+export const listedMounts = (mounts: Iterable<MountPath>, station: EdgeStation): MountPath[] =>
+  [...new Set(mounts)]
+    .filter((mount) => {
+      const rules = rulesOf(station, mount);
+      return rules?.hidden !== true && rules?.noMount !== true;
+    })
+    .toSorted();
+
+/** As `/archive.json` has it. Times "At" are from the start, in the audio that is kept. */
+export function broadcastJson(broadcast: NamedBroadcast, station: EdgeStation, origin: string): object {
+  const { mount, name, startMs, endMs, bytes, durationMs, titles, joins, listenerPeak } = broadcast;
+  const rules = rulesOf(station, mount);
+  const source = broadcast.source && sourceInfoOf(broadcast.source, rules);
+  return {
+    mount,
+    name,
+    url: origin + archivePath(mount, name),
+    cue: origin + archivePath(mount, name, "cue"),
+    start: isoTime(startMs),
+    end: endMs === null ? null : isoTime(endMs),
+    durationMs: Math.round(durationMs),
+    bytes,
+    titles: titles.map(({ atMs, text, url }) => ({
+      atMs: Math.round(atMs),
+      text,
+      ...(url !== undefined && { url }),
+    })),
+    joins: joins.map(({ kind, atMs, missingMs }) => ({
+      kind,
+      atMs: Math.round(atMs),
+      missingMs: Math.round(missingMs),
+    })),
+    listenerPeak,
+    stream: {
+      name: streamName(broadcast, station),
+      ...defined({ description: source?.description, genre: source?.genre, url: source?.url }),
+    },
+    ...(rules?.podcast === true && { feed: `${origin}${mountArchivePath(mount)}/feed.xml` }),
+  };
+}
+
+/** What its source called it, or the station. */
+export function streamName({ source, mount }: NamedBroadcast, station: EdgeStation): string {
+  const rules = rulesOf(station, mount);
+  return (source ? sourceInfoOf(source, rules).name : rules?.stream?.name) || station.name;
+}
+
+export const timeZoneOf = (mount: MountPath, station: EdgeStation): string =>
+  rulesOf(station, mount)?.archiveTimeZone ?? station.timeZone;
+
+export const isoTime = (ms: number): string => new Date(Math.round(ms)).toISOString();
+
+/** What a recording is called where it is read: its file's name without the ending. */
+export const titleOf = ({ name }: Pick<NamedBroadcast, "name">): string => stemOf(name);
+
+const defined = (fields: Readonly<Record<string, string | undefined>>): Record<string, string> =>
+  Object.fromEntries(Object.entries(fields).flatMap(([name, value]) => (value ? [[name, value]] : [])));
