@@ -214,6 +214,7 @@ export class Ingest {
     }
     this.#services.change();
     void this.#bans.look();
+    void this.#servers.renewCertificate();
   }
 
   /** Log files were moved away: what follows goes to new ones of their names. */

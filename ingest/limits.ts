@@ -31,6 +31,9 @@ export const lingerMs = 2_000;
 /** A TLS handshake; a round trip to the other side of the world and a slow processor fit several times. */
 export const tlsHandshakeMs = 10_000;
 
+/** How often it is looked whether the certificate was renewed: that is done days before the old one ends. */
+export const certificateLookMs = 60_000;
+
 /** Idle time before the kernel probes a peer that says nothing: below the 60 s after which home routers forget a connection. */
 export const keepAliveMs = 30_000;
 

@@ -6,6 +6,7 @@ import type { IngestSettings } from "../config/ingest-settings.ts";
 import { addressGroup } from "../shared/address-group.ts";
 import { refusal } from "../shared/icecast-reply.ts";
 import { millis } from "../shared/units.ts";
+import { Certificate, type KeyPair } from "./certificate.ts";
 import { finish, isOwnMachine, peerAddress } from "./client-socket.ts";
 import { keepAliveMs, refusedConnections, refusedPerAddress, tellAgainMs, tlsHandshakeMs } from "./limits.ts";
 import type { Log } from "./log.ts";
@@ -41,6 +42,7 @@ export class Servers {
   readonly #sockets = new Set<net.Socket>();
   /** How many of them each address has. */
   readonly #ofAddress = new Map<string, number>();
+  #certificate: Certificate | null = null;
   #toldMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: ServerOptions) {
@@ -53,7 +55,7 @@ export class Servers {
 
   /** Throws ConfigError when a port or the certificate cannot be used; nothing listens then. */
   async listen(): Promise<Ports> {
-    const { settings, serve, serveShoutcast } = this.#options;
+    const { settings, serve, serveShoutcast, log } = this.#options;
     try {
       const port = await this.#plain(settings.port, "--ingest-port", serve);
       const shoutcastPort = await this.#plain(
@@ -62,11 +64,14 @@ export class Servers {
         serveShoutcast,
       );
       if (!settings.tls) return { port, shoutcastPort };
-      const { certFile, keyFile } = settings.tls;
-      const secure = { cert: readPem(certFile), key: readPem(keyFile) };
-      const twin = (wanted: number, use: Serve) => this.#secure(wanted, secure, use);
+      const files = settings.tls;
+      const pair = { cert: readPem(files.certFile), key: readPem(files.keyFile) };
+      const secureServers: tls.Server[] = [];
+      const twin = (wanted: number, use: Serve) => this.#secure(wanted, pair, use, secureServers);
       const tlsPort = await twin(settings.tls.port, serve);
       const tlsShoutcastPort = await twin(settings.tls.shoutcastPort, serveShoutcast);
+      this.#certificate = new Certificate({ files, pair, servers: secureServers, log });
+      this.#certificate.watch();
       return { port, shoutcastPort, tlsPort, tlsShoutcastPort };
     } catch (error) {
       this.stopListening();
@@ -74,8 +79,14 @@ export class Servers {
     }
   }
 
+  /** Whoever connects from now on gets the certificate as its files have it. */
+  async renewCertificate(): Promise<void> {
+    await this.#certificate?.look();
+  }
+
   /** Takes no more connections; those that are there go on. */
   stopListening(): void {
+    this.#certificate?.close();
     for (const server of this.#servers) server.close();
   }
 
@@ -90,7 +101,7 @@ export class Servers {
     return this.#listen(server, port, flag);
   }
 
-  #secure(port: number, secure: { cert: Buffer; key: Buffer }, serve: Serve): Promise<number> {
+  #secure(port: number, secure: KeyPair, serve: Serve, made: tls.Server[]): Promise<number> {
     let server: tls.Server;
     try {
       server = tls.createServer({
@@ -102,6 +113,7 @@ export class Servers {
     } catch (error) {
       throw new ConfigError([`[ingest.tls] the certificate or key cannot be used: ${messageOf(error)}`]);
     }
+    made.push(server);
     // Counted from the first packet, so that handshakes that never end are bounded too.
     server.on("connection", (socket) => this.#count(socket));
     server.on("secureConnection", (socket) => this.#admit(socket, () => serve(socket, true)));

@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdtempSync, writeFileSync } from "node:fs";
 import * as net from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -51,6 +51,31 @@ const limits = {
   burstMs: 4_000,
   graceMs: 15_000,
 };
+
+test("a certificate that was renewed is shown to who connects after a reload; one that does not fit its key is not", async () => {
+  const files = makeCertificate();
+  await running.open({ tls: { port: 0, shoutcastPort: 0, ...files } });
+  const { tlsPort = 0, tlsShoutcastPort = 0 } = running.ports;
+  const shown = (port: number) =>
+    new Promise<string>((resolve) => {
+      const socket = tls.connect({ port, host: "127.0.0.1", rejectUnauthorized: false }, () => {
+        resolve(socket.getPeerCertificate().fingerprint256);
+        socket.destroy();
+      });
+    });
+  const before = await shown(tlsPort);
+  const next = makeCertificate();
+  copyFileSync(next.certFile, files.certFile);
+  running.change({});
+  await eventually(() => running.logLines.join("").includes("the certificate stays as it is"));
+  expect(await shown(tlsPort)).toBe(before);
+  copyFileSync(next.keyFile, files.keyFile);
+  running.change({});
+  await eventually(() => running.logLines.join("").includes("certificate read again"));
+  const after = await shown(tlsPort);
+  expect(after).not.toBe(before);
+  expect(await shown(tlsShoutcastPort)).toBe(after);
+});
 
 test("a head that never comes to its end is closed without a word", async () => {
   await running.open({ limits });
