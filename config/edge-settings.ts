@@ -90,6 +90,7 @@ function mountRules(table: MountTable): MountRules {
     archiveName: table.archive_name,
     archiveTimeZone: table.archive_time_zone,
     podcast: table.podcast,
+    hls: table.hls,
     stream: Object.keys(stream).length === 0 ? undefined : stream,
   });
 }

@@ -114,6 +114,7 @@ export const mountTable = table({
   archive_name: archiveName().optional(),
   archive_time_zone: timeZone().optional(),
   podcast: flag().optional(),
+  hls: flag().optional(),
   header: list(header, 64).optional(),
   dj: list(dj, 256).optional(),
 });

@@ -56,6 +56,8 @@ const mountRulesSchema = z.object({
   fallbackWhenFull: z.boolean().optional(),
   /** Played once to each listener before anything else. */
   intro: storedFileSchema.optional(),
+  /** Whether it is there for players of HTTP Live Streaming as well; absent: it is. */
+  hls: z.boolean().optional(),
   /** Not listed anywhere but for administrators. */
   hidden: z.boolean().optional(),
   /** Whether directories may list it, whatever the source says. */

@@ -1,6 +1,7 @@
 import type { AccountsObject } from "./access/accounts-object.ts";
 import type { ArchiveObject } from "./archive/archive-object.ts";
 import type { DirectoryObject } from "./directory-object.ts";
+import type { HlsObject } from "./hls/hls-object.ts";
 import type { MountObject } from "./mount-object.ts";
 import type { RelayObject } from "./mount-relay-object.ts";
 import type { LedgerObject } from "./roster/ledger-object.ts";
@@ -14,6 +15,7 @@ export interface Env {
   readonly ROSTER: DurableObjectNamespace<RosterObject>;
   readonly LEDGER: DurableObjectNamespace<LedgerObject>;
   readonly DIRECTORY: DurableObjectNamespace<DirectoryObject>;
+  readonly HLS: DurableObjectNamespace<HlsObject>;
   readonly ACCOUNTS: DurableObjectNamespace<AccountsObject>;
   readonly ARCHIVE: DurableObjectNamespace<ArchiveObject>;
   /** Shared secret of the station's ingest hosts. Without it no source can go on air. */

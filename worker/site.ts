@@ -8,6 +8,8 @@ import { rootPages } from "./admin/root-routes.ts";
 import { directoryListing, secretsOf, stationOf } from "./directory.ts";
 import { archiveRoutes } from "./archive/routes.ts";
 import { badRequest, fileNotFound } from "./icecast-errors.ts";
+import { parseHlsPath } from "./hls/hls-path.ts";
+import { hlsReply } from "./hls/hls-reply.ts";
 import { ingestApi } from "./ingest-api.ts";
 import { listen } from "./listen.ts";
 import { metrics } from "./metrics.ts";
@@ -62,6 +64,8 @@ site.on(["GET", "HEAD"], "/*", async (context) => {
       return await playlistReply(context, parseMountPath(playlist[1]), playlist[2] ?? "");
     }
     const host = hostOf(context);
+    const hls = parseHlsPath(pathname);
+    if (hls) return await hlsReply(context.req.raw, hls, await stationOf(host), host);
     noteRegion(context.req.raw);
     return await listen(context.req.raw, parseMountPath(pathname), await stationOf(host), host);
   } catch (error) {
