@@ -25,3 +25,8 @@ export const titleSearchMs = 60_000;
 export const idleStageMs = 20_000;
 /** Delayed mounts of an isolate, by mount and delay; those that nobody attends to go first, others are not shared beyond it. */
 export const delayedStages = 1_000;
+
+/** How old an isolate's word may be of a mount's earliest moment: those who ask for what is not there ask again and again. */
+export const earliestAgeMs = 2_000;
+/** Mounts of which that is known. */
+export const earliestMounts = 1_000;

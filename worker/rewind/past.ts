@@ -3,7 +3,7 @@ import { segmentKey } from "../../shared/object-format.ts";
 import { onAirAt } from "../../shared/on-air.ts";
 import { stepAfter } from "../../shared/playhead.ts";
 import { comparePosition, type SegmentRef } from "../../shared/segment.ts";
-import { millis } from "../../shared/units.ts";
+import { millis, type MountPath } from "../../shared/units.ts";
 import type { ArchivedSegment } from "../archive/archived-segment.ts";
 import type { ArchiveReader } from "../archive/reader.ts";
 import type { Host, MountFeed } from "../mount-feed.ts";
@@ -11,7 +11,7 @@ import type { LoadedSegment } from "../segment-cache.ts";
 import { titleSearchMs } from "./limits.ts";
 
 /** The live edge of a mount, as its feed has it. */
-export type LiveEdge = Pick<
+type LiveEdge = Pick<
   MountFeed,
   "mount" | "phase" | "isCertain" | "window" | "titleBefore" | "refresh" | "segment"
 >;
@@ -37,6 +37,10 @@ export class Past {
   constructor(edge: LiveEdge, archive: Archive) {
     this.#edge = edge;
     this.#archive = archive;
+  }
+
+  get mount(): MountPath {
+    return this.#edge.mount;
   }
 
   /** What was on air then, or began next; null when that is not in storage yet. */

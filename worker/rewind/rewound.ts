@@ -8,7 +8,15 @@ import { replyHeaders } from "../reply-headers.ts";
 import { settledWithin } from "../settled-within.ts";
 import { silenceStage } from "../silence-stage.ts";
 import type { Stage } from "../stage.ts";
-import { delayedStages, firstLookMs, idleStageMs, leastLeadMs, longestLeadMs } from "./limits.ts";
+import {
+  delayedStages,
+  earliestAgeMs,
+  earliestMounts,
+  firstLookMs,
+  idleStageMs,
+  leastLeadMs,
+  longestLeadMs,
+} from "./limits.ts";
 import { Past, type PastPlace } from "./past.ts";
 import { ShiftedStage } from "./shifted-stage.ts";
 
@@ -33,9 +41,9 @@ export async function rewound(
   host: Host,
 ): Promise<Programme | Response> {
   const past = new Past(programme.home, archive);
+  await programme.home.refresh(host);
   if (moment.kind === "bad") return refusal(400, moment.reason, past, host);
   if (moment.kind === "delay") return moment.delayMs === 0 ? programme : delayed(moment, programme, burst);
-  await programme.home.refresh(host);
   const place = await past.placeAt(moment.atMs, host).catch(() => undefined);
   if (place === undefined) return unavailable();
   // What was on air then is not in storage yet: that is live.
@@ -123,8 +131,19 @@ function leadOf({ behindMs, leastBytes }: Burst, place: PastPlace | null): numbe
 
 const msOf = ({ segment }: PastPlace): number => (segment.samples * 1000) / segment.sampleRate;
 
-const earliest = (past: Past, host: Host): Promise<number | null> =>
-  settledWithin(past.earliestMs(host), firstLookMs).then((ms) => ms ?? null);
+/** As the archives said lately, for those who ask for what is not there again and again. */
+const earliestKnown = new Map<string, { readonly ms: number | null; readonly askedMs: number }>();
+
+async function earliest(past: Past, host: Host): Promise<number | null> {
+  const { mount } = past;
+  const known = earliestKnown.get(mount);
+  if (known && clock.now() - known.askedMs < earliestAgeMs) return known.ms;
+  const ms = await settledWithin(past.earliestMs(host), firstLookMs);
+  if (ms === undefined) return known?.ms ?? null;
+  if (earliestKnown.size >= earliestMounts) earliestKnown.clear();
+  earliestKnown.set(mount, { ms, askedMs: clock.now() });
+  return ms;
+}
 
 /** `reason`, and the earliest moment that there is. */
 async function refusal(status: 400 | 404, reason: string, past: Past, host: Host): Promise<Response> {

@@ -32,20 +32,23 @@ class SimulatedMount {
         this.all.push(segment(index + 1, at, fromMs + at * segmentMs));
       }
     }
-    const here = this;
+    const window = (): SegmentRef[] =>
+      this.isOff ? [] : this.stored(0).filter((one) => endOf(one) > this.now - windowMs);
+    const edgeAgeMs = (): number => this.now - endOf(this.stored(0).at(-1));
+    const phase = (): string => (this.isOff ? "off" : "live");
     this.feed = {
       mount: "/live.mp3",
       bell: new Bell(),
       isCertain: true,
       titleBefore: null,
       get window() {
-        return here.isOff ? [] : here.stored(0).filter((one) => endOf(one) > here.now - windowMs);
+        return window();
       },
       get phase() {
-        return here.isOff ? "off" : "live";
+        return phase();
       },
       get edgeAgeMs() {
-        return here.now - endOf(here.stored(0).at(-1));
+        return edgeAgeMs();
       },
       silentMs: 0,
       patienceMs: 20_000,
