@@ -26,6 +26,8 @@ export class RosterObject extends DurableObject<Env> {
   #batch = 0;
   /** For the access log, not told to the ledger yet. */
   #records: SessionRecord[] = [];
+  /** Number of the first of them in this life. */
+  #recordsFrom = 0;
   #isSaving = false;
   #savedMs = 0;
   /** A life before may have stored what it did not tell. */
@@ -48,7 +50,7 @@ export class RosterObject extends DurableObject<Env> {
   /** An isolate's word. Rejects or is lost: the next one tells it too. */
   async report(mount: MountPath, report: RosterReport): Promise<RosterReply> {
     const { reply, records } = this.#roster.report(report, this.#now(), randomSalt);
-    if (records.length > 0) this.#records = [...this.#records, ...records].slice(-recordsOnTheirWay);
+    if (records.length > 0) this.#add(records);
     await this.#note(mount);
     return reply;
   }
@@ -96,6 +98,12 @@ export class RosterObject extends DurableObject<Env> {
     await this.#ringAt(now + rosterSaveMs);
   }
 
+  #add(records: readonly SessionRecord[]): void {
+    const all = [...this.#records, ...records];
+    this.#records = all.slice(-recordsOnTheirWay);
+    this.#recordsFrom += all.length - this.#records.length;
+  }
+
   /** At the latest. */
   async #ringAt(ms: number): Promise<void> {
     if (this.#alarmMs !== null && this.#alarmMs <= ms) return;
@@ -118,7 +126,9 @@ export class RosterObject extends DurableObject<Env> {
   /** What is told was stored before: nothing that was seen is taken back. */
   async #tellLedger(mount: MountPath): Promise<void> {
     const records = this.#records.slice(0, recordsPerCall);
-    const word = { life: this.#life, batch: ++this.#batch, totals: this.#roster.totals, records };
+    const recordsFrom = this.#recordsFrom;
+    const { totals } = this.#roster;
+    const word = { life: this.#life, batch: ++this.#batch, totals, records, recordsFrom };
     const ledger = this.env.LEDGER.getByName(ledgerName);
     const waiting = new AbortController();
     try {
@@ -133,8 +143,10 @@ export class RosterObject extends DurableObject<Env> {
     } finally {
       waiting.abort();
     }
-    const sent = new Set(records);
-    this.#records = this.#records.filter((record) => !sent.has(record));
+    // More may have been lost from the front than were told.
+    const told = Math.max(0, recordsFrom + records.length - this.#recordsFrom);
+    this.#records = this.#records.slice(told);
+    this.#recordsFrom += told;
     if (this.#records.length > 0) this.#isChanged = true;
   }
 

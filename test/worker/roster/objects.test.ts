@@ -79,11 +79,12 @@ const report = (order: number, more: Partial<RosterReport> = {}): RosterReport =
   recordsFrom: 0,
   ...more,
 });
-const word = (batch: number, records: readonly SessionRecord[], life = "life") => ({
+const word = (batch: number, records: readonly SessionRecord[], life = "life", recordsFrom = 0) => ({
   life,
   batch,
   totals: { ...noTotals, sources: 0 },
   records,
+  recordsFrom,
 });
 
 beforeEach(() => {
@@ -222,7 +223,7 @@ describe("the ledger", () => {
     expect(records).toEqual([1, 2].map((id) => ({ ...record(id), sequence: expect.any(Number) as number })));
     // The answer was lost: the same again.
     expect(ledger.records(0).records).toEqual(records);
-    ledger.report(mount, word(2, [record(3)]));
+    ledger.report(mount, word(2, [record(3)], "life", 2));
     const next = ledger.records(records[1]?.sequence ?? 0).records;
     expect(next.map(({ id }) => id)).toEqual([3]);
     expect(next[0]?.sequence).toBeGreaterThan(records[1]?.sequence ?? Number.POSITIVE_INFINITY);
@@ -258,10 +259,15 @@ describe("the ledger", () => {
     const ledger = open();
     const all = Array.from({ length: ledgerRecords + 10 }, (_, index) => record(index));
     for (let from = 0; from < all.length; from += 10_000) {
-      ledger.report(mount, word(from + 1, all.slice(from, from + 10_000)));
+      ledger.report(mount, word(from + 1, all.slice(from, from + 10_000), "life", from));
     }
     const { records, dropped } = ledger.records(0);
-    expect([records.length, records[0]?.id, dropped]).toEqual([recordsPerCall, 10, 10]);
+    // Rows of records go as a whole.
+    expect(records[0]?.id).toBe(dropped);
+    expect([records.length, dropped]).toEqual([recordsPerCall, 500]);
+    expect(records.map(({ id }) => id)).toEqual(all.slice(500, 500 + recordsPerCall).map(({ id }) => id));
+    const part = ledger.records(records[7]?.sequence ?? 0).records;
+    expect(part[0]?.id).toBe(508);
   });
 
   it("adds up all mounts, the newest word of each", () => {
