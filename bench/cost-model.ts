@@ -1,11 +1,15 @@
 import { askingRate, planRelays } from "../shared/relay.ts";
+import { reportDistances } from "../shared/roster.ts";
 import { millis } from "../shared/units.ts";
+import { recordsPollMs } from "../ingest/station-limits.ts";
 import {
   mountCallHoldMs,
   publishEveryMs,
   relayHoldMs,
   relayLimits,
   republishMs,
+  rosterLimits,
+  rosterSaveMs,
   seatBatchMs,
   stationAgeMs,
 } from "../worker/limits.ts";
@@ -34,6 +38,8 @@ export interface Station {
   readonly regions: number;
   /** Whether mounts have a listener limit, so that joins and leaves are told. */
   readonly hasLimits: boolean;
+  /** Whether the ingest host writes an access log, and fetches what it writes. */
+  readonly hasAccessLog: boolean;
   /** How long segments are kept, days. */
   readonly keptDays: number;
   /** Of the worker, per listener and second of listening. */
@@ -71,6 +77,7 @@ export function usualStation(
     isolates: Math.max(Math.min(dataCentres, listeners), Math.ceil(listeners / listenersPerIsolate)),
     regions: Math.min(3, dataCentres),
     hasLimits: false,
+    hasAccessLog: true,
     keptDays: 1,
     cpuMicroseconds: 52,
     readBy: "isolate",
@@ -87,12 +94,15 @@ export interface Rates {
   readonly mountCalls: number;
   readonly relayCalls: number;
   readonly directoryCalls: number;
+  /** Of all rosters, with their alarms, and of the ledger: who listens, and what is counted. */
+  readonly rosterCalls: number;
+  readonly ledgerCalls: number;
   readonly rowsWritten: number;
   /** Requests that reach the worker: listeners who come, and ingest hosts. */
   readonly requests: number;
   /** CPU-seconds in a second. */
   readonly cpu: number;
-  /** Objects that are awake all the time. */
+  /** Objects that are awake: most of them all the time. */
   readonly objects: number;
   /** Isolates that have listeners of one mount. */
   readonly isolatesPerMount: number;
@@ -125,6 +135,12 @@ export function ratesOf(station: Station): Rates {
   // The count of listeners changes with each that comes or goes.
   const updates = Math.min(1000 / publishEveryMs, Math.max(1000 / republishMs, 2 * joins));
   const settings = Math.min((station.isolates * 1000) / stationAgeMs, mounts * joins);
+  const { reports, saves } = toldToRosters(isolatesPerMount, joins);
+  const polls = station.hasAccessLog ? 1000 / recordsPollMs : 0;
+  const rosterCalls = mounts * (reports + saves);
+  const ledgerCalls = mounts * saves + polls;
+  // Each save sets an alarm, stores counts and has the ledger store them, and with them a row of records, twice each.
+  const rosterRows = mounts * saves * (station.hasAccessLog ? 6 : 4);
   return {
     puts: mounts * segments,
     bucketReads: mounts * readers * segments * perSegmentAndIsolate(segmentSeconds).bucketReads,
@@ -132,14 +148,36 @@ export function ratesOf(station: Station): Rates {
     mountCalls: mounts * callsPerMount,
     relayCalls: mounts * relayCalls,
     directoryCalls: mounts * updates + settings,
-    rowsWritten: mounts * segments,
-    requests: mounts * (joins + segments + renewals),
+    rosterCalls,
+    ledgerCalls,
+    rowsWritten: mounts * segments + rosterRows,
+    requests: mounts * (joins + segments + renewals) + polls,
     cpu: (listeners * station.cpuMicroseconds) / 1e6,
-    // A question or a source's word is never ten seconds away, so no object may sleep.
-    objects: mounts * (1 + relays) + 1,
+    // A question or a source's word is never ten seconds away, so no mount may sleep, nor the directory. Rosters and the
+    // ledger have nothing to do between two calls, and nobody pays for that.
+    objects: mounts * (1 + relays) + 1 + (rosterCalls + ledgerCalls) * callSeconds,
     isolatesPerMount,
     relaysPerMount: relays,
   };
+}
+
+/** How long an object has to do with a call: a millisecond as a rule, and ten where it asks another one, as a save does. */
+const callSeconds = 0.002;
+
+/**
+ * What one mount's roster is told by its isolates, when each joins and leaves at random, and how often it stores it and
+ * tells the ledger: calls a second.
+ */
+export function toldToRosters(isolates: number, joins: number): { reports: number; saves: number } {
+  const { everyMs, idleMs } = reportDistances(Math.max(1, isolates), rosterLimits);
+  const [every, idle] = [everyMs / 1000, Math.max(everyMs, idleMs) / 1000];
+  // Of an isolate that has listeners.
+  const changes = (2 * joins) / isolates || 0;
+  // The next change, no sooner than `every` and no later than `idle`.
+  const distance =
+    changes > 0 ? every + (Math.exp(-changes * every) - Math.exp(-changes * idle)) / changes : idle;
+  const reports = isolates / distance;
+  return { reports, saves: Math.min(reports, 1000 / rosterSaveMs) };
 }
 
 /** The questions of a mount's isolates: to itself, or to relays and theirs to it. */
@@ -198,6 +236,10 @@ export function dollarsFor(amount: number, { dollars, each, included, isWhole }:
 export const monthSeconds = 730 * 3600;
 const objectGb = 0.128;
 
+/** Calls of objects that have to do with who sends and what is heard. */
+const ofBroadcast = ({ mountCalls, relayCalls, directoryCalls }: Rates): number =>
+  mountCalls + relayCalls + directoryCalls;
+
 export interface Cost {
   /** A month's, in the units they are paid in. */
   readonly month: Readonly<Record<Exclude<keyof typeof prices, "plan">, number>>;
@@ -210,7 +252,7 @@ export function costOf(station: Station): Cost {
   const month = {
     requests: rates.requests * monthSeconds,
     cpuMs: rates.cpu * 1000 * monthSeconds,
-    objectRequests: (rates.mountCalls + rates.relayCalls + rates.directoryCalls) * monthSeconds,
+    objectRequests: (ofBroadcast(rates) + rates.rosterCalls + rates.ledgerCalls) * monthSeconds,
     objectGbSeconds: rates.objects * objectGb * monthSeconds,
     rowsWritten: rates.rowsWritten * monthSeconds,
     classA: rates.puts * monthSeconds,

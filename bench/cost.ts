@@ -1,7 +1,16 @@
 import { parseArgs } from "node:util";
 import { askingRate } from "../shared/relay.ts";
 import { mountCallHoldMs } from "../worker/limits.ts";
-import { type Cost, costOf, mostIsolates, ratesOf, type Station, usualStation } from "./cost-model.ts";
+import {
+  type Cost,
+  costOf,
+  monthSeconds,
+  mostIsolates,
+  prices,
+  ratesOf,
+  type Station,
+  usualStation,
+} from "./cost-model.ts";
 import { atMost, type Findings, figure } from "./support/row.ts";
 
 /**
@@ -118,6 +127,7 @@ function parts(station: Station): string {
     ["requests to the worker", count(month.requests), money(dollars.requests)],
     [`CPU-ms, ${station.cpuMicroseconds} µs a listener-second`, count(month.cpuMs), money(dollars.cpuMs)],
     ["calls of objects", count(month.objectRequests), money(dollars.objectRequests)],
+    ...callRows(station),
     ["objects awake, GB-s", count(month.objectGbSeconds), money(dollars.objectGbSeconds)],
     ["rows written", count(month.rowsWritten), money(dollars.rowsWritten)],
     ["PUTs (Class A)", count(month.classA), money(dollars.classA)],
@@ -126,6 +136,17 @@ function parts(station: Station): string {
     ["in all", "", money(total)],
   ];
   return table(["what", "a month", "$"], rows);
+}
+
+/** Of the calls, whose they are; dollars as if they came last. */
+function callRows(station: Station): string[][] {
+  const { mountCalls, relayCalls, directoryCalls, rosterCalls, ledgerCalls } = ratesOf(station);
+  const each = { mountCalls, relayCalls, directoryCalls, rosterCalls, ledgerCalls };
+  return Object.entries(each).map(([name, rate]) => {
+    const calls = rate * monthSeconds;
+    const dollars = (calls * prices.objectRequests.dollars) / prices.objectRequests.each;
+    return [`of these the ${name.replace("Calls", "'s")}`, count(calls), `(${money(dollars)})`];
+  });
 }
 
 function byIsolates(given: Given): string {

@@ -65,7 +65,7 @@ export const directoryReplyBytes = 64 * kibi;
 export const directoryGoodbyeMs = 1_000;
 
 /** How often the edge is asked for sessions that have ended; at once again while there are more. */
-export const recordsPollMs = 2_000;
+export const recordsPollMs = 5_000;
 /** After the edge could not be asked, or the disk did not take them. */
 export const recordsRetryMs = 10_000;
 /** Lines of sources and titles that wait for the disk: a disk that hangs costs lines, not memory. */

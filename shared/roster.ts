@@ -42,11 +42,25 @@ export interface RosterTotals {
   readonly slowListeners: number;
 }
 
-export interface RosterReply {
+/** How often a runtime is to speak. */
+export interface ReportDistances {
   /** The distance to keep between two reports, ms. */
   readonly everyMs: number;
   /** How long to say nothing while nothing changes, ms. */
   readonly idleMs: number;
+}
+
+/** Of so many runtimes. */
+export function reportDistances(
+  runtimes: number,
+  limits: Pick<RosterLimits, "everyMs" | "idleMs" | "reportsPerSecond">,
+): ReportDistances {
+  const everyMs = Math.max(limits.everyMs, Math.ceil((runtimes * 1000) / limits.reportsPerSecond));
+  const idleMs = Math.max(limits.idleMs, Math.min(10 * everyMs, runtimes * limits.everyMs));
+  return { everyMs, idleMs };
+}
+
+export interface RosterReply extends ReportDistances {
   /** The next report is to be a whole one. */
   readonly wantsWhole: boolean;
 }
@@ -266,21 +280,16 @@ export class Roster {
   }
 
   #reply(wantsWhole: boolean): RosterReply {
-    return { everyMs: this.#everyMs, idleMs: this.#idleMs, wantsWhole };
+    return { ...this.#distances, wantsWhole };
   }
 
-  get #everyMs(): number {
-    const { everyMs, reportsPerSecond } = this.#limits;
-    return Math.max(everyMs, Math.ceil((this.#runtimes.size * 1000) / reportsPerSecond));
-  }
-
-  get #idleMs(): number {
-    const most = 10 * this.#everyMs;
-    return Math.max(this.#limits.idleMs, Math.min(most, this.#runtimes.size * this.#limits.everyMs));
+  get #distances(): ReportDistances {
+    return reportDistances(this.#runtimes.size, this.#limits);
   }
 
   #expire(now: Millis): void {
-    const silentMs = Math.max(this.#limits.silentReports * this.#everyMs, 3 * this.#idleMs);
+    const { everyMs, idleMs } = this.#distances;
+    const silentMs = Math.max(this.#limits.silentReports * everyMs, 3 * idleMs);
     for (const [name, { seenMs, sessions }] of this.#runtimes) {
       if (now - seenMs <= silentMs) continue;
       this.#runtimes.delete(name);

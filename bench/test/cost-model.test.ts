@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { mountCallHoldMs, relayLimits } from "../../worker/limits.ts";
+import { reportDistances } from "../../shared/roster.ts";
+import { mountCallHoldMs, relayLimits, rosterLimits } from "../../worker/limits.ts";
 import { costFindings } from "../cost.ts";
 import {
   costOf,
@@ -12,6 +13,7 @@ import {
   prices,
   ratesOf,
   renewalsPerSegment,
+  toldToRosters,
   type Station,
   usualStation,
 } from "../cost-model.ts";
@@ -42,6 +44,11 @@ describe("the operations of a station", () => {
   });
 
   it("are these for one mount with 1,000 listeners on ten isolates", () => {
+    const { reports, saves } = toldToRosters(10, 1_000 / 1_800);
+    // An isolate has a change in nine seconds, and tells it at once or two seconds after the last.
+    expect(reports).toBeCloseTo(1.2, 1);
+    expect(saves).toBe(0.1);
+    const polls = 0.2;
     expect(ratesOf(usualStation(1, 1_000))).toEqual({
       puts: 0.5,
       bucketReads: 5,
@@ -50,10 +57,12 @@ describe("the operations of a station", () => {
       relayCalls: 0,
       // 2,000 come or go in half an hour, and each is told; each that comes looks at the settings.
       directoryCalls: 2_000 / 1_800 + 1_000 / 1_800,
-      rowsWritten: 0.5,
-      requests: 1_000 / 1_800 + 0.5,
+      rosterCalls: reports + saves,
+      ledgerCalls: saves + polls,
+      rowsWritten: 0.5 + 6 * saves,
+      requests: 1_000 / 1_800 + 0.5 + polls,
       cpu: 0.052,
-      objects: 2,
+      objects: 2 + 0.002 * (reports + 2 * saves + polls),
       isolatesPerMount: 10,
       relaysPerMount: 0,
     });
@@ -88,6 +97,14 @@ describe("the operations of a station", () => {
     [6, 2],
   ])("with segments of %d s have %d words of the source between two announcements", (seconds, words) => {
     expect(renewalsPerSegment(seconds)).toBe(words);
+  });
+
+  it("of a roster are as many as its isolates make by themselves, and those of the simulated ones", () => {
+    expect(toldToRosters(1, 0).reports).toBeCloseTo(1 / 4);
+    expect(toldToRosters(10, 0).reports).toBeCloseTo(10 / 20);
+    expect(toldToRosters(10, 1_000).reports).toBeCloseTo(10 / 2);
+    expect(toldToRosters(2_000, 100_000).reports).toBeCloseTo(250);
+    expect(simulatedReports(10, 1_000 / 1_800)).toBeCloseTo(toldToRosters(10, 1_000 / 1_800).reports, 1);
   });
 
   it("hold a question again when a segment is longer than it may be held", () => {
@@ -134,9 +151,9 @@ describe("the price of a month", () => {
     const { month, dollars, total } = costOf(usualStation(1, 1_000));
     expect(month.classA).toBe(1_314_000);
     expect(month.classB).toBe(13_140_000);
-    // 14,454,000 of the mount, 4,380,000 of the directory.
-    expect(month.objectRequests).toBeCloseTo(18_834_000, 3);
-    expect(month.objectGbSeconds).toBeCloseTo(2 * 336_384, 3);
+    // 14,454,000 of the mount, 4,380,000 of the directory, 3,455,482 of the roster, 788,400 of the ledger.
+    expect(month.objectRequests).toBeCloseTo(23_077_882, -1);
+    expect(month.objectGbSeconds).toBeCloseTo(2.003229 * 336_384, -1);
     expect(month.storedGb).toBeCloseTo(1.3824, 6);
     const cents = Object.fromEntries(
       Object.entries(dollars).map(([name, each]) => [name, Math.round(each * 100)]),
@@ -145,14 +162,14 @@ describe("the price of a month", () => {
       plan: 500,
       requests: 0,
       cpuMs: 213,
-      objectRequests: 268,
-      objectGbSeconds: 341,
+      objectRequests: 331,
+      objectGbSeconds: 342,
       rowsWritten: 0,
       classA: 450,
       classB: 144,
       storedGb: 0,
     });
-    expect(total).toBeCloseTo(19.16, 2);
+    expect(total).toBeCloseTo(19.81, 2);
   });
 
   const larger: (keyof Station)[] = ["listeners", "isolates", "mounts", "keptDays", "cpuMicroseconds"];
@@ -190,3 +207,16 @@ describe("the budget", () => {
     expect(costFindings({ segmentSeconds: 1 }).rows[0]?.budget?.isMet).toBe(false);
   });
 });
+
+/** Isolates that report as `RosterReporter` does, for a day: reports a second. Drawn evenly, so that it is always the same. */
+function simulatedReports(isolates: number, joins: number): number {
+  const { everyMs, idleMs } = reportDistances(isolates, rosterLimits);
+  const changesPerMs = (2 * joins) / isolates / 1_000;
+  const draws = 10_000;
+  let allMs = 0;
+  for (let draw = 0; draw < draws; draw++) {
+    const changeMs = -Math.log(1 - (draw + 0.5) / draws) / changesPerMs;
+    allMs += Math.min(Math.max(everyMs, changeMs), idleMs);
+  }
+  return (isolates * draws * 1_000) / allMs;
+}

@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { ListenerSession, SessionRecord } from "../../shared/listener-session.ts";
-import { noTotals, Roster, type RosterReport } from "../../shared/roster.ts";
+import { noTotals, reportDistances, Roster, type RosterReport } from "../../shared/roster.ts";
 import { type MountPath, millis } from "../../shared/units.ts";
 
 const limits = {
@@ -118,7 +118,8 @@ describe("a roster", () => {
     }
     expect(everyMs).toBe(8_000);
     const one = new Roster(limits).report(report("a", 1), millis(0), salt);
-    expect(one.reply.everyMs).toBe(2_000);
+    expect(one.reply).toMatchObject({ everyMs: 2_000, idleMs: 4_000 });
+    expect([10, 2_000].map((runtimes) => reportDistances(runtimes, limits).idleMs)).toEqual([20_000, 80_000]);
   });
 
   it("takes each record once, whichever reports are lost or repeated", () => {
