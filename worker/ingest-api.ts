@@ -24,6 +24,7 @@ import { forgetAbsence } from "./mount-feed.ts";
 import type { HoldOutcome, MountObject } from "./mount-object.ts";
 import { hostOf } from "./request-host.ts";
 import { ledgerName } from "./roster/ledger-object.ts";
+import { takeOver } from "./take-over.ts";
 import { icecastStatistics } from "./statistics.ts";
 
 /** The calls of `shared/edge-api.ts`, each one call of the mount's object. */
@@ -49,9 +50,16 @@ ingestApi.use((context, next) =>
 ingestApi.post("/claim", (context) =>
   call(context.req.raw, claimSchema, context.env, (mount, body) => mount.claim(body as Claim)),
 );
-ingestApi.post("/announce", (context) =>
-  call(context.req.raw, announceSchema, context.env, (mount, body) => mount.announce(body as Announcement)),
-);
+ingestApi.post("/announce", (context) => {
+  const announce = async (mount: DurableObjectStub<MountObject>, body: unknown): Promise<HoldOutcome> => {
+    const announcement = body as Announcement;
+    const outcome = await mount.announce(announcement);
+    const isHeard = outcome.kind === "held" && outcome.begins === true;
+    if (isHeard) context.executionCtx.waitUntil(takeOver(announcement.mount, hostOf(context)));
+    return outcome;
+  };
+  return call(context.req.raw, announceSchema, context.env, announce);
+});
 ingestApi.post("/renew", (context) =>
   call(context.req.raw, renewSchema, context.env, (mount, body) => mount.renew(body as Renewal)),
 );

@@ -63,7 +63,10 @@ export interface MountQuestion {
 }
 
 /** What the source's ingest host is told when it has the mount. */
-export type HoldOutcome = MountReply | ({ readonly kind: "held" } & HoldReply);
+export type HoldOutcome =
+  | MountReply
+  /** `begins`: with this segment its source, or another after it, is heard for the first time. */
+  | ({ readonly kind: "held"; readonly begins?: boolean } & HoldReply);
 
 /** What a relay asks: for itself, and with what those who ask it say of themselves. */
 export interface RelayQuestion extends Omit<MountQuestion, "seats"> {
@@ -120,9 +123,11 @@ export class MountObject extends DurableObject<Env> {
   }
 
   announce({ mount, segment, ordersDone }: Announcement): HoldOutcome {
+    const begins = this.#state.window.at(-1)?.epoch !== segment.epoch;
     const reply = this.#apply(mount, { kind: "announce", segment });
     if (reply.kind === "ok") this.#archive.announced(mount, segment);
-    return this.#withOrders(reply, ordersDone);
+    const outcome = this.#withOrders(reply, ordersDone);
+    return outcome.kind === "held" && begins ? { ...outcome, begins } : outcome;
   }
 
   renew({ mount, ordersDone, ...renewal }: Renewal): HoldOutcome {

@@ -45,7 +45,9 @@ describe("listeners and sources that are administered", () => {
   /** The station as this test needs it: an administrator, and an access log. */
   async function settle(): Promise<void> {
     const users = [{ name: "root", role: "admin", hash: await hashPassword(password) }];
-    const station = { name: "Skywave", segmentMs, graceMs: 15_000, accessLog: true };
+    const guests = { fallback: { kind: "mount", mount: "/b.mp3" }, fallbackOverride: "all" };
+    const mounts = { "/guest*": guests };
+    const station = { name: "Skywave", segmentMs, graceMs: 15_000, accessLog: true, mounts };
     await ingestCall("station", { station, secrets: { users } });
   }
 
@@ -186,6 +188,19 @@ describe("listeners and sources that are administered", () => {
     listening.close();
   }, 60_000);
 
+  it("go to a mount that takes over those of its fallback by a pattern, once it is heard", async () => {
+    const listening = await enter("/b.mp3", "regular");
+    await waitForListeners("/b.mp3", ["regular"]);
+    const file = files["/a.mp3"];
+    const options = { password: stack.password, loop: true };
+    const guest = await streamMp3(stack.ingestPort, "/guest.mp3", file, options);
+    await waitToHear(listening, ["b", "a"]);
+    expect(complaintsOfPrograms(heard(listening).audio)).toEqual([]);
+    await waitForListeners("/b.mp3", []);
+    guest.destroy();
+    listening.close();
+  }, 60_000);
+
   it("see a title that an administrator sets within two segments", async () => {
     const listening = await enter("/b.mp3", "reader");
     await title("/b.mp3", "set by hand");
@@ -247,7 +262,7 @@ describe("listeners and sources that are administered", () => {
       return (each["bytesSent"] ?? 0) > 0 && each;
     });
     expect(before["listenerConnections"]).toBeGreaterThan(8);
-    expect(before["sourceConnections"]).toBe(3);
+    expect(before["sourceConnections"]).toBe(4);
     stack.kill("workerd");
     await waitFor(
       "the edge to be back",

@@ -73,11 +73,11 @@ const claim = (object: Mount, ingest: string, credential = "dj") =>
     takeover: "never",
     policy: { segmentMs: 2_000, graceMs: 15_000 },
   });
-const announce = (object: Mount, number: number) =>
+const announce = (object: Mount, number: number, of = 1) =>
   object.announce({
     mount,
     segment: {
-      epoch: epoch(1),
+      epoch: epoch(of),
       sequence: sequence(number),
       startMs: millis(0),
       firstSample: sampleCount(number * 88_200),
@@ -152,7 +152,9 @@ describe("a mount's object", () => {
     const object = live();
     await claim(object, "host a");
     await vi.advanceTimersByTimeAsync(0);
-    expect(told).toMatchObject([{ mount, segments: [], epochs: [{ epoch: 1, end: null, continues: false }] }]);
+    expect(told).toMatchObject([
+      { mount, segments: [], epochs: [{ epoch: 1, end: null, continues: false }] },
+    ]);
     for (let number = 0; number < 4; number++) {
       announce(object, number);
       await vi.advanceTimersByTimeAsync(tellEveryMs / 4);
@@ -195,6 +197,19 @@ describe("a mount's object", () => {
     object.renew({ mount, epoch: epoch(1) });
     await vi.advanceTimersByTimeAsync(publishEveryMs);
     expect(directory.told).toMatchObject([{ mount, onAir: true }]);
+  });
+
+  it("says when a source begins to be heard, once for each epoch", async () => {
+    const object = storedMount().live();
+    await claim(object, "host a");
+    const said = () => [announce(object, 0), announce(object, 0), announce(object, 1)];
+    expect(said().map((reply) => reply.kind === "held" && reply.begins === true)).toEqual([
+      true,
+      false,
+      false,
+    ]);
+    await claim(object, "host a");
+    expect(announce(object, 0, 2)).toMatchObject({ kind: "held", begins: true });
   });
 
   it("sends its source away for good when an administrator does, and lets the same login come back", async () => {
@@ -268,7 +283,7 @@ describe("a mount's object", () => {
     expect(object.setSourceTitle({ text: "nobody hears this" })).toBe(false);
     await claim(object, "host a");
     await view(object);
-    expect(announce(object, 0)).toEqual({ kind: "held", orders: [], listeners: 1 });
+    expect(announce(object, 0)).toEqual({ kind: "held", begins: true, orders: [], listeners: 1 });
     expect(object.setSourceTitle({ text: "by hand" })).toBe(true);
     const order = { sequence: 1, kind: "title", title: { text: "by hand" } };
     expect(announce(object, 1)).toMatchObject({ orders: [order] });
