@@ -12,6 +12,9 @@ export const headLimits = { maxBytes: 16 * kibi, maxHeaders: 100 } as const;
 /** Body of a metadata update sent as a form: a title of 10 kB with every byte percent-encoded still fits. */
 export const adminBodyBytes = 32 * kibi;
 
+/** A title's URL, in UTF-16 units: what the edge takes (`segmentRefSchema`). Blocks of relayed streams have room for four times as much. */
+export const titleUrlLength = 1_024;
+
 /** Body of a request that is passed on to the edge: forms and JSON, never media. */
 export const passOnBodyBytes = 1 * mebi;
 

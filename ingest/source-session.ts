@@ -17,6 +17,7 @@ import {
   slowestTagBytesPerMs,
   stallAheadSegments,
   stuckMs,
+  titleUrlLength,
 } from "./limits.ts";
 import type { Log } from "./log.ts";
 import { MountHold, type MountHolder } from "./mount-hold.ts";
@@ -193,7 +194,7 @@ export class SourceSession implements SourceOnAir {
   /** The title from the next frame on. */
   setTitle(title: { readonly text: string; readonly url?: string | undefined }): void {
     const text = sanitiseTitle(title.text);
-    const url = title.url === undefined ? undefined : sanitiseTitle(title.url);
+    const url = fittingUrl(title.url);
     const next: Title = url === undefined ? { text } : { text, url };
     this.#segmenter.setTitle(next);
     this.#title = next;
@@ -310,4 +311,10 @@ export class SourceSession implements SourceOnAir {
     void this.end(`sent away by the edge: ${reason}`);
     this.#options.onFenced();
   }
+}
+
+/** A URL that is too long for the edge is left out, never cut; segments that carried it would be refused. */
+function fittingUrl(url: string | undefined): string | undefined {
+  const line = url === undefined ? undefined : sanitiseTitle(url);
+  return line !== undefined && line.length <= titleUrlLength ? line : undefined;
 }

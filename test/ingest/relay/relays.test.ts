@@ -119,6 +119,18 @@ describe("a relay", () => {
     expect(frames(80).subarray(0, audio.length).equals(audio)).toBe(true);
   });
 
+  it("leaves a URL out that is too long for the edge, which would refuse its segments", async () => {
+    const title = { text: "Far - Song", url: `http://far.example/${"x".repeat(2_000)}` };
+    const body = new IcyInterleaver(1_000).push(frames(80), [
+      { offset: 0, block: encodeMetadataBlock(title) },
+    ]);
+    streams(icyHead, body);
+    await open([{}]);
+    await onAir();
+    const titles = running.edge.announcements.flatMap(({ segment }) => segment.titles);
+    expect(titles.map(({ text, url }) => ({ text, url }))).toEqual([{ text: "Far - Song", url: undefined }]);
+  });
+
   it("leaves titles out that are not wanted", async () => {
     streams();
     await open([{ titles: false }]);
