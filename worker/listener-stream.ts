@@ -16,7 +16,7 @@ import { BufferPool } from "./buffer-pool.ts";
 import { clock } from "./isolate-clock.ts";
 import type { Host } from "./mount-feed.ts";
 import { type Programme, programmeOf } from "./programme.ts";
-import type { SessionHandle } from "./roster/sessions.ts";
+import type { SessionHandle } from "./roster/open-session.ts";
 import type { LoadedSegment } from "./segment-cache.ts";
 import { settledWithin } from "./settled-within.ts";
 import { StuckWatch } from "./stuck-listener.ts";

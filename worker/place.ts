@@ -5,7 +5,8 @@ import { clock } from "./isolate-clock.ts";
 import type { Login } from "./listener-auth/login.ts";
 import type { Host } from "./mount-feed.ts";
 import { RecentListeners } from "./recent-listeners.ts";
-import { openSession, type SessionHandle } from "./roster/sessions.ts";
+import type { SessionHandle } from "./roster/open-session.ts";
+import { openSession } from "./roster/sessions.ts";
 import { takeSeat } from "./seat-desk.ts";
 import { rulesOf } from "./station.ts";
 

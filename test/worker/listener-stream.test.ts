@@ -4,7 +4,7 @@ import { openListenerStream } from "../../worker/listener-stream.ts";
 import type { Host } from "../../worker/mount-feed.ts";
 import type { Programme } from "../../worker/programme.ts";
 import { Bell } from "../../worker/sleepers.ts";
-import type { SessionHandle, SessionStream } from "../../worker/roster/sessions.ts";
+import type { SessionHandle, SessionStream } from "../../worker/roster/open-session.ts";
 import { LoadedSegment } from "../../worker/segment-cache.ts";
 import { epoch, millis, sampleCount, sequence } from "../../shared/units.ts";
 import { mp3 } from "../../shared/codec/mp3/mp3.ts";

@@ -2,7 +2,7 @@ import type { MountPath } from "../../shared/units.ts";
 import { unauthorized } from "../access/admit.ts";
 import type { Host } from "../mount-feed.ts";
 import { sessionsOf } from "../roster/roster.ts";
-import { newSessionId } from "../roster/sessions.ts";
+import { newSessionId } from "../roster/open-session.ts";
 import { duplicateLookMs, duplicateWaitMs, ownSessions } from "./limits.ts";
 import type { Login } from "./login.ts";
 

@@ -16,7 +16,7 @@ import { forbidden, mountUnavailable } from "../icecast-errors.ts";
 import { clock } from "../isolate-clock.ts";
 import type { Host } from "../mount-feed.ts";
 import { msSince } from "../ms-since.ts";
-import { newSessionId } from "../roster/sessions.ts";
+import { newSessionId } from "../roster/open-session.ts";
 import { authMessageLength, authTimeoutMs, pendingAuths, removeRetryMs, removeTimeoutMs } from "./limits.ts";
 import type { Login } from "./login.ts";
 
