@@ -127,7 +127,7 @@ describe("beside the stream", () => {
 
   it("the playlist log has a line for each title", async () => {
     await setTitle("C|D");
-    await waitFor("the line", () => log("playlist.log").includes("|/yp.mp3|"));
+    await waitFor("the line", () => log("playlist.log").includes("|C|D\n"));
     expect(log("playlist.log")).toMatch(/^\d\d\/\w{3}\/\d{4}:[\d:]{8} [+-]\d{4}\|\/yp\.mp3\|\d+\|C\|D$/m);
   });
 
