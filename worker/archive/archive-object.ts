@@ -22,6 +22,7 @@ import {
   holeAgeMs,
   listAfterEndMs,
   listAgainMs,
+  listHoleAgainMs,
   lostAfterMs,
   segmentsPerCall,
 } from "./limits.ts";
@@ -201,7 +202,9 @@ export class ArchiveObject extends DurableObject<Env> {
     if (end === null && row && row.ended_ms === null && row.due_ms > now + lostAfterMs / 2) return;
     const dueMs = now + (end === null ? lostAfterMs : listAfterEndMs[0]);
     this.#sql.exec(
-      "INSERT OR REPLACE INTO follow (epoch, due_ms, ended_ms, listed_ms) VALUES (?, ?, ?, 0)",
+      `INSERT INTO follow (epoch, due_ms, ended_ms, listed_ms) VALUES (?1, ?2, ?3, 0)
+       ON CONFLICT (epoch) DO UPDATE SET
+         due_ms = ?2, ended_ms = ?3, listed_ms = CASE WHEN ?3 IS NULL THEN listed_ms ELSE 0 END`,
       epoch,
       dueMs,
       end === null ? null : now,
@@ -293,9 +296,11 @@ export class ArchiveObject extends DurableObject<Env> {
     const now = Date.now();
     const stale = this.#sql
       .exec<{ epoch: number; ended_ms: number | null }>(
-        "SELECT epoch, ended_ms FROM follow WHERE listed_ms < ? AND (ended_ms IS NULL OR ended_ms > ?)",
-        now - listAgainMs,
+        `SELECT epoch, ended_ms FROM follow
+         WHERE (ended_ms IS NULL AND listed_ms < ?) OR (ended_ms > ? AND listed_ms < ?)`,
+        now - listHoleAgainMs,
         now - backfillMs,
+        now - listAgainMs,
       )
       .toArray();
     for (const { epoch, ended_ms } of stale) {

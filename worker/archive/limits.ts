@@ -23,6 +23,8 @@ export const lostAfterMs = 60_000;
 export const listAfterEndMs = [15_000, 3_600_000, 21_600_000] as const;
 /** How often an epoch that is asked for is listed, while the ingest's spool may still deliver. */
 export const listAgainMs = 30_000;
+/** ...and one on air that has a hole: all that is after it is listed, for a day 44 calls. */
+export const listHoleAgainMs = 600_000;
 /** For how long it may. */
 export const backfillMs = 86_400_000;
 /** How old a hole of an epoch on air is before it is looked for: a segment that was late is told by then. */

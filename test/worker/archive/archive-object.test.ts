@@ -155,6 +155,22 @@ describe("a mount's archive", () => {
     expect(found).toMatchObject({ segments: 30, joins: [] });
   });
 
+  it("looks for what is missing of a broadcast on air when somebody asks, and not each time", async () => {
+    const { bucket, live } = archiveOf();
+    const segments = madeSegments({ count: 30, startMs: startMs - 120_000 });
+    const archive = live();
+    await store(bucket, segments.slice(0, 20));
+    await archive.tell(word(1, [...segments.slice(0, 10), ...segments.slice(15, 20)]));
+    expect(await archive.broadcast(mount, 1)).toMatchObject({ segments: 20, joins: [], endMs: null });
+    const { list } = bucket.counts;
+    await archive.tell(word(1, segments.slice(25, 30)));
+    for (let asked = 0; asked < 20; asked++) {
+      vi.setSystemTime(Date.now() + 1_000);
+      await archive.broadcast(mount, 1);
+    }
+    expect(bucket.counts.list - list).toBeLessThan(10);
+  });
+
   it("does not have what storage has lost", async () => {
     const { bucket, storage, live } = archiveOf();
     const segments = madeSegments({ count: 10, startMs });
