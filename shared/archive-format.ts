@@ -40,7 +40,7 @@ const millisSchema = z
   .int()
   .min(0)
   .transform((value) => value as Millis);
-export const epochDocumentSchema = z.object({
+const epochDocumentSchema = z.object({
   version: z.literal(1),
   source: sourceInfoSchema.nullable(),
   claimedMs: millisSchema,

@@ -42,7 +42,7 @@ export interface Broadcast {
  * reconnect: the source went and came back, or another took over. ingest-restart: the ingest host began anew and could not
  * say goodbye. gap: segments that were cut and that storage does not have (yet: back-filled ones close it).
  */
-export type JoinKind = "reconnect" | "gap" | "ingest-restart";
+type JoinKind = "reconnect" | "gap" | "ingest-restart";
 
 export interface Join {
   readonly kind: JoinKind;

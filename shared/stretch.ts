@@ -12,7 +12,7 @@ export interface RecordedTitle {
 }
 
 /** Audio that an epoch has numbered and storage does not have. */
-export interface Hole {
+interface Hole {
   /** The segments between which it is missing. */
   readonly after: Sequence;
   readonly before: Sequence;
@@ -54,7 +54,7 @@ interface MediaTime {
 /** Titles kept of a recording: one every 15 s for a day. The first ones stay. */
 export const maxStretchTitles = 6_000;
 
-export function stretchOf(segment: SegmentRef): Stretch {
+function stretchOf(segment: SegmentRef): Stretch {
   const { epoch, sequence, bytes, startMs, firstSample, samples, sampleRate } = segment;
   const titles = segment.titles.map(({ atSample, text, url }): RecordedTitle => {
     const atMs = (atSample * 1000) / sampleRate;
@@ -77,7 +77,7 @@ export function stretchOf(segment: SegmentRef): Stretch {
 }
 
 /** Two stretches of one epoch, `b` after `a`, with what is missing between them. Associative. */
-export function joinStretches(a: Stretch, b: Stretch): Stretch {
+function joinStretches(a: Stretch, b: Stretch): Stretch {
   const beforeMs = samplesMs(a.samples);
   const missingMs = missingBetween(a, b);
   const hole = { after: a.lastSequence, before: b.firstSequence, atMs: beforeMs, missingMs };

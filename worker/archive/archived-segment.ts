@@ -6,7 +6,7 @@ export interface ArchivedSegment extends SegmentRef {
 }
 
 /** An object of its own, or a range of a chunk. */
-export interface StoredAt {
+interface StoredAt {
   readonly key: string;
   /** Bytes of the object before the segment; a segment's own object has it at 0. */
   readonly offset: number;

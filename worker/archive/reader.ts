@@ -27,7 +27,7 @@ export interface BroadcastPage {
 }
 
 /** A place in the archive: a segment and how far into it, ms. */
-export interface ArchivePlace {
+interface ArchivePlace {
   readonly segment: ArchivedSegment;
   readonly offsetMs: number;
 }
