@@ -11,12 +11,15 @@ import { differences } from "./differential/compare.ts";
 import { explains, known } from "./differential/differences.ts";
 import type { Reply } from "./differential/exchange.ts";
 import { play } from "./differential/scenario.ts";
-import { stationXml } from "./differential/station-xml.ts";
+import { playSmall } from "./differential/small-station.ts";
+import { smallStationXml, stationXml } from "./differential/station-xml.ts";
 
 /** The same icecast.xml, sources, listeners and requests for Debian's Icecast and for Skywave. */
 const folder = mkdtempSync(join(tmpdir(), "skywave-differential-"));
 let icecast: IcecastServer | null = null;
 let stack: Stack | undefined;
+let smallIcecast: IcecastServer | null = null;
+let smallStack: Stack | undefined;
 let theirAuth: AuthServer;
 let ourAuth: AuthServer;
 
@@ -24,15 +27,21 @@ beforeAll(async () => {
   theirAuth = await AuthServer.open();
   ourAuth = await AuthServer.open();
   icecast = await startIcecast((place) => stationXml({ ...place, authUrl: theirAuth.url }));
-  const stationFile = join(folder, "icecast.xml");
-  const share = "/usr/share/icecast2";
-  writeFileSync(stationFile, stationXml({ port: 8000, folder, share, authUrl: ourAuth.url }));
-  stack = await startStack({ stationFile });
+  smallIcecast = await startIcecast(smallStationXml);
+  const start = (name: string, xml: string): Promise<Stack> => {
+    const stationFile = join(folder, name);
+    writeFileSync(stationFile, xml);
+    return startStack({ stationFile });
+  };
+  const place = { port: 8000, folder, share: "/usr/share/icecast2" };
+  [stack, smallStack] = await Promise.all([
+    start("icecast.xml", stationXml({ ...place, authUrl: ourAuth.url })),
+    start("small.xml", smallStationXml(place)),
+  ]);
 });
 
 afterAll(async () => {
-  await stack?.stop();
-  await icecast?.stop();
+  await Promise.all([stack, smallStack, icecast, smallIcecast].map((each) => each?.stop()));
   theirAuth?.close();
   ourAuth?.close();
   rmSync(folder, { recursive: true, force: true });
@@ -43,8 +52,14 @@ describe("Skywave beside Icecast", () => {
   let ours: ReadonlyMap<string, Reply>;
 
   beforeAll(async () => {
-    if (icecast === null || stack === undefined) return;
-    [theirs, ours] = await Promise.all([play(icecast.port), play(stack.ingestPort)]);
+    if (!icecast || !smallIcecast || !stack || !smallStack) return;
+    const replies = await Promise.all([
+      play(icecast.port),
+      playSmall(smallIcecast.port),
+      play(stack.ingestPort),
+      playSmall(smallStack.ingestPort),
+    ]);
+    [theirs, ours] = [new Map([...replies[0], ...replies[1]]), new Map([...replies[2], ...replies[3]])];
   }, 240_000);
 
   it("answers alike but where it is written why not", (context) => {
@@ -54,7 +69,7 @@ describe("Skywave beside Icecast", () => {
     expect(unexplained).toEqual([]);
     const unused = known.filter((entry) => !found.some((each) => explains(entry, each)));
     expect(unused).toEqual([]);
-    expect(ours.size).toBeGreaterThan(100);
+    expect(ours.size).toBeGreaterThan(200);
   });
 
   it("asks an authentication server alike", async (context) => {

@@ -26,14 +26,19 @@ export const known: readonly KnownDifference[] = [
     why: "the station's own headers are for listeners: what the ingest host itself answers to sources, and to heads that cannot be read, has Icecast's fixed ones",
   },
   {
-    request: /^(?:listener|hidden: listener$|url: let in)/,
+    request: /^(?:listener|hidden: listener$|url: let in|fallback: a new)/,
     part: "header icy-br",
     why: "once, and measured where the source does not say; Icecast sends it twice when ice-audio-info has it too",
   },
   {
-    request: /^(?:hidden: listener$|url: let in)/,
+    request: /^(?:hidden: listener$|url: let in|fallback: a new)/,
     part: "header icy-name",
     why: "VLC asks for titles only where it sees a name: the mount's from the settings, else the station's",
+  },
+  {
+    request: /./,
+    part: "header content-security-policy",
+    why: "pages and errors load and run nothing that is not ours",
   },
   // What Icecast closes without a word.
   {
@@ -44,7 +49,7 @@ export const known: readonly KnownDifference[] = [
   },
   {
     request:
-      /^odd: (?:an encoded slash|a step up|an encoded step up|backslashes|a bad escape|half an escape|two slashes|a mount with two slashes|status with two slashes|an empty line first|absolute form|a head of 5,000 bytes)$/,
+      /^(?:odd|file): (?:an encoded slash|a step up|an encoded step up|backslashes|a bad escape|half an escape|two slashes|a mount with two slashes|status with two slashes|an empty line first|absolute form|a head of 5,000 bytes)$/,
     part: "no answer",
     why: "a 404: there is no such mount, however the request is spelled",
   },
@@ -69,12 +74,65 @@ export const known: readonly KnownDifference[] = [
     part: /./,
     why: "nobody could listen to it: the server answers this name itself",
   },
-  { request: "HEAD of a mount", part: /./, why: "players and monitors use HEAD; Icecast refuses it" },
+  {
+    request: /^(?:HEAD of a mount|file: HEAD)$/,
+    part: /./,
+    why: "players and monitors use HEAD; Icecast refuses it",
+  },
+  // Files.
+  {
+    request: /^file: /,
+    part: /^header (?:cache-control|expires|pragma|last-modified|etag|accept-ranges|x-content-type-options)$/,
+    why: "files may be kept, and are asked about again; Icecast forbids to keep them",
+  },
+  {
+    request: /^file: (?:style\.css|an alias|a query|encoded)$/,
+    part: "header content-type",
+    why: "texts are UTF-8, and say so",
+  },
+  {
+    request: "file: the first two bytes",
+    part: /^(?:header content-range|body)$/,
+    why: "a range ends where it was asked to; Icecast sends the rest of the file",
+  },
+  { request: "file: the last ten bytes", part: /./, why: "Icecast does not know ranges from the end" },
+  {
+    request: "file: behind its end",
+    part: "header content-range",
+    why: "RFC 9110: a 416 says how long the file is",
+  },
+  {
+    request: /^file: (?:another unit|no range|two parts)$/,
+    part: /./,
+    why: "RFC 9110: a range that is not understood is ignored",
+  },
+  { request: "file: the folder itself", part: /./, why: "the station's page is there" },
+  // Fallbacks and limits.
+  {
+    request: "fallback: listmounts after",
+    part: "body",
+    why: "a listener is counted on the mount he asked for, where its limit counts him and he goes back to",
+  },
+  {
+    request: "too many clients",
+    part: "body",
+    why: "listeners are limited, not connections: sources, pages and administrators still get in",
+  },
   // Titles and administration.
   {
     request: "metadata: POST",
     part: /./,
     why: "what changes something is asked for by POST; Icecast knows GET alone",
+  },
+  {
+    request: "admin.cgi: no song",
+    part: /^(?:status|body)$/,
+    why: "as for /admin/metadata, of both servers: an update of nothing is none",
+  },
+  {
+    request: "admin.cgi: with a mount",
+    part: /^(?:status|body)$/,
+    why: "an update that names its mount is for that one: there may be several SHOUTcast sources",
   },
   {
     request: "title: an apostrophe before a semicolon",

@@ -219,6 +219,10 @@ async function policies(server: Server): Promise<void> {
     "no-mount: listener": get("/nobody.mp3"),
   });
   nobody.destroy();
+  await server.ask(
+    "moveclients: to a hidden one",
+    command("moveclients", "mount=/one.mp3&destination=/hidden.mp3"),
+  );
 
   const first = await server.listen("/one.mp3");
   await server.ask("max-listeners", get("/one.mp3"));

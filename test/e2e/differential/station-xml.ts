@@ -1,4 +1,4 @@
-/** One icecast.xml for both servers: every policy whose replies are compared. */
+/** What differs between the icecast.xml of the two servers. */
 export interface StationXml {
   readonly port: number;
   /** Where both may write; each has its own. */
@@ -51,6 +51,32 @@ export const stationXml = ({ port, folder, share, authUrl }: StationXml): string
     <alias source="/" destination="/status-json.xsl"/><alias source="/radio" destination="/a.mp3"/>
   </paths>
   <logging><accesslog>access.log</accesslog><errorlog>error.log</errorlog><playlistlog>playlist.log</playlistlog><loglevel>1</loglevel></logging>
+  <security><chroot>0</chroot><changeowner><user>icecast2</user><group>icecast</group></changeowner></security>
+</icecast>
+`;
+
+/** Another for both: limits that are soon reached, a fallback, a webroot. */
+export const smallStationXml = ({ port, folder, share }: Omit<StationXml, "authUrl">): string => `<icecast>
+  <location>Testland</location><admin>ops@example.org</admin>
+  <hostname>radio.example</hostname>
+  <limits>
+    <clients>50</clients><sources>3</sources>
+    <client-timeout>5</client-timeout><header-timeout>3</header-timeout><source-timeout>4</source-timeout>
+    <burst-size>65535</burst-size>
+  </limits>
+  <authentication>
+    <source-password>${sourcePassword}</source-password>
+    <admin-user>admin</admin-user><admin-password>${adminPassword}</admin-password>
+  </authentication>
+  <listen-socket><port>${port}</port><bind-address>127.0.0.1</bind-address><shoutcast-mount>/sc.mp3</shoutcast-mount></listen-socket>
+  <http-headers><header name="Access-Control-Allow-Origin" value="*"/></http-headers>
+  <mount type="normal"><mount-name>/live.mp3</mount-name><fallback-mount>/backup.mp3</fallback-mount><fallback-override>1</fallback-override></mount>
+  <fileserve>1</fileserve>
+  <paths>
+    <basedir>${share}</basedir><logdir>${folder}</logdir><webroot>${share}/web</webroot><adminroot>${share}/admin</adminroot>
+    <alias source="/look" destination="/style.css"/>
+  </paths>
+  <logging><accesslog>access.log</accesslog><errorlog>error.log</errorlog><loglevel>1</loglevel></logging>
   <security><chroot>0</chroot><changeowner><user>icecast2</user><group>icecast</group></changeowner></security>
 </icecast>
 `;

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { basic } from "../../support/icecast-wire.ts";
 import { waitFor } from "../../support/wait.ts";
 import { admin, command, get, post, type Server, source, sourceHead } from "./server.ts";
+import { relayPassword } from "./station-xml.ts";
 
 const update = (query: string, login = admin) => get(`/admin/metadata?${query}`, login);
 const ofLive = (query: string, login = admin) => update(`mount=/a.mp3&mode=updinfo&${query}`, login);
@@ -23,6 +24,7 @@ export async function titles(server: Server): Promise<void> {
     "metadata: no mount": update("mode=updinfo&song=x"),
     "metadata: no such source": update("mount=/zz.mp3&mode=updinfo&song=x"),
     "metadata: nobody": ofLive("song=x", ""),
+    "metadata: relay": ofLive("song=x", basic("relay", relayPassword)),
     "metadata: wrong password": ofLive("song=x", basic("source", "bad")),
     "metadata: source of another mount": ofLive("song=x", basic("dj", "djpw")),
   });
