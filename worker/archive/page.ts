@@ -3,6 +3,7 @@ import { chaptersOf } from "../../shared/chapters.ts";
 import type { EdgeStation } from "../../shared/edge-station.ts";
 import { strftime } from "../../shared/strftime.ts";
 import type { MountPath } from "../../shared/units.ts";
+import { rulesOf } from "../station.ts";
 import { archivePath, fileNameOf, mountArchivePath } from "./addresses.ts";
 import { shownTitles } from "./file-limits.ts";
 import { isoTime, streamName, timeZoneOf } from "./list.ts";
@@ -85,7 +86,7 @@ function card(broadcast: NamedBroadcast, station: EdgeStation): Html {
   const times = localTime("%H:%M", broadcast, station);
   const until = endMs === null ? "on air" : strftime("%H:%M", Math.floor(endMs), timeZoneOf(mount, station));
   const heading = streamName(broadcast, station);
-  return html`<li class="mount recording">
+  return html`<li class="mount recording" data-state="${endMs === null ? "live" : "idle"}">
         <div class="about">
           <h3 dir="auto">${heading} <span class="genre">${mount}</span></h3>
           <p class="title"><time datetime="${isoTime(startMs)}">${times}</time> – ${until}</p>
@@ -111,7 +112,7 @@ function titleList({ mount, name, titles, durationMs }: NamedBroadcast): Html {
 }
 
 const podcastLink = (mount: MountPath, station: EdgeStation): Html | string =>
-  station.mounts[mount]?.podcast === true
+  rulesOf(station, mount)?.podcast === true
     ? html`<a href="${mountArchivePath(mount)}/feed.xml">Podcast</a>`
     : "";
 
