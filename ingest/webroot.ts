@@ -31,6 +31,8 @@ const ownPaths = new Set([
   "/metrics",
   "/page.css",
   "/page.js",
+  "/page-parts.js",
+  "/page-player.js",
   "/7.html",
   "/stats",
   "/statistics",

@@ -14,6 +14,8 @@ const reservedPaths = [
   "/metrics",
   "/page.css",
   "/page.js",
+  "/page-parts.js",
+  "/page-player.js",
   "/favicon.ico",
   "/robots.txt",
   "/archive",

@@ -54,6 +54,8 @@ export const routeAccess: Readonly<Record<string, Access>> = {
   "GET /status.xsl": anybody,
   "GET /page.css": anybody,
   "GET /page.js": anybody,
+  "GET /page-parts.js": anybody,
+  "GET /page-player.js": anybody,
   "GET /status2.xsl": anybody,
   "GET /server_version.xsl": anybody,
   "GET /auth.xsl": anybody,

@@ -1,16 +1,29 @@
 // @ts-check
+import {
+  announce,
+  asObject,
+  asText,
+  byId,
+  fill,
+  find,
+  label,
+  onAirFor,
+  parseMount,
+  parseMounts,
+  plural,
+  reveal,
+  show,
+} from "./page-parts.js";
+import { Player } from "./page-player.js";
+
 /*
  * The status page: follows `/api/v1/events` while it is visible, asks `/api/v1/mounts` every few seconds where that does
  * not work, and changes the document in place, so that neither focus nor sound is lost. Whatever a source says is text
  * and nothing else: `textContent` only.
  */
 
-/**
- * One mount as the page shows it.
- * @typedef {{ path: string, url: string, name: string, genre: string, title: string, listeners: number,
- *   startMs: number, format: string }} Mount
- */
-/** @typedef {"idle" | "connecting" | "playing" | "stalled" | "retrying" | "failed"} PlayState */
+/** @typedef {import("./page-parts.js").Mount} Mount */
+/** @typedef {import("./page-player.js").PlayState} PlayState */
 
 /** The listener is some 4 s behind live: a title shown this late is not late for the ear. */
 const pollMs = 5_000;
@@ -18,200 +31,6 @@ const slowestPollMs = 30_000;
 /** While events come: for the warnings, and to notice a connection that died without a word. */
 const followedPollMs = 15_000;
 const requestTimeoutMs = 8_000;
-/** A stream that breaks is opened again after 1, 2, 4, 8 and 8 s; then the listener decides. */
-const retries = 5;
-const slowestRetryMs = 8_000;
-
-/**
- * The element that the page's own HTML has for sure.
- * @template {Element} T
- * @param {ParentNode} root
- * @param {string} selector
- * @param {new () => T} type
- * @returns {T}
- */
-function find(root, selector, type) {
-  const element = root.querySelector(selector);
-  if (!(element instanceof type)) throw new Error(`expected ${type.name} at ${selector}`);
-  return element;
-}
-
-/** Changes the document only where it differs: selections survive, and screen readers hear no repetition.
- * @param {Element} element @param {string} text */
-function show(element, text) {
-  if (element.textContent !== text) element.textContent = text;
-}
-
-/** @param {Element} control @param {string} name */
-function label(control, name) {
-  if (control.ariaLabel !== name) control.ariaLabel = name;
-}
-
-/** @param {string} id */
-const byId = (id) => find(document, `#${id}`, HTMLElement);
-/** @param {string} id @param {string} text */
-const fill = (id, text) => show(byId(id), text);
-/** @param {string} id @param {boolean} visible */
-const reveal = (id, visible) => void (byId(id).hidden = !visible);
-/** @param {string} message */
-const announce = (message) => fill("announcer", message);
-
-/** @param {unknown} value @returns {Record<string, unknown>} */
-const asObject = (value) => (typeof value === "object" && value !== null ? { ...value } : {});
-/** @param {unknown} value */
-const asText = (value) =>
-  typeof value === "string" || typeof value === "number" || typeof value === "boolean" ? String(value) : "";
-
-/** @param {unknown} value @returns {Mount[]} of `Mounts` of the API */
-function parseMounts(value) {
-  const { mounts } = asObject(value);
-  return (Array.isArray(mounts) ? mounts : []).map((mount) => parseMount(mount));
-}
-
-/** @param {unknown} value of `Mount` of the API @returns {Mount} */
-function parseMount(value) {
-  const fields = asObject(value);
-  const url = new URL(asText(asObject(fields["links"])["stream"]), location.href);
-  return {
-    path: url.pathname,
-    url: url.href,
-    name: asText(fields["name"]) || asText(fields["mount"]),
-    genre: asText(fields["genre"]),
-    title: asText(fields["title"]),
-    listeners: Number(fields["listeners"]),
-    startMs: Date.parse(asText(fields["startedAt"])),
-    format: formatOf(asObject(fields["format"])),
-  };
-}
-
-/** @param {Record<string, unknown>} format */
-function formatOf(format) {
-  const type = asText(format["contentType"]);
-  const bitrate = asText(format["declaredBitrate"] ?? format["bitrateKbps"]);
-  const rate = Number(format["sampleRate"]);
-  const parts = [type === "audio/mpeg" ? "MP3" : type];
-  if (bitrate) parts.push(`${bitrate} kb/s`);
-  if (rate > 0) parts.push(`${rate / 1000} kHz`);
-  return parts.join(", ");
-}
-
-/** @param {number} sinceMs */
-function onAirFor(sinceMs) {
-  const minutes = Math.floor((Date.now() - sinceMs) / 60_000);
-  if (!(minutes >= 1)) return "just on air";
-  const hours = Math.floor(minutes / 60);
-  if (hours < 1) return `on air for ${minutes} min`;
-  if (hours < 48) return `on air for ${hours} h ${minutes % 60} min`;
-  return `on air for ${Math.floor(hours / 24)} days`;
-}
-
-/** @param {number} count @param {string} one @param {string} many */
-const plural = (count, one, many) => `${count} ${count === 1 ? one : many}`;
-
-/** One stream at a time. A live stream is never paused: stopping closes it, playing opens it at the live edge. */
-class Player {
-  /** @type {HTMLAudioElement | null} */
-  #audio = null;
-  /** @type {Card | null} */
-  #card = null;
-  #failures = 0;
-  #volume = storedVolume();
-  /** @type {number | undefined} */
-  #retry;
-
-  get card() {
-    return this.#card;
-  }
-
-  /** @param {Card} card */
-  toggle(card) {
-    const wasActive = this.#card === card;
-    this.stop();
-    if (wasActive) return;
-    this.#card = card;
-    this.#failures = 0;
-    card.showVolume(this.#volume);
-    this.#open();
-  }
-
-  stop() {
-    clearTimeout(this.#retry);
-    this.#close();
-    const card = this.#card;
-    this.#card = null;
-    card?.showState("idle");
-  }
-
-  /** @param {number} volume 0 to 100 */
-  setVolume(volume) {
-    this.#volume = volume;
-    if (this.#audio) this.#audio.volume = volume / 100;
-    try {
-      localStorage.setItem("volume", String(volume));
-    } catch {
-      // Private windows may refuse; the volume then lasts as long as the page.
-    }
-  }
-
-  #open() {
-    const card = this.#card;
-    if (!card) return;
-    const audio = new Audio();
-    this.#audio = audio;
-    audio.volume = this.#volume / 100;
-    audio.preload = "none";
-    /** @param {string} event @param {() => void} act */
-    const on = (event, act) => audio.addEventListener(event, () => this.#audio === audio && act());
-    on("playing", () => {
-      this.#failures = 0;
-      card.showState("playing");
-    });
-    on("waiting", () => card.showState(audio.currentTime > 0 ? "stalled" : "connecting"));
-    // The keyboard's or the headset's pause key: a live stream has nothing to go back to.
-    on("pause", () => !audio.ended && !audio.error && this.stop());
-    on("ended", () => this.#fail());
-    on("error", () => this.#fail());
-    card.showState(this.#failures > 0 ? "retrying" : "connecting");
-    audio.src = card.path;
-    // What goes wrong here comes as an event too, except a browser that refuses to play at all.
-    audio.play().catch((/** @type {unknown} */ error) => {
-      if (this.#audio === audio && error instanceof DOMException && error.name === "NotAllowedError")
-        this.#fail();
-    });
-  }
-
-  #fail() {
-    this.#close();
-    this.#failures++;
-    if (this.#failures > retries) {
-      this.#card?.showState("failed");
-      return;
-    }
-    this.#card?.showState("retrying");
-    const waitMs = Math.min(slowestRetryMs, 1000 * 2 ** (this.#failures - 1));
-    this.#retry = setTimeout(() => this.#open(), waitMs);
-  }
-
-  /** Without its source removed, a paused element goes on downloading. */
-  #close() {
-    const audio = this.#audio;
-    this.#audio = null;
-    if (!audio) return;
-    audio.pause();
-    audio.removeAttribute("src");
-    audio.load();
-  }
-}
-
-function storedVolume() {
-  try {
-    const stored = Number(localStorage.getItem("volume") ?? 100);
-    return stored >= 0 && stored <= 100 ? stored : 100;
-  } catch {
-    return 100;
-  }
-}
-
 /** @type {Record<PlayState, string>} */
 const stateTexts = {
   idle: "",
