@@ -95,8 +95,11 @@ async function ask(command: string): Promise<string> {
 /** Ends a listener as an administrator does. */
 async function kill(userAgent: string): Promise<string> {
   const id = await waitFor("the listener to be listed", async () => {
-    const listeners = (await ask(`listclients?mount=${mount}`)).split("<listener ");
-    return /^id="(\d+)"/.exec(listeners.find((each) => each.includes(userAgent)) ?? "")?.[1];
+    const listed = await ask(`listclients?mount=${mount}`);
+    const found = listed.matchAll(
+      /<UserAgent>([^<]*)<\/UserAgent><Connected>\d+<\/Connected><ID>(\d+)<\/ID>/g,
+    );
+    return [...found].find(([, agent]) => agent === userAgent)?.[2];
   });
   return ask(`killclient?mount=${mount}&id=${id}`);
 }
