@@ -6,6 +6,7 @@ import { knownStation } from "../directory.ts";
 import { clock } from "../isolate-clock.ts";
 import {
   endedSessions,
+  rosterCallTimeoutMs,
   rosterLimits,
   rosterLookMs,
   sessionNoticeMs,
@@ -188,7 +189,7 @@ const memory = new SessionMemory<KeptSession>({
 /** By mount as it is now, and number. */
 export const open = new Map<MountPath, Map<number, OpenSession>>();
 /** By mount. */
-export const reporters = new Map<MountPath, RosterReporter>();
+const reporters = new Map<MountPath, RosterReporter>();
 let keepingSinceMs: number | null = null;
 
 function list(session: OpenSession): void {
@@ -239,7 +240,23 @@ function keepRecordsLater(host: Host): void {
   if (!knownStation(host.env).accessLog) return;
   if (keepingSinceMs !== null && msSince(keepingSinceMs) < rosterLookMs) return;
   keepingSinceMs = Date.now();
-  host.keepAlive(scheduler.wait(sessionResumeMs + rosterLookMs).then(() => keepRecords(host)));
+  host.keepAlive(keepLastRecords(host));
+}
+
+async function keepLastRecords(host: Host): Promise<void> {
+  await scheduler.wait(sessionResumeMs + rosterLookMs);
+  keepRecords(host);
+  // A call that stood then may have ended with its request, and nobody else may come to make it again.
+  await scheduler.wait(rosterLimits.everyMs + 2 * rosterCallTimeoutMs);
+  renewReporters(host);
+}
+
+/** Tells rosters what is due to be told. */
+export function renewReporters(host: Host): void {
+  for (const [mount, reporter] of reporters) {
+    if (reporter.isDone) reporters.delete(mount);
+    else reporter.renew(host);
+  }
 }
 
 /** 31 random bits that no session of this isolate has: `ListenerSession.id`. */

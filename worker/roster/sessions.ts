@@ -10,7 +10,7 @@ import {
   keepRecords,
   open,
   OpenSession,
-  reporters,
+  renewReporters,
   type SessionFacts,
   type SessionHandle,
 } from "./open-session.ts";
@@ -68,10 +68,7 @@ export function renewRosters(host: Host): void {
   if (msSince(renewedMs) < rosterLookMs) return;
   renewedMs = Date.now();
   keepRecords(host);
-  for (const [mount, reporter] of reporters) {
-    if (reporter.isDone) reporters.delete(mount);
-    else reporter.renew(host);
-  }
+  renewReporters(host);
 }
 
 function aboutOf(

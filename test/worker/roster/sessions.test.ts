@@ -269,6 +269,23 @@ describe("an isolate's sessions", () => {
     for (const id of ids) expect([id > 0, id < 2 ** 31]).toEqual([true, true]);
   });
 
+  it("are told for the access log though the call that stood has ended with its request, and nobody comes", async () => {
+    const { enter, records, faults, reports } = await isolate();
+    const one = await enter(a, "one");
+    await vi.advanceTimersByTimeAsync(0);
+    one.leave();
+    await vi.advanceTimersByTimeAsync(sessionResumeMs - 1_000);
+    // Of another listener, whose request ends while its end is told: a probe, or one that goes on elsewhere.
+    const other = await enter(a, "other", { Range: "bytes=0-1" });
+    vi.stubGlobal("scheduler", { wait: () => new Promise(() => undefined) });
+    faults.push("hangs");
+    other.leave();
+    vi.stubGlobal("scheduler", { wait });
+    await vi.advanceTimersByTimeAsync(15_000);
+    expect(records).toEqual([one.handle.session.id]);
+    expect(reports.length).toBeGreaterThan(0);
+  });
+
   it("are not told for the access log where the station keeps none", async () => {
     const { enter, records } = await isolate(false);
     (await enter(a, "x")).leave();
