@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { SaxesParser } from "saxes";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Client, requireClient, spawnClient } from "../support/clients.ts";
+import { launchBrowser } from "../support/browser.ts";
 import { complaintsOfPrograms } from "../support/decoders.ts";
 import { excerptOf } from "../support/fixture-audio.ts";
 import { freePorts } from "../support/free-port.ts";
@@ -430,7 +431,44 @@ http { ${temporary.join(" ")} access_log off; types { audio/mpeg mp3; } server {
     ).not.toContain("Second");
     expect((await ask(`${stack.edgeUrl}/archive/?day=2001-01-01`)).body.toString()).toContain("Nothing here");
     expect((await ask(`${stack.edgeUrl}/archive/?day=yesterday`)).status).toBe(400);
-    if (shots !== undefined) writeFileSync(join(shots, "archive.html"), page);
+  });
+
+  it.each(["light", "dark"] as const)(
+    "plays and seeks in a browser, in %s, on a phone",
+    async (colorScheme) => {
+      const browser = await launchBrowser();
+      try {
+        const context = await browser.newContext({ colorScheme, viewport: { width: 360, height: 740 } });
+        const page = await context.newPage();
+        const complaints: string[] = [];
+        page.on("console", (message) => complaints.push(message.text()));
+        await page.goto(`${stack.edgeUrl}/archive/?mount=${encodeURIComponent(mount)}`);
+        expect(await page.evaluate("document.documentElement.scrollWidth")).toBe(360);
+        await page.getByText("3 titles").click();
+        if (shots !== undefined) await page.screenshot({ path: join(shots, `archive-${colorScheme}.png`) });
+        const audio = page.locator("audio").first();
+        await audio.evaluate((element: HTMLAudioElement) => element.play());
+        const at = () => audio.evaluate((element: HTMLAudioElement) => element.currentTime);
+        await waitFor("it to play", async () => (await at()) > 0.2);
+        await audio.evaluate((element: HTMLAudioElement) => {
+          element.currentTime = 7;
+        });
+        await waitFor("it to play on from there", async () => (await at()) > 7.2);
+        const seconds = await audio.evaluate((element: HTMLAudioElement) => element.duration);
+        expect(Math.abs(seconds - 9.04)).toBeLessThan(0.2);
+        expect(complaints).toEqual([]);
+      } finally {
+        await browser.close();
+      }
+    },
+  );
+
+  it("is there for who knows a hidden mount, as the mount is", async () => {
+    const path = `${stack.edgeUrl}/archive${hidden}`;
+    const { body } = await ask(`${path}?from=2026-01-01`);
+    const reply = await ask(`${path}?from=${/begins at (\S+)/.exec(body.toString())?.[1]}`);
+    expect(reply.status).toBe(200);
+    expect(withoutTag(reply.body).subarray(-second.frames.length).equals(second.frames)).toBe(true);
   });
 
   it("grows while it is on air, without a byte that changes", async () => {

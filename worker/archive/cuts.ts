@@ -31,7 +31,7 @@ export async function cut(mount: MountPath, asked: Asked): Promise<Response> {
     return refusal(404, `nothing of ${mount} was on air from ${isoTime(fromMs)} to ${isoTime(toMs)}`);
   }
   const about = {
-    etag: await etagOf(JSON.stringify([file.version, file.size, Array.from(file.tag)])),
+    etag: await etagOf(JSON.stringify([file.version, file.size]), file.tag),
     lastModifiedMs: wholeSeconds(toMs),
     contentType: "audio/mpeg",
     cache: asked.isPublic ? "no-cache" : "private, no-cache",

@@ -46,7 +46,7 @@ export async function recording(
     const { bytes, segments, epochs, id } = broadcast;
     const content = [mount, id, epochs, bytes, segments, primers.map((primer) => primer.bytes.length)];
     const about = {
-      etag: await etagOf(JSON.stringify([content, Array.from(file.tag)])),
+      etag: await etagOf(JSON.stringify(content), file.tag),
       lastModifiedMs: wholeSeconds(lastMs(broadcast)),
       contentType: "audio/mpeg",
       cache: cacheControl(broadcast, asked),

@@ -1,3 +1,4 @@
+import { concatenate } from "../../shared/concatenate.ts";
 import { replyHeaders } from "../reply-headers.ts";
 import { conditionOf } from "./conditions.ts";
 
@@ -31,8 +32,9 @@ export async function document(
 }
 
 /** A strong one: another for other content. */
-export async function etagOf(content: string): Promise<string> {
-  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(content));
+export async function etagOf(content: string, bytes?: Uint8Array): Promise<string> {
+  const all = concatenate([new TextEncoder().encode(content), bytes ?? new Uint8Array(0)]);
+  const digest = await crypto.subtle.digest("SHA-256", all);
   const hex = Array.from(new Uint8Array(digest, 0, 12), (byte) => byte.toString(16).padStart(2, "0"));
   return `"${hex.join("")}"`;
 }
