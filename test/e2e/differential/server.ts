@@ -44,9 +44,13 @@ export class Server {
     this.note(name, await exchange(at, request));
   }
 
-  /** Of requests that do not depend on each other. */
+  /** Of requests that do not depend on each other. Few at a time: Icecast drops connections that come faster than it accepts. */
   async askAll(requests: Readonly<Record<string, string>>): Promise<void> {
-    await Promise.all(Object.entries(requests).map(([name, request]) => this.ask(name, request)));
+    const waiting = Object.entries(requests);
+    const askOneByOne = async () => {
+      for (let next = waiting.shift(); next; next = waiting.shift()) await this.ask(...next);
+    };
+    await Promise.all(Array.from({ length: 5 }, askOneByOne));
   }
 
   /** Keeps a reply that was got otherwise than by `ask`. */

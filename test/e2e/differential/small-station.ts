@@ -113,6 +113,10 @@ async function fallback(server: Server): Promise<void> {
     "fallback: listmounts after": command("listmounts"),
     "fallback: listclients of the mount": command("listclients", "mount=/live.mp3"),
     "fallback: a new listener": get("/live.mp3"),
+    "moveclients: to a mount that its fallback plays for": command(
+      "moveclients",
+      "mount=/sc.mp3&destination=/live.mp3",
+    ),
   });
   await server.stream("/live.mp3");
   await untilHas(server, "/live.mp3", 1);
