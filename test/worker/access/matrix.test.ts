@@ -38,7 +38,8 @@ describe("the table of who may use what", () => {
   beforeAll(async () => {
     vi.stubGlobal("scheduler", { wait: () => new Promise(() => undefined) });
     site = await bundledSite();
-  });
+    // A bundle takes long on a machine that does other things too.
+  }, 60_000);
   afterAll(() => {
     vi.unstubAllGlobals();
     rmSync(folder, { recursive: true });
