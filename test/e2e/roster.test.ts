@@ -243,12 +243,13 @@ describe("listeners and sources that are administered", () => {
         await fetchRecords();
         return first !== undefined && records.has(first.id);
       },
-      40_000,
+      // Its end is noticed after 6 s, nobody goes on with it for 10, and a roster tells the ledger every 10.
+      60_000,
     );
     expect(records.get(first?.id ?? 0)?.bytesSent).toBeGreaterThanOrEqual(playing.bytes().length);
     await fetchRecords();
     await fetchRecords();
-  }, 60_000);
+  }, 90_000);
 
   it("are counted on where they were when the runtime has died", async () => {
     const counters = async () => {
