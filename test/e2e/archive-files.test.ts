@@ -377,7 +377,7 @@ http { ${temporary.join(" ")} access_log off; types { audio/mpeg mp3; } server {
     const part = await ask(`${path}?from=${at(1_000)}&to=${at(3_000)}`, { range: "bytes=1000-29999" });
     expect(part.body.equals(reply.body.subarray(1_000, 30_000))).toBe(true);
     const all = await ask(`${path}?from=${at(0)}`);
-    expect(withoutTag(all.body).equals(withoutTag((await ask(own.url)).body))).toBe(true);
+    expect(all.body.subarray(-second.frames.length).equals(second.frames)).toBe(true);
 
     const refused = async (query: string) => {
       const { status, body } = await ask(`${path}?${query}`);
@@ -466,9 +466,12 @@ http { ${temporary.join(" ")} access_log off; types { audio/mpeg mp3; } server {
   it("is there for who knows a hidden mount, as the mount is", async () => {
     const path = `${stack.edgeUrl}/archive${hidden}`;
     const { body } = await ask(`${path}?from=2026-01-01`);
-    const reply = await ask(`${path}?from=${/begins at (\S+)/.exec(body.toString())?.[1]}`);
-    expect(reply.status).toBe(200);
-    expect(withoutTag(reply.body).subarray(-second.frames.length).equals(second.frames)).toBe(true);
+    const from = /begins at (\S+)/.exec(body.toString())?.[1];
+    // Its last frames are on air until now, by the clock: they came faster.
+    await waitFor("all of it to be there", async () => {
+      const reply = await ask(`${path}?from=${from}`);
+      return reply.status === 200 && reply.body.subarray(-20_000).equals(second.frames.subarray(-20_000));
+    });
   });
 
   it("grows while it is on air, without a byte that changes", async () => {
