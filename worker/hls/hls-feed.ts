@@ -76,8 +76,15 @@ export class HlsFeed {
   #askOn(host: Host): void {
     const sinceMs = Date.now();
     const asking = async (): Promise<void> => {
-      do await this.#ask(host, holdMs);
-      while (msSince(sinceMs) < askOnMs && msSince(this.#wantedMs) < 2 * holdMs);
+      let askedMs = sinceMs;
+      let next = -1;
+      do {
+        // Answered at once with nothing new: there is nothing to wait for.
+        if (next === this.#view?.timeline.next && msSince(askedMs) < freshMs) return;
+        next = this.#view?.timeline.next ?? -1;
+        askedMs = Date.now();
+        await this.#ask(host, holdMs);
+      } while (msSince(sinceMs) < askOnMs && msSince(this.#wantedMs) < 2 * holdMs);
     };
     host.keepAlive(asking());
   }

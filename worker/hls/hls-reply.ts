@@ -7,6 +7,7 @@ import { listenerRules } from "../access/listener-users.ts";
 import { archive } from "../archive/archive-reader.ts";
 import { isKnownMount, secretsOf } from "../directory.ts";
 import { fileNotFound, forbidden, unavailable } from "../icecast-errors.ts";
+import { logIn } from "../listener-auth/log-in.ts";
 import type { Host } from "../mount-feed.ts";
 import { replyHeaders } from "../reply-headers.ts";
 import { rulesOf } from "../station.ts";
@@ -32,7 +33,11 @@ export async function hlsReply(
   if (rules?.noMount === true) return forbidden("mountpoint unavailable");
   if (rules?.hls === false) return fileNotFound();
   if (rules?.fallback === undefined && !(await isKnownMount(path.mount, host))) return fileNotFound();
-  if (path.kind === "master") return masterReply(request, path.mount, host);
+  if (path.kind === "master") {
+    return request.method === "HEAD"
+      ? headReply(request, path.mount, station, host)
+      : masterReply(request, path.mount, host);
+  }
   const listener = await listenerOf(request, path.mount, host);
   if (listener instanceof Response) return listener;
   return path.kind === "media"
@@ -71,7 +76,6 @@ async function masterReply(request: Request, mount: MountPath, host: Host): Prom
   const from = await dvrFrom(request, mount, host);
   if (from instanceof Response) return from;
   const feed = hlsFeedOf(mount);
-  if (request.method === "HEAD") return playlistReply(request, "");
   const id = newTokenId();
   const refusal = await host.env.HLS.getByName(mount).enter(mount, id, asked(request), false);
   if (refusal) return refusal;
@@ -83,6 +87,19 @@ async function masterReply(request: Request, mount: MountPath, host: Host): Prom
   const query = `?${tokenParameter}=${token}${from === null ? "" : `&from=${from}`}`;
   const url = `${encodeMountPath(mount)}/hls/index.m3u8${query}`;
   return playlistReply(request, masterPlaylist(url, ratesOf(view.timeline)));
+}
+
+/** What a GET would be answered, as far as that can be told without letting a listener in. */
+async function headReply(
+  request: Request,
+  mount: MountPath,
+  station: EdgeStation,
+  host: Host,
+): Promise<Response> {
+  const login = await logIn(request, mount, station, host);
+  if (login instanceof Response) return login;
+  login.end(host);
+  return playlistReply(request, "");
 }
 
 async function mediaReply(

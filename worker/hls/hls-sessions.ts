@@ -27,6 +27,8 @@ interface Session {
   heardMs: number;
   bytesSent: number;
   readonly endsMs: number;
+  /** By an order, from another request, which must not do the object's work: its own gives the place back. */
+  ordered: "end" | "move" | null;
 }
 
 interface Entrance {
@@ -83,8 +85,9 @@ export class HlsSessions {
   /** Those who have gone, or may not stay any longer. */
   expire(targetSeconds: number, now: number): void {
     const goneMs = goneAfterTargets * targetSeconds * 1000 + holdMs;
-    for (const [id, { heardMs, endsMs }] of this.#open) {
-      if (now >= endsMs) this.#end(id);
+    for (const [id, { heardMs, endsMs, ordered }] of this.#open) {
+      if (now >= endsMs || ordered === "end") this.#end(id);
+      else if (ordered === "move") this.#leave(id);
       // A clock that was set back makes nobody stay for ever.
       else if (now - heardMs > goneMs || heardMs - now > goneMs) this.#leave(id);
     }
@@ -100,13 +103,18 @@ export class HlsSessions {
       place,
       heardMs: now,
       bytesSent: 0,
+      ordered: null,
       endsMs: maxMs === undefined ? Number.POSITIVE_INFINITY : now + maxMs,
     };
     this.#open.set(id, session);
     place.session.attach({
-      end: () => this.#end(id),
+      end() {
+        session.ordered = "end";
+      },
       // It has the addresses of this mount's segments and no connection to hear others on: it is counted here anew.
-      moveTo: () => this.#leave(id),
+      moveTo() {
+        session.ordered ??= "move";
+      },
       get bytesSent() {
         return session.bytesSent;
       },

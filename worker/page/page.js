@@ -71,7 +71,7 @@ class Card {
       volume: find(root, ".volume input", HTMLInputElement),
       url: find(root, ".url", HTMLInputElement),
       copy: part(".copy"),
-      playlists: ["m3u", "pls", "xspf"].map((kind) => {
+      playlists: ["m3u", "pls", "xspf", "m3u8"].map((kind) => {
         const link = find(root, `.${kind}`, HTMLAnchorElement);
         link.href = `${mount.path}.${kind}`;
         return link;
