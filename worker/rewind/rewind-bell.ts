@@ -1,9 +1,11 @@
 import { Bell, type Sleeper } from "../sleepers.ts";
 
-/** Rung for its own news, and by another bell too for those who lie down while it is linked. */
+/**
+ * Rung for its own news, and whenever another bell is: the live mount's. That also wakes those whose watch (`sleepers.ts`) has ended
+ * with the requests that kept it.
+ */
 export class RewindBell extends Bell {
   readonly #other: Bell;
-  isLinked = false;
 
   constructor(other: Bell) {
     super();
@@ -12,7 +14,7 @@ export class RewindBell extends Bell {
 
   override add(sleeper: Sleeper): void {
     super.add(sleeper);
-    if (this.isLinked) this.#other.add(sleeper);
+    this.#other.add(sleeper);
   }
 
   override remove(sleeper: Sleeper): void {

@@ -116,7 +116,6 @@ export class ShiftedStage implements Stage {
     if (this.#isLive) return Number.POSITIVE_INFINITY;
     void this.#lookAhead(host);
     const nextInMs = this.#timeline.nextInMs(this.#now());
-    this.bell.isLinked = nextInMs === null;
     return Math.max(1, Math.ceil(nextInMs ?? this.#lookAgainMs));
   }
 
@@ -213,6 +212,5 @@ export class ShiftedStage implements Stage {
     // What is told to the archive at the end of a broadcast is there before its last second has been heard.
     if (feed.phase === "off" && !(isPlayed && feed.isCertain)) return;
     this.#isLive = true;
-    this.bell.isLinked = true;
   }
 }
