@@ -254,11 +254,19 @@ function mayClaim(
   limits: MountLimits,
 ): boolean {
   if (!holder || holder.ingest === ingest || !holds(holder, now)) return true;
+  // A stream of another server's makes way for any source of the station's own.
+  if (isRelayed(holder) && !isRelayed({ credential })) return true;
   if (takeover !== "same-credentials") return takeover === "always";
   const heardMs = Math.max(edgeMs, holder.sinceMs);
   const stuck = now - heardMs > holder.policy.segmentMs + limits.stuckMs;
   return stuck && credential === holder.credential;
 }
+
+/** What the names of relays' logins begin with (`Claim.credential`). */
+export const relayCredentialPrefix = "relay:";
+
+const isRelayed = ({ credential }: Pick<MountHolder, "credential">): boolean =>
+  credential.startsWith(relayCredentialPrefix);
 
 function hold(state: MountState, epoch: Epoch, now: Millis, released: boolean): Reduced {
   const { holder } = state;

@@ -118,7 +118,7 @@ async function call<Body extends { mount: MountPath }>(
 }
 
 const fencedMessage = ({ epoch, by }: { readonly epoch: number; readonly by?: string }): string =>
-  by === undefined ? `the mount is at epoch ${epoch}` : `ended by ${by}`;
+  by === undefined ? `another source has taken the mount (epoch ${epoch})` : `ended by ${by}`;
 
 function malformed({ issues }: z.ZodError): Response {
   const message = issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`).join("; ");

@@ -12,7 +12,8 @@ import type { SourceIntake } from "../source-intake.ts";
 import { relayRetryFirstMs, relayRetryMaxMs, relaySteadyMs, relayYieldMs } from "../station-limits.ts";
 import { dial, type Dialled, RelayError } from "./relay-dial.ts";
 import { metaintOf, RelayFeed } from "./relay-feed.ts";
-import { type Relay, relayCredentialPrefix, relayProtocol } from "./relay-settings.ts";
+import { relayCredentialPrefix } from "../../shared/mount-state.ts";
+import { type Relay, relayProtocol } from "./relay-settings.ts";
 import { replyFraming, replyHeader } from "./reply-head.ts";
 
 /** What a relay needs of the ingest it belongs to. */

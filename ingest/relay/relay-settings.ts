@@ -1,3 +1,4 @@
+import { relayCredentialPrefix } from "../../shared/mount-state.ts";
 import type { MountPath } from "../../shared/units.ts";
 
 /** How a relayed source is said to have come (`SourceInfo.protocol`). */
@@ -13,7 +14,5 @@ export interface Relay {
   readonly onDemand: boolean;
 }
 
-/** What the names of relays' logins begin with (`Claim.credential`). */
-export const relayCredentialPrefix = "relay:";
 export const isRelayCredential = (credential: string): boolean =>
   credential.startsWith(relayCredentialPrefix);

@@ -21,7 +21,7 @@ import { waitFor } from "../support/wait.ts";
 const fixture = (name: string) => join(import.meta.dirname, "..", "fixtures", name);
 const folder = mkdtempSync(join(tmpdir(), "skywave-streams-"));
 const stationFile = join(folder, "station.toml");
-writeFileSync(stationFile, "[limits]\nsegment_seconds = 0.5\nsource_timeout = 1\n[icy]\nmetaint = 1024\n");
+writeFileSync(stationFile, "[limits]\nsegment_seconds = 0.5\nsource_timeout = 2\n[icy]\nmetaint = 1024\n");
 /** Stereo, 44.1 kHz. */
 const frames = framesOf(fixture("cbr128-joint44.mp3"));
 const bytesOf = (some: readonly { readonly bytes: Uint8Array }[]) =>
@@ -213,7 +213,7 @@ describe.concurrent("an MP3 stream", () => {
     const socket = await source(mount);
     socket.write(bytesOf(frames.slice(0, 40)));
     const closed = new Promise((resolve) => socket.once("end", resolve));
-    expect(await endOf(mount)).toMatchObject({ reason: "silent for 1000 ms", frames: 40 });
+    expect(await endOf(mount)).toMatchObject({ reason: "silent for 2000 ms", frames: 40 });
     await closed;
     await expectFree(mount);
     await expectStored(mount, bytesOf(frames.slice(0, 40)));
@@ -222,7 +222,7 @@ describe.concurrent("an MP3 stream", () => {
   it("that never begins is ended after source_timeout", async () => {
     const mount = "/mute.mp3";
     const socket = await source(mount);
-    expect(await endOf(mount)).toMatchObject({ reason: "silent for 1000 ms", frames: 0 });
+    expect(await endOf(mount)).toMatchObject({ reason: "silent for 2000 ms", frames: 0 });
     socket.destroy();
     await expectFree(mount);
     expect(await bucket.keys(mount)).toEqual([]);

@@ -106,6 +106,16 @@ describe("the mount's state", () => {
     expect(run([[2_001, always]], state).reply).toEqual({ kind: "claimed", epoch: 2, gapMs: 1 });
   });
 
+  it("lets any source take a mount from a relay, and no relay from a source", () => {
+    const relay = { credential: "relay:x", source: { ...source, protocol: "relay" } };
+    const relayed = run([[0, claim("a", relay)]]).state;
+    expect(run([[1, claim("b")]], relayed).reply).toMatchObject({ kind: "claimed", epoch: 2 });
+    expect(run([[1, claim("b", { takeover: "never" })]], relayed).reply.kind).toBe("claimed");
+    expect(run([[1, claim("b", relay)]], relayed).reply.kind).toBe("in-use");
+    const live = run([[0, claim("a")]]).state;
+    expect(run([[1, claim("b", relay)]], live).reply.kind).toBe("in-use");
+  });
+
   it("frees a mount after three segments without a word, never later than 10 s", () => {
     const leases = [500, 1_000, 2_000, 3_000, 4_000, 10_000].map((segmentMs) => leaseMs({ segmentMs }));
     expect(leases).toEqual([3_000, 3_000, 6_000, 9_000, 10_000, 10_000]);

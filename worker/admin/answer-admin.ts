@@ -81,7 +81,11 @@ async function ofMount(asked: Asked, command: Command, named: string): Promise<R
   const note: MountRequest["note"] = async (details) => {
     if (!isOwnSong) await station.audit(visitor, asked.action, details);
   };
-  return deliver(asked, visitor, await command.ofMount({ ...asked, mount, isSource, note }));
+  return deliver(
+    asked,
+    visitor,
+    await command.ofMount({ ...asked, mount, isSource, by: visitor.name, note }),
+  );
 }
 
 async function deliver({ station, isPage }: Asked, visitor: Visitor, reply: Outcome): Promise<Response> {

@@ -28,6 +28,8 @@ export interface MountRequest extends CommandRequest {
    * Writes into the audit log what is about to be done; never with a secret in it. To be called before anything changes: rejects when
    * it cannot be written, and then nothing does.
    */
+  /** Who asks, by name. */
+  readonly by: string;
   readonly note: (details: Readonly<Record<string, string>>) => Promise<void>;
 }
 
@@ -129,9 +131,9 @@ const killClient: Command = {
 const killSource: Command = {
   may: doers,
   isUnsafe: always,
-  async ofMount({ station, mount, note }) {
+  async ofMount({ station, mount, by, note }) {
     await note({ mount });
-    const killed = await station.killSource(mount);
+    const killed = await station.killSource(mount, by);
     return killed ? response("Source Removed", true) : badRequest("Source does not exist");
   },
 };

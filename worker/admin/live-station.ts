@@ -44,7 +44,7 @@ export function liveStation(host: Host, origin: () => Promise<string>): StationA
     listeners: (mount) => listeners(mount, host),
     killListener: (mount, id) => killListener(mount, id, host),
     moveListeners: (from, to, listener) => moveListeners(from, to, listener, host),
-    killSource: (mount) => killSource(mount, host),
+    killSource: (mount, by) => killSource(mount, host, by),
     setTitle: (mount, title) => setSourceTitle(mount, title, host),
     setFallback: (mount, fallback) => overrideFallback(mount, fallback, host),
 

@@ -41,7 +41,8 @@ export interface StationAdmin {
   /** One listener, or with null all of them. */
   readonly moveListeners: (from: MountPath, to: MountPath, listener: number | null) => Promise<void>;
   /** False when there is none. */
-  readonly killSource: (mount: MountPath) => Promise<boolean>;
+  /** `by`: the name of who does it, for the log of its ingest host. */
+  readonly killSource: (mount: MountPath, by: string) => Promise<boolean>;
   readonly setTitle: (
     mount: MountPath,
     title: { readonly text: string; readonly url?: string },

@@ -49,6 +49,7 @@ export function statisticsOf(input: StatisticsInput): IcecastStatistics {
 function globalFields({ station, serverStartMs, mounts, counters }: StatisticsInput): StatisticsFields {
   const listeners = mounts.reduce((sum, mount) => sum + mount.listeners, 0);
   const { sourceConnections } = counters;
+  const relays = mounts.filter(({ source }) => source.protocol === "relay").length;
   // Told in batches: those who listen now have come for sure.
   const listenerConnections = Math.max(counters.listenerConnections, listeners);
   return sorted({
@@ -64,8 +65,9 @@ function globalFields({ station, serverStartMs, mounts, counters }: StatisticsIn
     server_id: station.serverId,
     server_start: rfcDate(serverStartMs),
     server_start_iso8601: isoDate(serverStartMs),
-    source_client_connections: String(sourceConnections),
-    source_relay_connections: "0",
+    source_client_connections: String(Math.max(0, sourceConnections - relays)),
+    // Of relays only those that are on air are known.
+    source_relay_connections: String(relays),
     source_total_connections: String(sourceConnections),
     sources: String(mounts.length),
     // STATS clients are the ingest hosts'.

@@ -76,7 +76,8 @@ export function controlRoutes(api: Api, desk: Desk): void {
     const host = apiHost(context);
     await expectKnown(mount, host);
     await desk.audit(context.var.visitor, "killsource", { mount }, host);
-    if (!(await desk.killSource(mount, host))) throw new Problem(409, noSource(mount));
+    if (!(await desk.killSource(mount, host, context.var.visitor.name)))
+      throw new Problem(409, noSource(mount));
     return context.body(null, 204);
   });
 

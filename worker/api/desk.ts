@@ -32,7 +32,7 @@ export interface Desk {
   /** `listener` null: all that the mount has now. */
   moveListeners(from: MountPath, to: MountPath, listener: number | null, host: Host): Promise<void>;
   /** False when there is none. */
-  killSource(mount: MountPath, host: Host): Promise<boolean>;
+  killSource(mount: MountPath, host: Host, by: string): Promise<boolean>;
   setSourceTitle(
     mount: MountPath,
     title: { readonly text: string; readonly url?: string | undefined },

@@ -76,10 +76,9 @@ export async function moveListeners(
 }
 
 /** Ends the source's connection; it is fenced and may connect again, and its ingest host logs by whom. False when there is none. */
-export async function killSource(mount: MountPath, host: Host, by?: string): Promise<boolean> {
+export async function killSource(mount: MountPath, host: Host, by: string): Promise<boolean> {
   if (!(await isKnownMount(mount, host))) return false;
-  const who = by === undefined ? "an administrator" : `the administrator ${JSON.stringify(by)}`;
-  return host.env.MOUNT.getByName(mount).killSource(mount, who);
+  return host.env.MOUNT.getByName(mount).killSource(mount, JSON.stringify(by));
 }
 
 /** Sets the title as if the source had, with its ingest host's next word: within a segment. False without a source. */
