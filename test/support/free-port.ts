@@ -1,13 +1,16 @@
 import { portProblem } from "../../local/ports.ts";
 
 /**
- * Range that tests take ports from: below those the system hands out for outgoing connections.
- * SKYWAVE_TEST_PORTS=19400-19499 keeps two runs on one machine apart.
+ * Range that tests take ports from: below those the system hands out for outgoing connections, and for files that run at
+ * the same time one half each. SKYWAVE_TEST_PORTS=19400-19499 keeps two runs on one machine apart.
  */
-const [first = 20_000, last = 31_000] = (process.env["SKYWAVE_TEST_PORTS"] ?? "")
+const [from = 20_000, to = 31_000] = (process.env["SKYWAVE_TEST_PORTS"] ?? "")
   .split("-")
   .filter(Boolean)
   .map(Number);
+const half = Math.floor((to - from) / 2);
+const first = from + (Number(process.env["VITEST_POOL_ID"] ?? 0) % 2) * half;
+const last = first + half;
 
 /** The first of `count` neighbouring ports that are free on every address. */
 export async function freePorts(count = 1): Promise<number> {
