@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:http";
+import { createRequire } from "node:module";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -24,6 +25,7 @@ const file = join(fixtures, "cbr128-joint44.mp3");
 const source = framesOf(file);
 const list = new FrameList(source);
 const samplesPerFrame = 1_152;
+const require = createRequire(import.meta.url);
 const decode = await openMpg123Wasm();
 
 const indicesOf = (bytes: Uint8Array): number[] =>
@@ -289,7 +291,7 @@ describe("HTTP Live Streaming", () => {
 
   it("plays in Chromium through hls.js while the source comes and goes", async (context) => {
     requireClient(context, "chromium");
-    const script = readFileSync(join(import.meta.dirname, "../../node_modules/hls.js/dist/hls.min.js"));
+    const script = readFileSync(require.resolve("hls.js/dist/hls.min.js"));
     const server = createServer((request, response) => {
       const isScript = request.url === "/hls.js";
       response.setHeader("Content-Type", isScript ? "text/javascript" : "text/html");

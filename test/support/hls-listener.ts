@@ -71,7 +71,7 @@ async function readPlaylist(url: string): Promise<ReadPlaylist> {
 }
 
 /** Takes off the one tag before the frames. */
-export function unpacked(bytes: Uint8Array): Pick<HeardSegment, "timestamp" | "tag" | "frames"> {
+function unpacked(bytes: Uint8Array): Pick<HeardSegment, "timestamp" | "tag" | "frames"> {
   const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
   if (view.toString("latin1", 0, 4) !== "ID3\x04") throw new Error("a segment begins with its tag");
   const size = [6, 7, 8, 9].reduce((sum, at) => sum * 128 + view.readUInt8(at), 0) + 10;
