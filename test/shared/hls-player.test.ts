@@ -22,6 +22,7 @@ const ref = (number: number, at = 1): SegmentRef => ({
 
 /** A mount whose segments come when a test says. */
 class Mount implements HlsStage {
+  readonly name: string;
   readonly titleBefore = null;
   readonly patienceMs = 20_000;
   phase: MountPhase = "live";
@@ -29,7 +30,9 @@ class Mount implements HlsStage {
   edgeAgeMs = 0;
   silentMs = 0;
 
-  constructor(readonly name: string) {}
+  constructor(name: string) {
+    this.name = name;
+  }
 }
 
 /** Plays for a while in steps of 200 ms; `each` happens before every step. */
