@@ -48,6 +48,10 @@ function ingestMount(
     mountRemove: urlCall(table.notify_disconnect),
     onConnect: path(table.on_connect),
     onDisconnect: path(table.on_disconnect),
+    dumpFile: table.dump_file,
+    dumpRotateBytes: table.dump_rotate_bytes,
+    dumpRotateMs: optionalMs(table.dump_rotate_seconds),
+    timeZone: table.archive_time_zone,
     noDirectory: isPrivate || (table.no_directory ?? table.public) !== undefined ? isPrivate : undefined,
   });
 }

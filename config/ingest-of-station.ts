@@ -52,6 +52,7 @@ export function ingestSettings(station: Station, given: Given): IngestSettings {
     },
     hostname: station.station.hostname,
     serverId: station.station.server_id,
+    timeZone: station.station.time_zone,
     sourcePassword: env["SKYWAVE_SOURCE_PASSWORD"] || station.sources.password || secrets.sourcePassword,
     adminUser: station.admin.user,
     adminPassword,

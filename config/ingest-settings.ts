@@ -35,6 +35,8 @@ export interface IngestSettings {
   readonly sourcePassword: string;
   readonly adminUser: string;
   readonly adminPassword: string;
+  /** The station's: IANA name. UTC unless set. */
+  readonly timeZone?: string;
   /** Told to the edge along with the station's settings. */
   readonly edgeSecrets: EdgeSecrets;
   /** Rules of single mounts, by mount path or pattern. */
@@ -92,6 +94,14 @@ export interface IngestMount {
   readonly onDisconnect?: string;
   /** Not told to directories. */
   readonly noDirectory?: boolean;
+  /** A recording on this host: a path in which `shared/dump-path.ts` fills in fields; empty: none. */
+  readonly dumpFile?: string;
+  /** A file of it that would become larger ends before; 0: never. */
+  readonly dumpRotateBytes?: number;
+  /** A file of it ends at multiples of this from midnight; 0: never. */
+  readonly dumpRotateMs?: number;
+  /** Of its file names: IANA name. */
+  readonly timeZone?: string;
 }
 
 /** An http or https URL that Icecast's URL authentication POSTs a form to. */

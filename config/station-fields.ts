@@ -2,6 +2,7 @@ import { z } from "zod";
 import { isPasswordHash } from "../shared/password-hash.ts";
 import { isTitleEncoding } from "../shared/title-encoding.ts";
 import { checkNamePattern } from "../shared/broadcast-name.ts";
+import { checkDumpPattern } from "../shared/dump-path.ts";
 import { ProtocolError } from "../shared/protocol-error.ts";
 import { isTimeZone, slotProblem } from "./dj-slot.ts";
 
@@ -96,6 +97,17 @@ export const archiveName = () =>
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;
       context.addIssue({ code: "custom", message: `makes no names: ${error.message}` });
+    }
+  });
+
+/** Where a recording goes on the ingest host: a path with fields as `archiveName` has them; empty: nowhere. */
+export const dumpFile = () =>
+  text(1024).superRefine((pattern, context) => {
+    try {
+      if (pattern !== "") checkDumpPattern(pattern);
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error;
+      context.addIssue({ code: "custom", message: `makes no file's path: ${error.message}` });
     }
   });
 

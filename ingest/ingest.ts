@@ -11,6 +11,8 @@ import { type ServerIdentity, UrlAuth } from "./access/url-call.ts";
 import { Connections } from "./connection.ts";
 import { CredentialCheck } from "./credentials.ts";
 import { CurrentSettings } from "./current-settings.ts";
+import { Dumps } from "./dump/dumps.ts";
+import { dumpStopMs } from "./dump/limits.ts";
 import { EdgeClient } from "./edge-client.ts";
 import { EventLoopDelay } from "./event-loop-delay.ts";
 import { Health } from "./health.ts";
@@ -55,6 +57,7 @@ export class Ingest {
   readonly #webhooks: Webhooks;
   readonly #calls: MountCalls;
   readonly #programs: MountPrograms;
+  readonly #dumps: Dumps;
   readonly #log: Log;
 
   constructor({ settings, station, version, log }: IngestOptions) {
@@ -89,9 +92,11 @@ export class Ingest {
         }),
     );
     const events = new SourceEvents(log);
+    const dumps = new Dumps({ settings: current, log });
     const intake = new SourceIntake({
       mounts,
       events,
+      dumps,
       edge,
       codec: mp3,
       ingestId,
@@ -139,6 +144,7 @@ export class Ingest {
     });
     this.#settings = current;
     this.events = events;
+    this.#dumps = dumps;
     this.#spool = spool;
     this.#services = services;
     this.#push = new StationPush({ edge, store, codec: mp3, log });
@@ -176,9 +182,9 @@ export class Ingest {
     return this.#servers.connections;
   }
 
-  /** File operations of the spool are under way. */
+  /** File operations of the spool or of dumps are under way. */
   get diskIsBusy(): boolean {
-    return this.#spool.isBusy;
+    return this.#spool.isBusy || this.#dumps.isBusy;
   }
 
   /**
@@ -213,6 +219,7 @@ export class Ingest {
       this.#tellEdge();
     }
     this.#services.change();
+    this.#dumps.change();
     void this.#bans.look();
     void this.#servers.renewCertificate();
   }
@@ -246,7 +253,12 @@ export class Ingest {
     const publishers = [...this.#mounts.publishers.values()];
     // While the last segments are published.
     const services = this.#services.stop();
-    await Promise.all([services, ...publishers.map((publisher) => publisher.finished(shutdownPublishMs))]);
+    const dumps = this.#dumps.stop(dumpStopMs);
+    await Promise.all([
+      services,
+      dumps,
+      ...publishers.map((publisher) => publisher.finished(shutdownPublishMs)),
+    ]);
     const stopping = publishers.map((publisher) => publisher.stop());
     const patience = Promise.withResolvers<void>();
     const timer = setTimeout(patience.resolve, shutdownReleaseMs);

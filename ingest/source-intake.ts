@@ -10,6 +10,7 @@ import { finish } from "./client-socket.ts";
 import type { DjTenure } from "./access/dj-tenure.ts";
 import { rulesOfMount } from "./access/mount-rules.ts";
 import type { SourceLogin } from "./credentials.ts";
+import type { Dumps } from "./dump/dumps.ts";
 import type { ClaimResult } from "./edge-client.ts";
 import { handoverMs, heldAheadMs } from "./limits.ts";
 import { type Log, reasonOf } from "./log.ts";
@@ -35,6 +36,7 @@ export interface IntakeOptions {
   readonly rules: IngestSettings["mounts"];
   readonly limits: Pick<IngestSettings["limits"], "segmentMs" | "burstMs" | "graceMs" | "sourceTimeoutMs">;
   readonly events: SourceEvents;
+  readonly dumps?: Pick<Dumps, "open">;
   readonly log: Log;
 }
 
@@ -152,6 +154,7 @@ export class SourceIntake {
       gapMs: claimed.gapMs === null ? null : Math.max(claimed.gapMs, silentMs),
       holder: edge,
       events,
+      dump: this.#options.dumps?.open(mount),
       log: log.child({ epoch: claimed.epoch }),
       onFenced: () => finish(socket),
       onTakenOver: () => socket.destroy(),

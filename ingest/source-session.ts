@@ -8,6 +8,7 @@ import { StallWatch } from "../shared/source/stall-watch.ts";
 import { sanitiseTitle } from "../shared/title.ts";
 import { type Epoch, type MountPath, millis } from "../shared/units.ts";
 import type { DjTenure } from "./access/dj-tenure.ts";
+import type { FrameSink } from "./dump/dumps.ts";
 import {
   bytesWithoutFrame,
   firstFrameMs,
@@ -48,6 +49,8 @@ export interface SourceSessionOptions {
   readonly gapMs: number | null;
   readonly holder: MountHolder;
   readonly events: SourceEvents;
+  /** Where its recording goes. */
+  readonly dump?: FrameSink | undefined;
   readonly log: Log;
   /** A newer epoch has the mount: the connection has to be closed. */
   readonly onFenced: () => void;
@@ -224,6 +227,7 @@ export class SourceSession implements SourceOnAir {
     const { reservation, log, events } = this.#options;
     if (this.#isAudio) this.#takeFrames(this.#parser.flush());
     this.#publish(this.#segmenter.flush());
+    this.#options.dump?.end();
     reservation.free();
     const seconds = Math.round((Date.now() - this.startedMs) / 1000);
     log.info({ reason, seconds, bytes: this.#bytes, ...this.#parser.counts }, "source ended");
@@ -251,6 +255,7 @@ export class SourceSession implements SourceOnAir {
 
   #takeFrames(frames: readonly Frame[]): void {
     if (frames.length === 0) return;
+    this.#options.dump?.push(frames);
     const wallClock = millis(Date.now());
     const now = performance.now();
     this.#resume(now);

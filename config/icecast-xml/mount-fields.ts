@@ -1,5 +1,7 @@
 import { join, resolve } from "node:path";
+import type { z } from "zod";
 import { mountProblem } from "../station-checks.ts";
+import { archiveName, dumpFile } from "../station-fields.ts";
 import { isReadableFile, type XmlContext } from "./context.ts";
 import { eachChild, flagOf, type Handlers, instead, numberOf, passwordOf, textOf } from "./draft.ts";
 import { type HeaderTable, readHeaders } from "./http-headers.ts";
@@ -78,6 +80,9 @@ export class MountFields {
       password: (element) => this.set("password", passwordOf(element), element),
       "source-timeout": this.#positive("source_timeout"),
       "linger-for": this.#number("grace_seconds"),
+      "dump-file": (element) => this.#readDump(element),
+      "dump-file-size-limit": this.#number("dump_rotate_bytes"),
+      "dump-file-time-limit": this.#number("dump_rotate_seconds"),
       hijack: (element) => {
         const hijack = flagOf(element, draft);
         if (hijack !== undefined) this.set("takeover", hijack ? "always" : "never", element);
@@ -152,6 +157,18 @@ export class MountFields {
     };
   }
 
+  /** Also the name of what is kept in storage, where it is one for MP3. */
+  #readDump(element: XmlElement): void {
+    const pattern = textOf(element);
+    if (pattern === undefined) return;
+    const problem = problemOf(dumpFile(), pattern);
+    if (problem !== undefined) return this.#context.draft.note(element, `no dump: ${problem}`);
+    this.set("dump_file", pattern, element);
+    const name = pattern.slice(pattern.lastIndexOf("/") + 1);
+    if (name.endsWith(".mp3") && problemOf(archiveName(), name) === undefined)
+      this.set("archive_name", name, element);
+  }
+
   /** A negative number says nothing, as in Icecast. */
   #number(key: string) {
     return (element: XmlElement): void => {
@@ -207,10 +224,10 @@ export class MountFields {
   }
 }
 
+const problemOf = (field: z.ZodType, value: unknown): string | undefined =>
+  field.safeParse(value).error?.issues[0]?.message;
+
 const withoutEffect: Readonly<Record<string, string>> = {
-  "dump-file": "no recording is written here: what sources send is kept in storage",
-  "dump-file-size-limit": "no recording is written here",
-  "dump-file-time-limit": "no recording is written here",
   "queue-size": "no limit in bytes: a listener may fall a minute behind, then joins anew near live",
   "min-queue-size": "has no effect",
   "cluster-password": "not told to directories",

@@ -91,6 +91,8 @@ describe("an icecast.xml with every element of 2.4.4", () => {
           fallback_override: "none",
         },
         "/full.mp3": {
+          archive_name: "dump.mp3",
+          dump_file: "/tmp/dump.mp3",
           username: "dj",
           password: "hidden",
           max_listeners: 5,
@@ -171,7 +173,6 @@ describe("an icecast.xml with every element of 2.4.4", () => {
       "listen-socket",
       "yp-url-timeout",
       "bind",
-      "dump-file",
       "on-disconnect",
       "queue-size",
       "cluster-password",
