@@ -78,7 +78,7 @@ export class DumpQueue {
     this.#append(run);
   }
 
-  /** The file that is being written had so much already. */
+  /** The file that is being written had so much already. By then it may have been given more than it has room for. */
   found(file: number, bytes: number): void {
     if (file === this.#file) this.#fileBytes += bytes;
   }
