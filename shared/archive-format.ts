@@ -93,6 +93,16 @@ export const chunkKey = (
   extension = "mp3",
 ): string => `${epochChunksPrefix(mount, epoch)}${fixed(first)}-${fixed(last)}.${extension}`;
 
+/** What the key of a chunk or of its index names; null for a key of another shape. */
+export function parseChunkKey(
+  key: string,
+): { readonly epoch: Epoch; readonly first: Sequence; readonly last: Sequence } | null {
+  const match = /^a1\/[A-Za-z0-9._-]+\/([0-9]{10})\/([0-9]{10})-([0-9]{10})\.(?:mp3|json)$/.exec(key);
+  if (!match) return null;
+  const [epoch, first, last] = match.slice(1).map(Number);
+  return { epoch: epoch as Epoch, first: first as Sequence, last: last as Sequence };
+}
+
 /** The epoch that a key of segments, chunks or documents is of; null for a key of another shape. */
 export function epochOfKey(key: string): Epoch | null {
   const match = /^[a-z]1\/[A-Za-z0-9._-]+\/([0-9]{10})(?:\/|\.json$)/.exec(key);

@@ -73,6 +73,11 @@ const mountRulesSchema = z.object({
   burstBytes: z.number().int().min(0).max(16_777_216).optional(),
   headers: z.array(replyHeaderSchema).max(64).optional(),
   stream: streamInfoSchema.optional(),
+  /** Whether what it sends is kept; absent: it is. */
+  archive: z.boolean().optional(),
+  /** For how long, ms, and how much of it, bytes; 0 or absent: for ever, all. */
+  retentionMs: z.number().int().min(0).optional(),
+  retentionBytes: z.number().int().min(0).optional(),
   /** What its recordings are called: `broadcast-name.ts`. */
   archiveName: z.string().max(256).optional(),
   /** Of those names, and of the archive's pages: IANA name; the station's where it is absent. */

@@ -66,6 +66,8 @@ const details: Readonly<Record<string, Partial<Omit<Sample, "row" | "access">>>>
   "POST /api/v1/mounts/:mount/title": { body: { title: "Song" }, ok: 202 },
   "POST /api/v1/mounts/:mount/fallback": { body: { fallback: null }, ok: 204 },
   "DELETE /api/v1/mounts/:mount/source": { path: "/api/v1/mounts/%2Fvictim.mp3/source", ok: 404 },
+  "POST /api/v1/mounts/:mount/broadcasts/:broadcast/delete": { body: { confirm: "x" }, ok: 404 },
+  "POST /api/v1/mounts/:mount/merge-archive": { body: {}, ok: 204 },
   "POST /api/v1/listen-urls": { body: { mount: live }, ok: 409 },
   "GET /archive": { ok: 308 },
   "GET /archive/*": { path: `/archive${members}?from=yesterday`, ok: 400 },
@@ -121,7 +123,11 @@ function samples(): Sample[] {
   const routes = Object.entries(routeAccess).flatMap(([row, access]): Sample[] => {
     if (access.kind === "command" || access.kind === "mode") return [];
     const [method = "", path = ""] = row.split(" ");
-    const named = path.replace(":mount", asked).replace(":name", "x").replace(":listener", "1");
+    const named = path
+      .replace(":mount", asked)
+      .replace(":name", "x")
+      .replace(":listener", "1")
+      .replace(":broadcast", "x");
     return [{ row, access, method, path: named, ok: 200, ...details[row] }];
   });
   return [...routes, ...commands, ...modes];

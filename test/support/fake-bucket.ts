@@ -1,10 +1,14 @@
-/** An R2 bucket in memory, as far as the archive uses one: lists in pages, reads ranges. */
+/** An R2 bucket in memory, as far as the archive uses one: lists in pages, reads ranges, takes uploads of several parts. */
 export class FakeBucket {
   readonly objects = new Map<
     string,
     { readonly body: Uint8Array; readonly metadata: Record<string, string> }
   >();
+  /** Begun and neither completed nor given up, by their ids. */
+  readonly uploads = new Map<string, { readonly key: string; readonly parts: Map<number, Uint8Array> }>();
+  /** `put`: all that storage charges as writes. */
   readonly counts = { get: 0, put: 0, list: 0, delete: 0 };
+  #uploaded = 0;
   readonly #pageSize: number;
 
   constructor(pageSize = 1_000) {
@@ -35,7 +39,49 @@ export class FakeBucket {
       size: object.body.length,
       customMetadata: object.metadata,
       arrayBuffer: async () => body.buffer,
+      body: new Blob([body]).stream(),
       json: async () => JSON.parse(new TextDecoder().decode(body)) as unknown,
+    };
+  }
+
+  async createMultipartUpload(key: string) {
+    this.counts.put++;
+    const id = `upload ${++this.#uploaded}`;
+    this.uploads.set(id, { key, parts: new Map() });
+    return this.resumeMultipartUpload(key, id);
+  }
+
+  /** As storage has it: every part but the last of one size, 5 MiB at least. */
+  resumeMultipartUpload(key: string, uploadId: string) {
+    const open = () => {
+      const upload = this.uploads.get(uploadId);
+      if (upload?.key !== key) throw new Error("the upload does not exist");
+      return upload;
+    };
+    return {
+      key,
+      uploadId,
+      uploadPart: async (partNumber: number, value: Uint8Array) => {
+        this.counts.put++;
+        open().parts.set(partNumber, Uint8Array.from(value));
+        return { partNumber, etag: `${value.length}` };
+      },
+      complete: async (uploaded: readonly { readonly partNumber: number }[]): Promise<void> => {
+        this.counts.put++;
+        const { parts } = open();
+        const bodies = uploaded.map(({ partNumber }) => parts.get(partNumber) ?? new Uint8Array(0));
+        const [first] = bodies;
+        for (const part of bodies.slice(0, -1)) {
+          if (part.length < 5_242_880 || part.length !== first?.length)
+            throw new Error(`a part has ${part.length} bytes`);
+        }
+        this.objects.set(key, { body: Buffer.concat(bodies), metadata: {} });
+        this.uploads.delete(uploadId);
+      },
+      abort: async (): Promise<void> => {
+        open();
+        this.uploads.delete(uploadId);
+      },
     };
   }
 

@@ -87,6 +87,8 @@ export const routeAccess: Readonly<Record<string, Access>> = {
   "POST /api/v1/mounts/:mount/fallback": operators,
   "DELETE /api/v1/mounts/:mount/source": operators,
   "POST /api/v1/listen-urls": operators,
+  "POST /api/v1/mounts/:mount/broadcasts/:broadcast/delete": admins,
+  "POST /api/v1/mounts/:mount/merge-archive": admins,
   "GET /api/v1/session": viewers,
   "GET /api/v1/counters": viewers,
   "GET /api/v1/users": admins,

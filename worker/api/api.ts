@@ -2,6 +2,7 @@ import { OpenAPIHono } from "@hono/zod-openapi";
 import { bodyLimit } from "hono/body-limit";
 import { HTTPException } from "hono/http-exception";
 import { adminRoutes } from "./admin-routes.ts";
+import { archiveRoutes } from "./archive-routes.ts";
 import type { Api, ApiApp } from "./context.ts";
 import { controlRoutes } from "./control-routes.ts";
 import type { Desk } from "./desk.ts";
@@ -43,6 +44,7 @@ export function makeApi(desk: Desk): Api {
   publicRoutes(api, desk);
   controlRoutes(api, desk);
   adminRoutes(api, desk);
+  archiveRoutes(api, desk);
 
   let made: OpenApiDocument | undefined;
   // Made when it is first asked for: an isolate that serves listeners need not have it, and anybody may ask again and again.

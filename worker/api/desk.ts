@@ -50,6 +50,11 @@ export interface Desk {
   ): Promise<"added" | "exists" | "no-auth">;
   deleteListenerUser(mount: MountPath, name: string, host: Host): Promise<"deleted" | "absent" | "no-auth">;
 
+  /** By its name. */
+  deleteBroadcast(mount: MountPath, name: string, host: Host): Promise<"deleted" | "absent" | "on air">;
+  /** What is over and in small objects is in large ones when it resolves. */
+  mergeArchive(mount: MountPath, host: Host): Promise<void>;
+
   /** `url` with a signature that lets whoever has it listen, as `grant` says; null when the station has no key for it. */
   signListenUrl(url: string, grant: ListenGrant, host: Host): Promise<string | null>;
 }

@@ -35,6 +35,21 @@ export const mountParams = z.object({
       example: "live.mp3",
     }),
 });
+export const broadcastParams = mountParams.extend({
+  broadcast: z
+    .string()
+    .min(1)
+    .max(1_024)
+    .openapi({
+      param: { name: "broadcast", in: "path" },
+      description: "Its `name` in /archive.json.",
+      example: "2026-11-21T20:00:00.mp3",
+    }),
+});
+/** Nobody deletes a recording by a slip: its name is said twice. */
+export const deleteBroadcastBody = z.strictObject({
+  confirm: z.string().max(1_024).openapi({ description: "The recording's name once more." }),
+});
 export const listenerParams = mountParams.extend({
   listener: z
     .string()

@@ -35,6 +35,8 @@ export const stationDesk: Desk = {
   listenerUsers,
   addListenerUser,
   deleteListenerUser,
+  deleteBroadcast: (mount, name, { env }) => env.ARCHIVE.getByName(mount).deleteBroadcast(mount, name),
+  mergeArchive: (mount, { env }) => env.ARCHIVE.getByName(mount).compact(mount),
   async signListenUrl(url, grant, host) {
     const [key] = (await secretsOf(host)).signingKeys;
     return key === undefined ? null : signListenUrl(url, grant, key);

@@ -11,6 +11,7 @@ import { joinAll, type Stretch, stretchOfAll } from "../../shared/stretch.ts";
 import type { Epoch, Millis, MountPath, Sequence } from "../../shared/units.ts";
 import type { ArchivedSegment } from "./archived-segment.ts";
 import { longestSegmentMs, runSegments, runSpanMs } from "./limits.ts";
+import { Marks } from "./marks.ts";
 
 /**
  * What a mount's bucket holds, in SQL. Segments are kept in runs: up to `runSegments` that follow each other in order of play,
@@ -18,10 +19,12 @@ import { longestSegmentMs, runSegments, runSpanMs } from "./limits.ts";
  * what a mount tells of its last seconds is one row written.
  */
 export class ArchiveIndex {
+  readonly marks: Marks;
   readonly #sql: SqlStorage;
 
   constructor(sql: SqlStorage) {
     this.#sql = sql;
+    this.marks = new Marks(sql);
     for (const statement of schema) sql.exec(statement);
   }
 
@@ -66,13 +69,16 @@ export class ArchiveIndex {
     return joinAll(rows.toArray().map(({ stretch }) => JSON.parse(stretch) as Stretch));
   }
 
-  /** Segments in objects of their own. Those that are known already change nothing. Returns how many are new. */
+  /** Segments in objects of their own. Those that are known already, or deleted, change nothing. Returns how many are new. */
   add(segments: readonly SegmentRef[]): number {
     let added = 0;
     let open: Run | null = null;
     let isChanged = false;
     const known = new Set<Epoch>();
+    const below = new Map(segments.map(({ epoch }) => [epoch, 0]));
+    for (const epoch of below.keys()) below.set(epoch, this.marks.below(epoch));
     for (const segment of segments.toSorted(comparePosition)) {
+      if (segment.sequence < (below.get(segment.epoch) ?? 0)) continue;
       if (!open || !this.#belongs(open, segment)) {
         if (open && isChanged) this.#write(open);
         open = this.#runBefore(segment);
@@ -101,9 +107,10 @@ export class ArchiveIndex {
     }
   }
 
-  /** A chunk, whose segments are nowhere else from now on. One that is known changes nothing. */
+  /** A chunk, whose segments are nowhere else from now on. One that is known, or deleted, changes nothing. */
   putChunk(key: string, epoch: Epoch, { segments }: Pick<ChunkIndex, "segments">): void {
-    if (this.chunks(epoch).includes(key)) return;
+    if ((segments.at(-1)?.sequence ?? -1) < this.marks.below(epoch) || this.chunks(epoch).includes(key))
+      return;
     this.#know(epoch);
     this.#take(epoch, segments);
     let offset = 0;
@@ -132,6 +139,35 @@ export class ArchiveIndex {
       epoch,
     );
     return rows.toArray().map(({ chunk }) => chunk);
+  }
+
+  /** Chunks that have any of these segments. */
+  chunksOf(epoch: Epoch, sequences: readonly Sequence[]): string[] {
+    const asked = new Set(sequences);
+    const rows = this.#sql.exec<{ chunk: string; segments: string }>(
+      "SELECT chunk, segments FROM run WHERE epoch = ? AND chunk IS NOT NULL AND first <= ? AND last >= ?",
+      epoch,
+      Math.max(...sequences),
+      Math.min(...sequences),
+    );
+    const found = new Set<string>();
+    for (const { chunk, segments } of rows) {
+      if (found.has(chunk)) continue;
+      const run = JSON.parse(segments) as SegmentRef[];
+      if (run.some(({ sequence }) => asked.has(sequence))) found.add(chunk);
+    }
+    return [...found];
+  }
+
+  /** Sequences of a chunk, in order. */
+  sequencesOf(chunk: string): Sequence[] {
+    const rows = this.#sql.exec<{ segments: string }>(
+      "SELECT segments FROM run WHERE chunk = ? ORDER BY epoch, first",
+      chunk,
+    );
+    return rows
+      .toArray()
+      .flatMap(({ segments }) => (JSON.parse(segments) as SegmentRef[]).map(({ sequence }) => sequence));
   }
 
   /** Of an epoch from a sequence on, in order of play; `loose`: only those in objects of their own. */
@@ -238,6 +274,49 @@ export class ArchiveIndex {
       epoch,
     );
     return rows.toArray().map((row) => row.epoch as Epoch);
+  }
+
+  /** What may be deleted one by one, the oldest of an epoch first: chunks, and runs of segments in objects of their own. */
+  units(epoch: Epoch, limit: number): ArchiveUnit[] {
+    const rows = this.#sql.exec<{
+      first: number;
+      last: number;
+      end_ms: number;
+      bytes: number;
+      chunk: string | null;
+    }>(
+      "SELECT first, last, end_ms, bytes, chunk FROM run WHERE epoch = ? ORDER BY first LIMIT ?",
+      epoch,
+      limit,
+    );
+    const units = new Map<string, ArchiveUnit>();
+    for (const { first, last, end_ms: endMs, bytes, chunk } of rows) {
+      const key = chunk ?? `run ${first}`;
+      const known = units.get(key) ?? { first, last, endMs, bytes: 0 };
+      units.set(key, {
+        first: known.first,
+        last: Math.max(known.last, last),
+        endMs: Math.max(known.endMs, endMs),
+        bytes: known.bytes + bytes,
+      });
+    }
+    return [...units.values()];
+  }
+
+  /** Of all segments. */
+  get bytes(): number {
+    return this.#sql.exec<{ bytes: number | null }>("SELECT SUM(bytes) AS bytes FROM run").one().bytes ?? 0;
+  }
+
+  /** Deletes what lies whole below a sequence, for ever: it is marked, and what storage has of it is to be swept. */
+  deleteBelow(epoch: Epoch, below: number): void {
+    this.marks.set(epoch, below);
+    this.#sql.exec(
+      `DELETE FROM run WHERE epoch = ?1 AND last < ?2 AND (chunk IS NULL OR chunk IN
+         (SELECT chunk FROM run WHERE epoch = ?1 AND chunk IS NOT NULL GROUP BY chunk HAVING MAX(last) < ?2))`,
+      epoch,
+      below,
+    );
   }
 
   /** Everything that is known of an epoch. */
@@ -368,6 +447,14 @@ const schema = [
      PRIMARY KEY (epoch, first)) WITHOUT ROWID`,
   "CREATE INDEX IF NOT EXISTS run_start ON run (start_ms)",
 ];
+
+/** A chunk, or a run of segments in objects of their own: sequences, its end by the wall clock, bytes. */
+export interface ArchiveUnit {
+  readonly first: number;
+  readonly last: number;
+  readonly endMs: number;
+  readonly bytes: number;
+}
 
 /** Segments that follow each other in order of play. */
 interface Run {

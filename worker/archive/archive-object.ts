@@ -11,22 +11,30 @@ import type { Epoch, Millis, MountPath, Sequence } from "../../shared/units.ts";
 import { knownStation, stationOf } from "../directory.ts";
 import type { Env } from "../env.ts";
 import { settingsWaitMs } from "../limits.ts";
+import type { Host } from "../mount-feed.ts";
 import { settledWithin } from "../settled-within.ts";
 import { rulesOf } from "../station.ts";
 import { ArchiveIndex } from "./archive-index.ts";
+import { Compactor } from "./compaction.ts";
+import type { EpochNow } from "./chunk-plan.ts";
 import type { ArchiveWord, EpochWord } from "./archive-word.ts";
 import type { ArchivedSegment } from "./archived-segment.ts";
 import { BroadcastList } from "./broadcast-list.ts";
 import {
   backfillMs,
+  chunkSpanMs,
+  compactAgainMs,
   holeAgeMs,
   listAfterEndMs,
   listAgainMs,
   listHoleAgainMs,
   lostAfterMs,
   segmentsPerCall,
+  settleMs,
 } from "./limits.ts";
 import { listEpochs, reconcileEpoch } from "./listing.ts";
+import { wholeEpoch } from "./marks.ts";
+import { retain, retentionOf, sweepBelow } from "./retention.ts";
 import { Primers } from "./primers.ts";
 import type { BroadcastFilter, BroadcastPage, NamedBroadcast, Primer } from "./reader.ts";
 
@@ -47,9 +55,11 @@ export class ArchiveObject extends DurableObject<Env> {
   readonly #index: ArchiveIndex;
   readonly #broadcasts: BroadcastList;
   readonly #primers: Primers;
+  readonly #compactor: Compactor;
   readonly #sql: SqlStorage;
   /** One at a time: two that list would find the other's work. */
   #listing: Promise<void> = Promise.resolve();
+  #tended: Promise<void> = Promise.resolve();
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
@@ -57,6 +67,7 @@ export class ArchiveObject extends DurableObject<Env> {
     this.#index = new ArchiveIndex(this.#sql);
     this.#broadcasts = new BroadcastList(this.#sql, this.#index);
     this.#primers = new Primers(this.#sql, this.#index);
+    this.#compactor = new Compactor(this.#sql, this.#index, env.SEGMENTS);
     for (const statement of schema) this.#sql.exec(statement);
   }
 
@@ -68,6 +79,7 @@ export class ArchiveObject extends DurableObject<Env> {
     const now = Date.now();
     const changed: EpochFacts[] = [];
     for (const epoch of word.epochs) {
+      if (this.#index.marks.below(epoch.epoch) === wholeEpoch) continue;
       const facts = this.#take(epoch, naming);
       if (facts) changed.push(facts);
       this.#follow(epoch.epoch, epoch.end === null ? null : "released", now);
@@ -138,11 +150,94 @@ export class ArchiveObject extends DurableObject<Env> {
     return this.#alone(() => this.#listAll(mount));
   }
 
+  /** Merges what is over and not merged yet, without waiting for anything, and deletes the segments' own objects at once. */
+  async compact(mount: MountPath): Promise<void> {
+    await this.#rebuilt(mount);
+    for (const epoch of this.#index.epochsFrom(0)) this.#compactor.watch(epoch, Date.now());
+    await this.#tending(() =>
+      this.#compactor.finish(mount, async (epoch, from) => {
+        const state = await this.#look(mount, epoch, from);
+        // Only of those whose end was told it is certain that they are not on air.
+        return this.#endedMs(epoch) === undefined || state.overMs === null
+          ? state
+          : { ...state, overMs: Number.POSITIVE_INFINITY };
+      }),
+    );
+    await this.#schedule();
+  }
+
+  /** Of a broadcast that is over, by its name. It is gone at once, what storage has of it soon after. */
+  async deleteBroadcast(mount: MountPath, name: string): Promise<"deleted" | "absent" | "on air"> {
+    await this.#rebuilt(mount);
+    const found = this.#broadcasts.find(mount, name);
+    if (!found) return "absent";
+    if (found.endMs === null) return "on air";
+    for (const epoch of found.epochs) this.#delete(epoch);
+    await this.#schedule();
+    return "deleted";
+  }
+
   override async alarm(): Promise<void> {
     const mount = this.#mount;
     if (mount === null) return;
-    await this.#alone(() => this.#listDue(mount));
-    await this.#schedule();
+    let notBeforeMs = 0;
+    try {
+      await this.#alone(() => this.#listDue(mount));
+      await this.#tending(() => this.#tend(mount));
+    } catch (error) {
+      console.warn("an archive could not be looked after", mount, String(error));
+      notBeforeMs = Date.now() + listAgainMs;
+    }
+    await this.#schedule(notBeforeMs);
+  }
+
+  /** What nobody waits for. */
+  async #tend(mount: MountPath): Promise<void> {
+    await this.#retain(mount);
+    for (const { epoch, below } of this.#index.marks.unswept()) {
+      await sweepBelow(this.env.SEGMENTS, mount, epoch, below);
+      this.#index.marks.swept(epoch, below);
+      if (below === wholeEpoch) this.#index.forget(epoch);
+    }
+    try {
+      await this.#compactor.step(mount, (epoch, from) => this.#look(mount, epoch, from));
+    } catch (error) {
+      console.warn("segments could not be merged", mount, String(error));
+    }
+  }
+
+  async #retain(mount: MountPath): Promise<void> {
+    if ((this.ctx.storage.kv.get<number>(retainKey) ?? 0) > Date.now()) return;
+    // Nothing is deleted by settings that are not the station's.
+    const station = await settledWithin(stationOf(this.#host), settingsWaitMs);
+    const kept = retentionOf(station && rulesOf(station, mount));
+    for (const epoch of retain(mount, kept, { index: this.#index, broadcasts: this.#broadcasts }, Date.now()))
+      this.#broadcasts.touch(epoch);
+    this.ctx.storage.kv.put(retainKey, Date.now() + (station ? kept.everyMs : compactAgainMs));
+  }
+
+  #delete(epoch: Epoch): void {
+    this.#index.deleteBelow(epoch, wholeEpoch);
+    this.#broadcasts.touch(epoch);
+  }
+
+  /** An epoch as it is, after a listing of what it has from a sequence on. */
+  async #look(mount: MountPath, epoch: Epoch, from: Sequence): Promise<EpochNow> {
+    await this.#alone(() => this.#list(mount, epoch, from));
+    const nowMs = Date.now();
+    const endedMs = this.#endedMs(epoch);
+    if (endedMs === null) return { nowMs, overMs: null };
+    // Of what was before its index nobody knows more than its own times.
+    return { nowMs, overMs: nowMs - (endedMs ?? this.#index.stretch(epoch)?.endMs ?? 0) };
+  }
+
+  /** Null: it is on air. Undefined: nobody told of it. */
+  #endedMs(epoch: Epoch): number | null | undefined {
+    const rows = this.#sql.exec<{ ended_ms: number | null }>(
+      "SELECT ended_ms FROM follow WHERE epoch = ?",
+      epoch,
+    );
+    return rows.toArray()[0]?.ended_ms;
   }
 
   get #mount(): MountPath | null {
@@ -153,16 +248,15 @@ export class ArchiveObject extends DurableObject<Env> {
     if (this.#mount !== mount) this.ctx.storage.kv.put(mountKey, mount);
   }
 
+  get #host(): Host {
+    return { env: this.env, keepAlive: (work) => this.ctx.waitUntil(work), hostname: "" };
+  }
+
   /** How an epoch is called that nobody knew: as the station's settings have it then. */
   async #naming(mount: MountPath, { epochs }: ArchiveWord): Promise<EpochNaming> {
     const isNew = epochs.some(({ epoch }) => (this.#index.facts(epoch)?.facts.source ?? null) === null);
     if (!isNew) return defaultNaming;
-    const host = {
-      env: this.env,
-      keepAlive: (work: Promise<unknown>) => this.ctx.waitUntil(work),
-      hostname: "",
-    };
-    const station = (await settledWithin(stationOf(host), settingsWaitMs)) ?? knownStation(this.env);
+    const station = (await settledWithin(stationOf(this.#host), settingsWaitMs)) ?? knownStation(this.env);
     const rules = rulesOf(station, mount);
     return {
       pattern: rules?.archiveName ?? defaultNaming.pattern,
@@ -209,7 +303,9 @@ export class ArchiveObject extends DurableObject<Env> {
       dueMs,
       end === null ? null : now,
     );
+    if (end !== null) this.#compactor.watch(epoch, now + settleMs);
     if (row) return;
+    if (end === null) this.#compactor.watch(epoch, now + chunkSpanMs + settleMs);
     // Whatever was before it has ended, if it could not say so itself.
     const open = this.#sql.exec<{ epoch: number }>(
       "SELECT epoch FROM follow WHERE epoch < ? AND ended_ms IS NULL",
@@ -247,18 +343,27 @@ export class ArchiveObject extends DurableObject<Env> {
       if (this.ctx.storage.kv.get<boolean>(rebuiltKey) === true) return;
       await this.#listAll(mount);
     });
+    await this.#schedule();
   }
 
   async #listAll(mount: MountPath): Promise<void> {
     this.#remember(mount);
     const epochs = new Set([...(await listEpochs(this.env.SEGMENTS, mount)), ...this.#index.epochs()]);
-    for (const epoch of [...epochs].toSorted((a, b) => a - b)) await this.#list(mount, epoch, 0);
+    for (const epoch of [...epochs].toSorted((a, b) => a - b)) {
+      await this.#list(mount, epoch, 0);
+      // Whoever is on air has said so by then.
+      this.#compactor.watch(epoch, Date.now() + settleMs);
+    }
     this.ctx.storage.kv.put(rebuiltKey, true);
   }
 
   async #list(mount: MountPath, epoch: Epoch, from: number): Promise<void> {
-    if (await reconcileEpoch(this.env.SEGMENTS, mount, epoch, this.#index, from))
+    const listed = await reconcileEpoch(this.env.SEGMENTS, mount, epoch, this.#index, from);
+    if (listed.isChanged) {
       this.#broadcasts.touch(epoch);
+      this.#compactor.watch(epoch, Date.now() + settleMs);
+    }
+    await this.#compactor.tidy(epoch, listed, Date.now());
     this.#sql.exec("UPDATE follow SET listed_ms = ? WHERE epoch = ?", Date.now(), epoch);
   }
 
@@ -343,15 +448,26 @@ export class ArchiveObject extends DurableObject<Env> {
     );
   }
 
+  /** One chunk at a time is made, whoever wants it. */
+  #tending(work: () => Promise<void>): Promise<void> {
+    const done = this.#tended.then(work, work);
+    this.#tended = done.catch(() => undefined);
+    return done;
+  }
+
   #alone(work: () => Promise<void>): Promise<void> {
     const done = this.#listing.then(work, work);
     this.#listing = done.catch(() => undefined);
     return done;
   }
 
-  async #schedule(): Promise<void> {
-    const { ms } = this.#sql.exec<{ ms: number | null }>("SELECT MIN(due_ms) AS ms FROM follow").one();
-    if (ms === null) return;
+  async #schedule(notBeforeMs = 0): Promise<void> {
+    if (this.#mount === null) return;
+    const follow = this.#sql.exec<{ ms: number | null }>("SELECT MIN(due_ms) AS ms FROM follow").one();
+    const sweepMs = this.#index.marks.unswept().length > 0 ? Date.now() : null;
+    const retainMs = this.ctx.storage.kv.get<number>(retainKey) ?? Date.now() + compactAgainMs;
+    const times = [follow.ms, this.#compactor.nextMs(), sweepMs, retainMs];
+    const ms = Math.max(notBeforeMs, Math.min(...times.filter((each) => each !== null)));
     const alarm = await this.ctx.storage.getAlarm();
     // One that is too early finds nothing due and asks again.
     if (alarm === null || alarm > ms) await this.ctx.storage.setAlarm(ms);
@@ -360,6 +476,7 @@ export class ArchiveObject extends DurableObject<Env> {
 
 const mountKey = "mount";
 const rebuiltKey = "rebuilt";
+const retainKey = "retain";
 const schema = [
   `CREATE TABLE IF NOT EXISTS follow (
      epoch INTEGER PRIMARY KEY, due_ms INTEGER, ended_ms INTEGER, listed_ms INTEGER NOT NULL)`,

@@ -64,6 +64,16 @@ export class BroadcastList {
     return { broadcasts, cursor: null };
   }
 
+  /** The oldest, in order. */
+  oldest(mount: MountPath, limit: number): NamedBroadcast[] {
+    this.#renew(mount);
+    const rows = this.#sql.exec<{ record: string }>(
+      "SELECT record FROM broadcast ORDER BY id LIMIT ?",
+      limit,
+    );
+    return rows.toArray().map(({ record }) => JSON.parse(record) as NamedBroadcast);
+  }
+
   /** Of the epochs that changed, and of those that they join. */
   #renew(mount: MountPath): void {
     const rows = this.#sql.exec<{ epoch: number }>("SELECT epoch FROM touched ORDER BY epoch").toArray();

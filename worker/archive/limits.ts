@@ -47,3 +47,40 @@ export const recentPageAgeMs = 60_000;
 export const settledPageAgeMs = 3_600_000;
 /** How long a reader waits for the archive. */
 export const archiveReadTimeoutMs = 5_000;
+
+/** What a chunk holds at most: an hour, however short segments are, and however many bits a second. */
+export const chunkSpanMs = 3_600_000;
+export const chunkSegments = 4_000;
+export const chunkBytes = 536_870_912;
+/** With fewer segments a chunk and its index are no fewer objects. */
+export const chunkFrom = 3;
+/** Parts of a chunk: at 128 kb/s an hour is seven of them. Storage wants 5 MiB at least, and 128 MB are shared with every listing. */
+export const chunkPartBytes = 8_388_608;
+/** Segments read at once for a chunk: the platform's connections. */
+export const chunkReadsAtOnce = 6;
+/** How old what is merged is at least: several windows of the mount, and the retries of an ingest host. */
+export const settleMs = 600_000;
+/** ...and how old a hole is that no late segment is waited for any more: they come when storage is back, in order. */
+export const holeSettledMs = 21_600_000;
+/**
+ * How long segments' own objects outlive their place in the index: whoever read it before has played or sent them by then, and who
+ * has not looks them up again.
+ */
+export const sweepAfterMs = 600_000;
+/** How soon what failed, or had nothing to do yet, is tried again. */
+export const compactAgainMs = 300_000;
+/** Keys of one call. */
+export const deleteAtOnce = 1_000;
+
+/** How often retention looks: where there is any, where nothing is kept at all, and where a setting may come. */
+export const retainEveryMs = 3_600_000;
+export const windowEveryMs = 600_000;
+export const retainNothingEveryMs = 21_600_000;
+/** What is kept of a mount that has no archive: what listeners, rewinding ones and playlists may just be reading. */
+export const windowKeptMs = 600_000;
+/** Broadcasts no longer than this go whole; longer ones and those on air lose their beginning bit by bit. */
+export const wholeBroadcastMs = 90_000_000;
+/** Rows of the index that retention looks at in one go: half a day of loose ones, ten days of chunks. */
+export const retainRows = 3_000;
+/** Broadcasts that retention removes in one go. */
+export const retainBroadcasts = 100;

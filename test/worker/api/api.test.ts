@@ -56,6 +56,11 @@ class FakeDesk {
         : this.desk.admit(request, may, host),
     guardUnsafe: async (request) =>
       request.headers.get("Sec-Fetch-Site") === "cross-site" ? new Response("no", { status: 403 }) : null,
+    deleteBroadcast: async (mount, name) => {
+      this.done.push(["delete", mount, name]);
+      return name === "a b.mp3" ? "deleted" : "on air";
+    },
+    mergeArchive: async (mount) => void this.done.push(["merge", mount]),
     csrfToken: async () => "1.token",
     audit: async (_, action, details) => void this.done.push(["audit", action, details]),
     auditLog: async (_, limit) => [
@@ -245,6 +250,24 @@ describe("the API", () => {
       url: "http://radio.example/deep/a%20b.mp3?expires=70&signature=x",
       expiresAt: "1970-01-01T00:01:10.000Z",
     });
+  });
+
+  it("deletes a recording for administrators who say its name twice", async () => {
+    const path = "/mounts/live.mp3/broadcasts/a%20b.mp3/delete";
+    await problem(await post(path, { confirm: "a b.mp3" }), 403);
+    fake.role = "admin";
+    await problem(await post(path, { confirm: "a.mp3" }), 400);
+    await problem(
+      await post(path, { confirm: "a b.mp3" }, { ...login, "Sec-Fetch-Site": "cross-site" }),
+      403,
+    );
+    expect(fake.done).toEqual([]);
+    expect((await post(path, { confirm: "a b.mp3" })).status).toBe(204);
+    expect(fake.done).toEqual([
+      ["audit", "delete broadcast", { mount: live, broadcast: "a b.mp3" }],
+      ["delete", live, "a b.mp3"],
+    ]);
+    await problem(await post("/mounts/live.mp3/broadcasts/now/delete", { confirm: "now" }), 409);
   });
 
   it("lets nobody but whose role it is do anything", async () => {

@@ -7,6 +7,7 @@ import { epoch, millis, sequence } from "../../../shared/units.ts";
 import type { ArchiveObject as Archive } from "../../../worker/archive/archive-object.ts";
 import type { ArchiveWord } from "../../../worker/archive/archive-word.ts";
 import { listAfterEndMs, listAgainMs, lostAfterMs } from "../../../worker/archive/limits.ts";
+import { workersCrypto } from "../../support/digest-stream.ts";
 import { FakeBucket } from "../../support/fake-bucket.ts";
 import { fakeStorage } from "../../support/fake-storage.ts";
 import { madeSegments } from "../../support/made-segments.ts";
@@ -70,6 +71,7 @@ describe("a mount's archive", () => {
   beforeEach(() => {
     vi.useFakeTimers({ now: startMs });
     vi.stubGlobal("scheduler", { wait: (ms: number) => new Promise((resolve) => setTimeout(resolve, ms)) });
+    vi.stubGlobal("crypto", workersCrypto());
     vi.spyOn(console, "warn").mockImplementation(() => undefined);
   });
   afterEach(() => {
@@ -212,6 +214,7 @@ describe("a mount's archive", () => {
     ]);
     const anew = archiveOf(bucket).live();
     expect(await anew.broadcasts(mount, {})).toEqual(known);
+    expect(known.broadcasts).toHaveLength(2);
     for (const number of [1, 2, 4]) {
       const all = (object: Archive) => object.segments(mount, epoch(number), sequence(0), 1_000);
       expect(await all(anew)).toEqual(await all(archive));
