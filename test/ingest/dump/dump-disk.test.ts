@@ -59,7 +59,7 @@ it("follows no link that somebody laid in its folder, to a file or to a folder",
   writeFileSync(join(folder, "elsewhere/secret"), "untouched");
   symlinkSync(join(folder, "elsewhere/secret"), join(folder, "dumps/c.mp3"));
   symlinkSync(join(folder, "elsewhere"), join(folder, "dumps/a"));
-  await expect(nodeDumpDisk.open(inside([], "c.mp3"), false)).rejects.toThrow();
+  await expect(nodeDumpDisk.open(inside([], "c.mp3"), false)).rejects.toThrow(/ELOOP/);
   await expect(nodeDumpDisk.open(inside(["a"], "c.mp3"), false)).rejects.toThrow(/is no folder/);
   await expect(nodeDumpDisk.open(inside(["a", "b"], "c.mp3"), false)).rejects.toThrow(/is no folder/);
   expect(readdirSync(join(folder, "elsewhere"))).toEqual(["secret"]);
