@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 
 /** `crypto.DigestStream` as the Workers runtime has it, for what runs outside of it. */
-export class FakeDigestStream extends WritableStream<Uint8Array> {
+class FakeDigestStream extends WritableStream<Uint8Array> {
   readonly digest: Promise<ArrayBuffer>;
 
   constructor(_algorithm: "SHA-256") {
