@@ -13,6 +13,13 @@ import {
   seatBatchMs,
   stationAgeMs,
 } from "../worker/limits.ts";
+import {
+  chunkBytes,
+  chunkPartBytes,
+  chunkSegments,
+  chunkSpanMs,
+  settleMs,
+} from "../worker/archive/limits.ts";
 
 /**
  * What a station costs a month on Cloudflare, from operations that the code makes and tests count (test/e2e/reads.test.ts:
@@ -42,6 +49,8 @@ export interface Station {
   readonly hasAccessLog: boolean;
   /** How long segments are kept, days. */
   readonly keptDays: number;
+  /** Whether what is merged in the archive is counted: each segment is read once more for that. */
+  readonly isMerged: boolean;
   /** Of the worker, per listener and second of listening. */
   readonly cpuMicroseconds: number;
   /**
@@ -79,6 +88,7 @@ export function usualStation(
     hasLimits: false,
     hasAccessLog: true,
     keptDays: 1,
+    isMerged: false,
     cpuMicroseconds: 52,
     readBy: "isolate",
     ...given,
@@ -202,6 +212,42 @@ export const occupied = (places: number, people: number): number =>
 export const renewalsPerSegment = (segmentSeconds: number): number =>
   Math.ceil(segmentSeconds / (1.25 * Math.min(2, segmentSeconds))) - 1;
 
+/** What one mount's archive has and does in a day on air, beside the segments' own puts. */
+export interface ArchiveDay {
+  readonly objects: number;
+  /** Class A and B. */
+  readonly writes: number;
+  readonly reads: number;
+  /** Of whoever fetches the whole day. */
+  readonly readsToFetch: number;
+}
+
+/** What a download reads at once of a chunk: worker/archive/file-limits.ts. */
+const readAtOnceBytes = 1_048_576;
+
+export function archiveDay(
+  { segmentSeconds, bitrateKbps }: Pick<Station, "segmentSeconds" | "bitrateKbps">,
+  isMerged: boolean,
+): ArchiveDay {
+  const segments = 86_400 / segmentSeconds;
+  if (!isMerged) return { objects: segments, writes: 0, reads: 0, readsToFetch: segments };
+  const bytesPerSecond = bitrateKbps * 125;
+  const seconds = Math.min(chunkSpanMs / 1000, chunkSegments * segmentSeconds, chunkBytes / bytesPerSecond);
+  const chunks = 86_400 / seconds;
+  const parts = Math.ceil((seconds * bytesPerSecond) / chunkPartBytes);
+  // The chunk, a part at a time where it has several, and its index.
+  const puts = (parts > 1 ? parts + 2 : 1) + 1;
+  // What the index may not know is listed, and when the chunk is made what is left: segments and chunks each time.
+  const listings = Math.ceil((seconds + settleMs / 1000) / segmentSeconds / 1000) + 1 + 2;
+  return {
+    objects: 2 * chunks,
+    writes: chunks * (puts + listings),
+    // Each segment, whether the chunk is there, and the chunk when it has been written.
+    reads: segments + 2 * chunks,
+    readsToFetch: (86_400 * bytesPerSecond) / readAtOnceBytes,
+  };
+}
+
 /** A price: dollars for each so many beyond what the plan includes. */
 interface Price {
   readonly dollars: number;
@@ -249,14 +295,16 @@ export interface Cost {
 
 export function costOf(station: Station): Cost {
   const rates = ratesOf(station);
+  const archive = archiveDay(station, station.isMerged);
+  const archived = (station.mounts * monthSeconds) / 86_400;
   const month = {
     requests: rates.requests * monthSeconds,
     cpuMs: rates.cpu * 1000 * monthSeconds,
     objectRequests: (ofBroadcast(rates) + rates.rosterCalls + rates.ledgerCalls) * monthSeconds,
     objectGbSeconds: rates.objects * objectGb * monthSeconds,
     rowsWritten: rates.rowsWritten * monthSeconds,
-    classA: rates.puts * monthSeconds,
-    classB: rates.bucketReads * monthSeconds,
+    classA: rates.puts * monthSeconds + archived * archive.writes,
+    classB: rates.bucketReads * monthSeconds + archived * archive.reads,
     storedGb: (station.mounts * station.keptDays * 86_400 * station.bitrateKbps * 125) / 1e9,
   };
   const dollars = {

@@ -2,6 +2,7 @@ import { parseArgs } from "node:util";
 import { askingRate } from "../shared/relay.ts";
 import { mountCallHoldMs } from "../worker/limits.ts";
 import {
+  archiveDay,
   type Cost,
   costOf,
   monthSeconds,
@@ -30,6 +31,7 @@ export function costFindings(given: Given = {}): Findings {
   const station = usualStation(1, 1_000, given);
   const dollars = figure(costOf(station).total);
   const most = mostIsolates(station, budgetDollars);
+  const merged = costOf({ ...station, isMerged: true }).total;
   return {
     rows: [
       {
@@ -41,7 +43,7 @@ export function costFindings(given: Given = {}): Findings {
       },
     ],
     notes: [
-      `The cost is worked out (\`npm run bench:cost\`): ${station.isolates} isolates with ${station.segmentSeconds} s segments; $${budgetDollars} are enough for ${most}. The host that runs the ingest is not in it.`,
+      `The cost is worked out (\`npm run bench:cost\`): ${station.isolates} isolates with ${station.segmentSeconds} s segments; $${budgetDollars} are enough for ${most}. The host that runs the ingest is not in it, nor is the merging of the archive: with it $${merged.toFixed(2)}.`,
     ],
   };
 }
@@ -55,6 +57,8 @@ function report(given: Given): string {
     parts(usualStation(1, 1_000, given)),
     "## One mount, 1,000 listeners: how many isolates share them",
     byIsolates(given),
+    "## One mount: a day in the archive, before and after it is merged",
+    archived(given),
     "## One mount: how often its objects are asked",
     saturation(given),
     verdict(given),
@@ -164,6 +168,25 @@ function byIsolates(given: Given): string {
   return table(["isolates", "$ at 1 s segments", "2 s", "4 s"], rows);
 }
 
+/** Operations beside the puts of the segments themselves. */
+function archived(given: Given): string {
+  const rows = [
+    [2, 64],
+    [2, 128],
+    [2, 320],
+    [1, 128],
+    [4, 128],
+  ].flatMap(([segmentSeconds = 2, bitrateKbps = 128]) =>
+    [false, true].map((isMerged) => {
+      const day = archiveDay({ ...given, segmentSeconds, bitrateKbps }, isMerged);
+      const name = `${bitrateKbps} kb/s, ${segmentSeconds} s segments, ${isMerged ? "merged" : "as they came"}`;
+      return [name, count(day.objects), count(day.writes), count(day.reads), count(day.readsToFetch)];
+    }),
+  );
+  const head = ["a day", "objects", "writes (Class A)", "reads (Class B)", "reads to fetch it whole"];
+  return table(head, rows);
+}
+
 function saturation(given: Given): string {
   const rows = [100, 500, 1_000, 1_100, 2_000, 4_000, 10_000].map((isolates) => {
     const station = usualStation(1, isolates * 500, { ...given, isolates });
@@ -194,8 +217,9 @@ function saturation(given: Given): string {
 
 function verdict(given: Given): string {
   const [row] = costFindings(given).rows;
+  const merged = costOf(usualStation(1, 1_000, { ...given, isMerged: true })).total;
   const isMet = row?.budget?.isMet === true;
-  return `Budget: 1,000 listeners around the clock, one mount, at most $${budgetDollars} a month: ${money(row?.skywave?.value ?? Number.NaN)}, ${isMet ? "met" : "NOT MET"}.`;
+  return `Budget: 1,000 listeners around the clock, one mount, at most $${budgetDollars} a month: ${money(row?.skywave?.value ?? Number.NaN)}, ${isMet ? "met" : "NOT MET"}. With the archive merged: ${money(merged)}.`;
 }
 
 const stations = (given: Given): Station[] =>

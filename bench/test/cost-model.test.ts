@@ -4,6 +4,7 @@ import { reportDistances } from "../../shared/roster.ts";
 import { mountCallHoldMs, relayLimits, rosterLimits } from "../../worker/limits.ts";
 import { costFindings } from "../cost.ts";
 import {
+  archiveDay,
   costOf,
   dollarsFor,
   monthSeconds,
@@ -110,6 +111,25 @@ describe("the operations of a station", () => {
   it("hold a question again when a segment is longer than it may be held", () => {
     expect(perSegmentAndIsolate(mountCallHoldMs / 1000).mountCalls).toBe(1);
     expect(perSegmentAndIsolate(mountCallHoldMs / 1000 + 1).mountCalls).toBe(2);
+  });
+});
+
+describe("a day in the archive", () => {
+  it("is 48 objects where it was 43,200, and little is written for that", () => {
+    const day = { segmentSeconds: 2, bitrateKbps: 128 };
+    expect(archiveDay(day, false)).toEqual({ objects: 43_200, writes: 0, reads: 0, readsToFetch: 43_200 });
+    const merged = archiveDay(day, true);
+    expect(merged.objects).toBe(48);
+    // As counted with the code itself: bench/archive.ts has six listings of a chunk.
+    expect(merged.writes).toBe(24 * (7 + 2 + 1 + 6));
+    expect(merged.reads).toBe(43_200 + 48);
+    expect(merged.readsToFetch).toBeLessThan(1_400);
+  });
+
+  it("adds a read of every segment to a month", () => {
+    const [as, merged] = [false, true].map((isMerged) => costOf(usualStation(1, 1_000, { isMerged })).month);
+    expect((merged?.classB ?? 0) - (as?.classB ?? 0)).toBeCloseTo((monthSeconds / 86_400) * 43_248);
+    expect((merged?.classA ?? 0) - (as?.classA ?? 0)).toBeCloseTo((monthSeconds / 86_400) * 384);
   });
 });
 
