@@ -117,7 +117,7 @@ async function seated(
   { place, metaint, login }: { readonly place: Place; readonly metaint: number; readonly login: Login },
 ): Promise<Response> {
   const { home } = programme;
-  await firstSegment(stageOf(programme), host);
+  await firstSegment(stageOf(programme), host, request.signal);
   await refresh(programme, host);
   // The source may have gone while this one waited, and so may the listener.
   if (isOff(programme) || request.signal.aborted) {
@@ -178,10 +178,12 @@ const absent = ({ stages, first }: Programme): Response =>
   stages.slice(first).every(({ isCertain }) => isCertain) ? fileNotFound() : unavailable();
 
 /** A source that has just connected has nothing in storage yet: the reply waits, as Icecast's does. */
-async function firstSegment(feed: Stage, host: Host): Promise<void> {
+async function firstSegment(feed: Stage, host: Host, signal: AbortSignal): Promise<void> {
   const deadline = clock.now() + firstSegmentWaitMs;
   const sleeper = new Sleeper(host);
-  while (feed.window.length === 0 && feed.phase === "live" && clock.now() < deadline) {
+  // Others may have nobody else who keeps watch.
+  signal.addEventListener("abort", () => sleeper.leave());
+  while (!signal.aborted && feed.window.length === 0 && feed.phase === "live" && clock.now() < deadline) {
     const leftMs = Math.min(deadline - clock.now(), feed.attend(host));
     // Also a timer of its own: without one the runtime takes a request that waits for others for dead.
     await settledWithin(sleeper.sleep(leftMs, [feed.bell]), leftMs);

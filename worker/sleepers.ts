@@ -95,20 +95,33 @@ export class Sleepers {
     this.#sleeping.delete(sleeper);
   }
 
-  /** The request keeps watch no longer: two of those who sleep are woken and take over when they lie down again. */
+  /** The request ends, and so does its watch. */
   dismiss(host: Host): void {
-    if (!this.#watches.delete(host)) return;
+    this.#watches.delete(host);
+    this.#forgetLost(clock.now());
+    if (this.#watches.size < watchmen) this.#callWatchmen();
+  }
+
+  /**
+   * Some of those who sleep are woken and take over when they lie down again. Requests often end together: of those who are
+   * called some may be about to go, whose own `dismiss` calls others, or have gone already.
+   */
+  #callWatchmen(): void {
     let woken = 0;
     for (const sleeper of this.#sleeping) {
-      if (woken++ === watchmen) break;
+      if (woken++ === sleepersPerRound) break;
       sleeper.wake();
     }
   }
 
-  #keepWatch(host: Host, now: number): void {
+  #forgetLost(now: number): void {
     for (const [other, watch] of this.#watches) {
       if (now - watch.lookedMs > watchLostMs) this.#watches.delete(other);
     }
+  }
+
+  #keepWatch(host: Host, now: number): void {
+    this.#forgetLost(now);
     if (this.#watches.size >= watchmen || this.#watches.has(host)) return;
     host.keepAlive(this.#watch(host));
   }

@@ -48,6 +48,25 @@ function lieDown(sleepers: Sleepers, by: ReturnType<typeof request>, ms: number,
   return Object.assign(slept, { leave: () => sleeper.leave() });
 }
 
+/** Lies down again until its time has come, whoever wakes it. */
+function keepSleeping(sleepers: Sleepers, ms: number) {
+  const by = request();
+  const sleeper = new Sleeper(by.host, sleepers);
+  const untilMs = Date.now() + ms;
+  const slept = { isOver: false, wakings: 0 };
+  void (async () => {
+    while (Date.now() < untilMs) {
+      current = by;
+      const sleeping = sleeper.sleep(untilMs - Date.now());
+      current = null;
+      await sleeping;
+      slept.wakings++;
+    }
+    slept.isOver = true;
+  })();
+  return slept;
+}
+
 describe("listeners that wait", () => {
   it("wake at their time, or a tenth of a second later", async () => {
     const sleepers = new Sleepers();
@@ -103,23 +122,53 @@ describe("listeners that wait", () => {
   it("are woken in time when both who keep watch leave", async () => {
     const sleepers = new Sleepers();
     const watchmen = [lieDown(sleepers, request(), 60_000), lieDown(sleepers, request(), 60_000)];
-    const asleep = request();
-    const sleeper = new Sleeper(asleep.host, sleepers);
-    let wakings = 0;
-    const untilMs = Date.now() + 2_000;
-    void (async () => {
-      while (Date.now() < untilMs) {
-        current = asleep;
-        await sleeper.sleep(untilMs - Date.now());
-        wakings++;
-      }
-    })();
+    const staying = keepSleeping(sleepers, 2_000);
     await vi.advanceTimersByTimeAsync(500);
     for (const watchman of watchmen) watchman.leave();
     await vi.advanceTimersByTimeAsync(1_600);
     // Once to take over the watch, once at its time.
-    expect(wakings).toBeGreaterThanOrEqual(2);
-    expect(Date.now() - untilMs).toBeLessThanOrEqual(200);
+    expect(staying.wakings).toBeGreaterThanOrEqual(2);
+    expect(staying.isOver).toBe(true);
+  });
+
+  it.each([
+    ["in turn", (all: readonly { leave: () => void }[]) => all],
+    ["the watchmen last", (all: readonly { leave: () => void }[]) => all.toReversed()],
+  ])("are woken in time when all but one leave together, %s", async (_, order) => {
+    const sleepers = new Sleepers();
+    const leaving = Array.from({ length: 100 }, () => lieDown(sleepers, request(), 60_000));
+    const staying = keepSleeping(sleepers, 2_000);
+    await vi.advanceTimersByTimeAsync(500);
+    for (const each of order(leaving)) each.leave();
+    await vi.advanceTimersByTimeAsync(1_600);
+    expect(staying.isOver).toBe(true);
+  });
+
+  it("are woken in time when those who are called to keep watch have gone without a word", async () => {
+    const sleepers = new Sleepers();
+    const watchmen = [lieDown(sleepers, request(), 60_000), lieDown(sleepers, request(), 60_000)];
+    const gone = Array.from({ length: 20 }, () => request());
+    for (const each of gone) lieDown(sleepers, each, 60_000);
+    const staying = keepSleeping(sleepers, 2_000);
+    await vi.advanceTimersByTimeAsync(500);
+    for (const each of gone) each.end();
+    for (const watchman of watchmen) watchman.leave();
+    await vi.advanceTimersByTimeAsync(1_600);
+    expect(staying.isOver).toBe(true);
+  });
+
+  it("are woken in time when the watchmen have gone without a word, and somebody else leaves", async () => {
+    const sleepers = new Sleepers();
+    const watchmen = [request(), request()];
+    for (const watchman of watchmen) lieDown(sleepers, watchman, 60_000);
+    const other = lieDown(sleepers, request(), 60_000);
+    const staying = keepSleeping(sleepers, 3_000);
+    await vi.advanceTimersByTimeAsync(500);
+    for (const watchman of watchmen) watchman.end();
+    await vi.advanceTimersByTimeAsync(1_500);
+    other.leave();
+    await vi.advanceTimersByTimeAsync(1_200);
+    expect(staying.isOver).toBe(true);
   });
 
   it("are over with their listener, and leave nothing behind", async () => {
