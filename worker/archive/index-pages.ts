@@ -46,13 +46,15 @@ export class IndexPages {
 
   async #read(mount: MountPath, number: number, host: Host, key: string): Promise<ArchivePage> {
     const archive = host.env.ARCHIVE.getByName(mount);
-    const done: Promise<ArchivePage> = archive.page(mount, number * pageMs, (number + 1) * pageMs);
+    const asked: Promise<ArchivePage> = archive.page(mount, number * pageMs, (number + 1) * pageMs);
+    // Kept by the work itself: the listener who asked may go, and all who wait for the answer would wait in vain.
+    const done = asked.then((page) => (read.outcome = page));
     const read: PageRead = { done, sinceMs: Date.now(), outcome: null };
     this.#keep(key, read);
+    host.keepAlive(done.catch(() => undefined));
     try {
       const page = await settledWithin(done, archiveReadTimeoutMs);
       if (!page) throw new Error(`the archive of ${mount} does not answer`);
-      read.outcome = page;
       return page;
     } catch (error) {
       if (this.#reads.get(key) === read) this.#reads.delete(key);
