@@ -9,6 +9,7 @@ import { directoryListing, secretsOf, stationOf } from "./directory.ts";
 import { archiveRoutes } from "./archive/routes.ts";
 import { badRequest, fileNotFound } from "./icecast-errors.ts";
 import { parseHlsPath } from "./hls/hls-path.ts";
+import { historyRoutes } from "./history/routes.ts";
 import { hlsReply } from "./hls/hls-reply.ts";
 import { ingestApi } from "./ingest-api.ts";
 import { listen } from "./listen.ts";
@@ -31,6 +32,7 @@ site.route("/admin", admin);
 site.route("/", page);
 site.route("/", rootPages);
 site.route("/", archiveRoutes);
+site.route("/", historyRoutes);
 
 site.get("/health", async (context) => {
   const { mounts } = await directoryListing(hostOf(context));

@@ -71,6 +71,7 @@ const details: Readonly<Record<string, Partial<Omit<Sample, "row" | "access">>>>
   "POST /api/v1/listen-urls": { body: { mount: live }, ok: 409 },
   "GET /archive": { ok: 308 },
   "GET /archive/*": { path: `/archive${members}?from=yesterday`, ok: 400 },
+  "GET /history/*": { path: `/history${members}.json` },
   "GET /*": { path: members },
   "HEAD /*": { path: members },
   "ALL /*": { method: "DELETE", path: "/", ok: 400 },

@@ -76,6 +76,7 @@ export const routeAccess: Readonly<Record<string, Access>> = {
   "GET /api/v1/mounts": anybody,
   "GET /api/v1/mounts/:mount": anybody,
   "GET /api/v1/mounts/:mount/now-playing": anybody,
+  "GET /api/v1/mounts/:mount/history": anybody,
   "GET /api/v1/mounts/:mount/listeners": viewers,
   "GET /api/v1/mounts/:mount/audience": viewers,
   "GET /api/v1/mounts/:mount/accounts": operators,
@@ -99,6 +100,7 @@ export const routeAccess: Readonly<Record<string, Access>> = {
   "GET /archive.json": anybody,
   "GET /archive.css": anybody,
   "GET /archive/*": { kind: "listener" },
+  "GET /history/*": anybody,
 
   "GET /*": { kind: "listener" },
   "HEAD /*": { kind: "listener" },

@@ -9,6 +9,7 @@ import type { Desk } from "./desk.ts";
 import { docsPage } from "./docs-page.ts";
 import { apiBodyBytes } from "./limits.ts";
 import { Problem, problemKinds, problemReply, type ProblemStatus } from "./problem.ts";
+import { historyRoutes } from "./history-routes.ts";
 import { publicRoutes } from "./public-routes.ts";
 
 /** The station in JSON, version 1: what `GET /api/v1/openapi.json` describes and `/api/v1/docs` shows. */
@@ -42,6 +43,7 @@ export function makeApi(desk: Desk): Api {
 
   api.openAPIRegistry.registerComponent("securitySchemes", "login", { type: "http", scheme: "basic" });
   publicRoutes(api, desk);
+  historyRoutes(api, desk);
   controlRoutes(api, desk);
   adminRoutes(api, desk);
   archiveRoutes(api, desk);

@@ -10,6 +10,7 @@ import type { Position } from "../../shared/segment.ts";
 import type { Epoch, Millis, MountPath, Sequence } from "../../shared/units.ts";
 import { knownStation, stationOf } from "../directory.ts";
 import type { Env } from "../env.ts";
+import { type HistoryFilter, type HistoryPage, SongHistory } from "../history/song-history.ts";
 import { settingsWaitMs } from "../limits.ts";
 import type { Host } from "../mount-feed.ts";
 import { settledWithin } from "../settled-within.ts";
@@ -56,6 +57,7 @@ export class ArchiveObject extends DurableObject<Env> {
   readonly #broadcasts: BroadcastList;
   readonly #primers: Primers;
   readonly #compactor: Compactor;
+  readonly #history: SongHistory;
   readonly #sql: SqlStorage;
   /** One at a time: two that list would find the other's work. */
   #listing: Promise<void> = Promise.resolve();
@@ -68,6 +70,7 @@ export class ArchiveObject extends DurableObject<Env> {
     this.#broadcasts = new BroadcastList(this.#sql, this.#index);
     this.#primers = new Primers(this.#sql, this.#index);
     this.#compactor = new Compactor(this.#sql, this.#index, env.SEGMENTS);
+    this.#history = new SongHistory(this.#sql);
     for (const statement of schema) this.#sql.exec(statement);
   }
 
@@ -85,10 +88,17 @@ export class ArchiveObject extends DurableObject<Env> {
       this.#follow(epoch.epoch, epoch.end === null ? null : "released", now);
     }
     this.#index.add(segments);
+    this.#history.add(segments);
     for (const epoch of new Set(segments.map((segment) => segment.epoch))) this.#broadcasts.touch(epoch);
     this.#noteAudience(now, word.listeners);
     await this.#schedule();
     for (const facts of changed) await this.#document(mount, facts);
+  }
+
+  /** What was played; it outlives the audio. */
+  async history(mount: MountPath, filter: HistoryFilter): Promise<HistoryPage> {
+    await this.#upToDate(mount);
+    return this.#history.page(filter, Date.now());
   }
 
   async broadcasts(mount: MountPath, filter: BroadcastFilter): Promise<BroadcastPage> {
@@ -303,9 +313,8 @@ export class ArchiveObject extends DurableObject<Env> {
       dueMs,
       end === null ? null : now,
     );
-    if (end !== null) this.#compactor.watch(epoch, now + settleMs);
+    this.#compactor.watch(epoch, now + settleMs + (end === null ? chunkSpanMs : 0));
     if (row) return;
-    if (end === null) this.#compactor.watch(epoch, now + chunkSpanMs + settleMs);
     // Whatever was before it has ended, if it could not say so itself.
     const open = this.#sql.exec<{ epoch: number }>(
       "SELECT epoch FROM follow WHERE epoch < ? AND ended_ms IS NULL",
@@ -364,6 +373,7 @@ export class ArchiveObject extends DurableObject<Env> {
       this.#compactor.watch(epoch, Date.now() + settleMs);
     }
     await this.#compactor.tidy(epoch, listed, Date.now());
+    this.#history.keep(epoch, from, Date.now());
     this.#sql.exec("UPDATE follow SET listed_ms = ? WHERE epoch = ?", Date.now(), epoch);
   }
 

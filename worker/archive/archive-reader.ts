@@ -21,6 +21,7 @@ const pageOf = (atMs: number): number => Math.floor(atMs / pageMs);
 export const archive: ArchiveReader = {
   broadcasts: (mount, filter, host) => ask(mount, host, (object) => object.broadcasts(mount, filter)),
   broadcast: (mount, which, host) => ask(mount, host, (object) => object.broadcast(mount, which)),
+  history: (mount, filter, host) => ask(mount, host, (object) => object.history(mount, filter)),
   primers: (mount, id, host) => ask(mount, host, (object) => object.primers(mount, id)),
   segments: (mount, epoch, from, limit, host) =>
     ask(mount, host, (object) => object.segments(mount, epoch, from, limit)),

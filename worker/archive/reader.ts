@@ -2,6 +2,7 @@ import { mp3 } from "../../shared/codec/mp3/mp3.ts";
 import type { Broadcast } from "../../shared/broadcast.ts";
 import type { Position } from "../../shared/segment.ts";
 import type { Epoch, Millis, MountPath, Sequence } from "../../shared/units.ts";
+import type { HistoryFilter, HistoryPage } from "../history/song-history.ts";
 import type { Host } from "../mount-feed.ts";
 import type { LoadedSegment } from "../segment-cache.ts";
 import type { ArchivedSegment } from "./archived-segment.ts";
@@ -47,6 +48,8 @@ export interface ArchiveReader {
   broadcasts(mount: MountPath, filter: BroadcastFilter, host: Host): Promise<BroadcastPage>;
   /** By its id or its name; null when there is none. */
   broadcast(mount: MountPath, which: Epoch | string, host: Host): Promise<NamedBroadcast | null>;
+  /** What was played, also when its audio is not kept any more. */
+  history(mount: MountPath, filter: HistoryFilter, host: Host): Promise<HistoryPage>;
   /** Before each of its joins, in order; those that are empty are left out. */
   primers(mount: MountPath, id: Epoch, host: Host): Promise<readonly Primer[]>;
   /** Segments of one epoch from a sequence on, in order of play, at most `limit` (1,000). Not cached. */
