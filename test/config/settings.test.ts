@@ -518,6 +518,18 @@ describe("settings of the archive", () => {
     expect(edgeStationSchema.parse(edge)).toEqual(edge);
   });
 
+  it("reach the edge: what is kept, of a pattern's mounts and of one that keeps all", () => {
+    const toml =
+      '[mounts."*"]\nretention_days = 31\nretention_bytes = 1_000_000_000\n[mounts."/x"]\nretention_days = 0\n[mounts."/y"]\narchive = false';
+    const { edge } = loadStackSettings(stationFile(toml), {});
+    expect(edge.mounts).toEqual({
+      "*": { retentionMs: 31 * 86_400_000, retentionBytes: 1_000_000_000 },
+      "/x": { retentionMs: 0 },
+      "/y": { archive: false },
+    });
+    expect(edgeStationSchema.parse(edge)).toEqual(edge);
+  });
+
   it("stop the start where names would be none", () => {
     const argv = stationFile('[mounts."/x"]\narchive_name = "%Q.mp3"\narchive_time_zone = "Mars/Base"');
     expect(problemsOf(() => loadStackSettings(argv, {}))).toEqual([

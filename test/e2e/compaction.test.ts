@@ -1,7 +1,11 @@
 import { join } from "node:path";
+import { AwsClient } from "aws4fetch";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Frame } from "../../shared/codec/codec.ts";
 import { mp3 } from "../../shared/codec/mp3/mp3.ts";
+import { mountPath } from "../../shared/mount-path.ts";
+import { encodeSegmentMetadata, segmentKey } from "../../shared/object-format.ts";
+import { epoch, millis, sampleCount, sequence } from "../../shared/units.ts";
 import { type Bucket, bucketOf } from "../support/bucket.ts";
 import { takeMount } from "../support/encoder.ts";
 import { fixtures } from "../support/fixture-audio.ts";
@@ -120,6 +124,36 @@ describe("an archive whose segments are merged", () => {
     expect((await asAdmin("/merge-archive")).status).toBe(204);
     expect(await chunks()).toEqual(keys);
   });
+
+  it("goes up in parts when it is large", async () => {
+    const { accessKeyId, secretAccessKey, url } = bucket;
+    const client = new AwsClient({ accessKeyId, secretAccessKey, service: "s3", region: "auto", retries: 0 });
+    const bodies = Array.from({ length: 60 }, (_, at) => Buffer.alloc(200_000 + at, at));
+    const startMs = Date.parse((await broadcasts())[0]?.start ?? "");
+    for (const [at, body] of bodies.entries()) {
+      const place = { epoch: epoch(1), sequence: sequence(100 + at) };
+      const metadata = encodeSegmentMetadata({
+        ...place,
+        startMs: millis(startMs + (100 + at) * 1_000),
+        firstSample: sampleCount((100 + at) * 44_100),
+        samples: sampleCount(44_100),
+        sampleRate: 44_100,
+        bytes: body.length,
+        titles: [],
+        body,
+        reservoir: new Uint8Array(0),
+      });
+      const headers = Object.fromEntries(
+        Object.entries(metadata).map(([name, value]) => [`x-amz-meta-${name}`, value]),
+      );
+      const key = segmentKey(mountPath(mount), place);
+      expect((await client.fetch(`${url}/${key}`, { method: "PUT", body, headers })).status).toBe(200);
+    }
+    expect((await asAdmin("/merge-archive")).status).toBe(204);
+    const [, key] = (await chunks()).filter((each) => each.endsWith(".mp3"));
+    expect(Buffer.compare((await bucket.object(key ?? "")).body, Buffer.concat(bodies))).toBe(0);
+    expect(await bucket.keys(mount)).toEqual([]);
+  }, 60_000);
 
   it("has a broadcast deleted for ever by who says its name twice", async () => {
     const [broadcast] = await broadcasts();

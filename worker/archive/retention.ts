@@ -58,10 +58,10 @@ export function retain(
   if (kept.ageMs === null && kept.bytes === null) return [];
   const changed: Epoch[] = [];
   let tooMuch = kept.bytes === null ? 0 : index.bytes - kept.bytes;
-  const isOver = (endMs: number, bytes: number): boolean => {
+  const isOver = (endMs: number, bytes: number, atMs = nowMs): boolean => {
     // What may just be heard stays, however little is to be kept.
-    if (endMs > nowMs - windowKeptMs) return false;
-    const isDue = tooMuch > 0 || (kept.ageMs !== null && endMs <= nowMs - kept.ageMs);
+    if (endMs > atMs - windowKeptMs) return false;
+    const isDue = tooMuch > 0 || (kept.ageMs !== null && endMs <= atMs - kept.ageMs);
     if (isDue) tooMuch -= bytes;
     return isDue;
   };
@@ -75,12 +75,16 @@ export function retain(
       continue;
     }
     const isGone = broadcast.epochs.every((epoch) => {
-      const claimedMs = index.facts(epoch)?.facts.claimedMs ?? 0;
+      const facts = index.facts(epoch)?.facts;
+      const stretch = index.stretch(epoch);
+      const claimedMs = facts?.claimedMs ?? 0;
+      const isEnded = facts?.end !== null;
+      // What is on air ends now, whatever its ingest host's clock says.
+      const atMs = isEnded ? nowMs : Math.min(nowMs, stretch?.endMs ?? 0);
       const units = index.units(epoch, retainRows);
-      const left = units.find(({ endMs, bytes }) => !isOver(Math.max(endMs, claimedMs), bytes));
-      const isEnded = index.facts(epoch)?.facts.end !== null;
+      const left = units.find(({ endMs, bytes }) => !isOver(Math.max(endMs, claimedMs), bytes, atMs));
       const endOf = Math.max(-1, ...units.map(({ last }) => last)) + 1;
-      const isAll = !left && units.length > 0 && index.stretch(epoch)?.lastSequence === endOf - 1;
+      const isAll = !left && stretch?.lastSequence === endOf - 1;
       const below = left ? left.first : isAll && isEnded ? wholeEpoch : endOf;
       if (below > (units[0]?.first ?? 0)) {
         index.deleteBelow(epoch, below);

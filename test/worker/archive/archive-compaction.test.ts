@@ -432,6 +432,19 @@ describe("retention", () => {
     expect(world.keys("a1/")).toEqual([]);
     await world.passTime(86_400_000);
     expect(world.keys("")).toEqual([]);
+    // Also when the ingest host's clock is a day slow.
+    const slow = minutes(30, { of: 2 }).map((segment) => ({
+      ...segment,
+      startMs: millis(segment.startMs - 86_400_000),
+    }));
+    for (const segment of slow) {
+      vi.setSystemTime(Math.max(Date.now(), segment.startMs + 2 * 86_400_000 + minuteMs));
+      await world.told([segment], null);
+      await world.passTime(0);
+    }
+    const kept = (await world.read(epoch(2))).sequences;
+    expect(kept.at(-1)).toBe(29);
+    expect(kept.length * minuteMs).toBeGreaterThanOrEqual(windowKeptMs);
     expect(world.bucket.objects.has(epochDocumentKey(mount, epoch(1)))).toBe(false);
   });
 });
