@@ -1,4 +1,4 @@
-import { concatenate } from "./concatenate.ts";
+import { addressFrame, ascii, frame, tagOfFrames, textFrame } from "./id3.ts";
 
 /**
  * The ID3v2.4 tag before a packed-audio segment of HLS (RFC 8216 §3.4): a PRIV frame that tells the presentation time of
@@ -16,8 +16,6 @@ const timestampPeriod = 2 ** 33;
 /** Audio may begin before the first sample of an epoch: no time there is below zero, which would be 26 hours later. */
 const originTicks = 10 * ticksPerSecond;
 
-const encoder = new TextEncoder();
-
 /**
  * 33 bits of a 90 kHz clock after so many samples (negative: before the first, 10 s at most), rounded down: the same
  * for every segment whoever computes it, exact for months.
@@ -29,25 +27,12 @@ export function timestampOf(samples: number, sampleRate: number): number {
   return ticks % timestampPeriod;
 }
 
-export function encodeTimedTag({ timestamp, title }: TimedTag): Uint8Array<ArrayBuffer> {
-  const frames = [frame("PRIV", concatenate([text(`${timestampOwner}\0`), bigEndian64(timestamp)]))];
-  if (title && title.text !== "") frames.push(frame("TIT2", concatenate([utf8, text(`${title.text}\0`)])));
-  if (title?.url) frames.push(frame("WXXX", concatenate([utf8, text(`\0${title.url}`)])));
-  const body = concatenate(frames);
-  return concatenate([text("ID3"), Uint8Array.of(4, 0, 0), synchsafe(body.length), body]);
-}
-
-/** Encoding of the text that follows. */
-const utf8 = Uint8Array.of(3);
-
-const text = (value: string): Uint8Array => encoder.encode(value);
-
-const frame = (id: string, body: Uint8Array): Uint8Array =>
-  concatenate([text(id), synchsafe(body.length), Uint8Array.of(0, 0), body]);
-
-/** Seven bits to the byte, so that no tag looks like a frame's sync word. */
-const synchsafe = (size: number): Uint8Array =>
-  Uint8Array.of((size >> 21) & 127, (size >> 14) & 127, (size >> 7) & 127, size & 127);
+export const encodeTimedTag = ({ timestamp, title }: TimedTag): Uint8Array<ArrayBuffer> =>
+  tagOfFrames([
+    frame("PRIV", [ascii(`${timestampOwner}\0`), bigEndian64(timestamp)]),
+    textFrame("TIT2", title?.text),
+    addressFrame(title?.url),
+  ]);
 
 function bigEndian64(value: number): Uint8Array {
   const bytes = new Uint8Array(8);

@@ -19,17 +19,22 @@ export interface Tag {
  */
 export function encodeTag(tag: Tag): Uint8Array {
   const { chapters = [] } = tag;
-  const frames = concatenate([
-    text("TIT2", tag.title),
-    text("TPE1", tag.artist),
-    text("TALB", tag.album),
-    text("TCON", tag.genre),
-    text("TDRC", tag.recorded),
-    text("TLEN", tag.durationMs === undefined ? undefined : String(Math.round(tag.durationMs))),
+  return tagOfFrames([
+    textFrame("TIT2", tag.title),
+    textFrame("TPE1", tag.artist),
+    textFrame("TALB", tag.album),
+    textFrame("TCON", tag.genre),
+    textFrame("TDRC", tag.recorded),
+    textFrame("TLEN", tag.durationMs === undefined ? undefined : String(Math.round(tag.durationMs))),
     ...tablesOfContents(chapters.length),
     ...chapters.map(chapterFrame),
   ]);
-  return concatenate([ascii("ID3"), Uint8Array.of(4, 0, 0), syncSafe(frames.length), frames]);
+}
+
+/** An ID3v2.4.0 tag of these frames. */
+export function tagOfFrames(frames: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const body = concatenate(frames);
+  return concatenate([ascii("ID3"), Uint8Array.of(4, 0, 0), syncSafe(body.length), body]);
 }
 
 /** A table counts its entries in one byte: of more chapters there are tables of tables. */
@@ -71,26 +76,37 @@ function chapterFrame({ startMs, endMs, text: title }: Chapter, index: number): 
   // Places by byte: not said, the times count.
   view.setUint32(8, 0xffff_ffff);
   view.setUint32(12, 0xffff_ffff);
-  return frame("CHAP", [ascii(`${chapterId(index)}\0`), times, text("TIT2", title)]);
+  return frame("CHAP", [ascii(`${chapterId(index)}\0`), times, textFrame("TIT2", title)]);
 }
 
 const chapterId = (index: number): string => `chp${index}`;
 
-function text(id: string, value: string | undefined): Uint8Array {
-  const safe = value?.toWellFormed().replaceAll("\0", " ");
-  if (safe === undefined || safe === "") return new Uint8Array(0);
-  const utf8 = 3;
-  return frame(id, [Uint8Array.of(utf8), encoder.encode(safe)]);
+/** A text frame, or nothing where there is no text. A NUL would end it, and begin another text. */
+export function textFrame(id: string, value: string | undefined): Uint8Array {
+  return value === undefined || value === ""
+    ? new Uint8Array(0)
+    : frame(id, [utf8, encoder.encode(safe(value))]);
 }
 
-function frame(id: string, parts: readonly Uint8Array[]): Uint8Array {
+/** An address with an empty description. */
+export const addressFrame = (value: string | undefined): Uint8Array =>
+  value === undefined || value === ""
+    ? new Uint8Array(0)
+    : frame("WXXX", [utf8, encoder.encode(`\0${safe(value)}`)]);
+
+const safe = (value: string): string => value.toWellFormed().replaceAll("\0", " ");
+
+/** Encoding of the text that follows. */
+const utf8 = Uint8Array.of(3);
+
+export function frame(id: string, parts: readonly Uint8Array[]): Uint8Array {
   const body = concatenate(parts);
   return concatenate([ascii(id), syncSafe(body.length), new Uint8Array(2), body]);
 }
 
-/** Four times seven bits. */
+/** Four times seven bits, so that no tag looks like a frame's sync word. */
 const syncSafe = (value: number): Uint8Array =>
   Uint8Array.of((value >> 21) & 0x7f, (value >> 14) & 0x7f, (value >> 7) & 0x7f, value & 0x7f);
 
 const encoder = new TextEncoder();
-const ascii = (value: string): Uint8Array => encoder.encode(value);
+export const ascii = (value: string): Uint8Array => encoder.encode(value);

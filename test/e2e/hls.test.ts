@@ -259,11 +259,12 @@ describe("HTTP Live Streaming", () => {
       ["bytes=100-", 206, 100, bytes.length],
       ["bytes=-5", 206, bytes.length - 5, bytes.length],
       [`bytes=${bytes.length}-`, 416, 0, 0],
-      ["bytes=9-5", 200, 0, bytes.length],
+      ["bytes=9-5", 416, 0, 0],
     ] as const) {
       const part = await fetch(url, { headers: { Range: range } });
       expect(part.status, range).toBe(status);
-      expect(Buffer.from(await part.arrayBuffer()).equals(bytes.subarray(from, to)), range).toBe(true);
+      if (status === 206)
+        expect(Buffer.from(await part.arrayBuffer()).equals(bytes.subarray(from, to)), range).toBe(true);
     }
   });
 

@@ -35,6 +35,10 @@ export function listenerRules(
   return scope === undefined ? null : { scope, ...rules };
 }
 
+/** Whether everybody may listen to a mount; not while nobody can say it. */
+export const isForAnybody = (secrets: Pick<EdgeSecrets, "listeners"> | null, mount: MountPath): boolean =>
+  secrets !== null && listenerRules(secrets, mount) === null;
+
 /** Those who may listen to a mount, as the settings and administrators have it; none where it has no accounts. */
 export async function listenerUsers(mount: MountPath, host: Host): Promise<ListenerUser[]> {
   const accounts = await accountsFor(mount, host);

@@ -2,8 +2,8 @@
 export interface Version {
   /** With its quotes; strong. */
   readonly etag: string;
-  /** Whole seconds, ms since the Unix epoch. */
-  readonly lastModifiedMs: number;
+  /** Whole seconds, ms since the Unix epoch; null: it has no time. */
+  readonly lastModifiedMs: number | null;
 }
 
 type RequestHeaders = Pick<Headers, "get">;
@@ -14,7 +14,8 @@ export function conditionOf(
   { etag, lastModifiedMs }: Version,
 ): "send" | "unchanged" | "failed" {
   const unmodifiedSince = headers.get("If-Unmodified-Since");
-  if (unmodifiedSince !== null && !(Date.parse(unmodifiedSince) >= lastModifiedMs)) return "failed";
+  const isLater = lastModifiedMs !== null && !(Date.parse(unmodifiedSince ?? "") >= lastModifiedMs);
+  if (unmodifiedSince !== null && isLater) return "failed";
   const match = headers.get("If-Match");
   if (match !== null && !names(match, etag, false)) return "failed";
   const modifiedSince = headers.get("If-Modified-Since");

@@ -8,26 +8,27 @@ export interface About extends Version {
   readonly contentType: string;
   /** Cache-Control. */
   readonly cache: string;
-  /** Content-Disposition. */
-  readonly disposition: string;
+  /** Content-Disposition, where it is to have a name. */
+  readonly disposition: string | null;
 }
 
 /**
  * `GET` or `HEAD` of a recording: conditions, ranges and lengths as nginx has them for a file on disk. `done` is called once, when
- * nothing more is read for this request.
+ * nothing more is read for this request: it may also have ended by then.
  */
 export function recordingReply(
   request: Request,
   recording: Recording,
   about: About,
-  done: () => void,
+  done: () => void = () => undefined,
 ): Response {
   const condition = conditionOf(request.headers, about);
   const headers = new Headers({
     ETag: about.etag,
-    "Last-Modified": new Date(about.lastModifiedMs).toUTCString(),
     "Cache-Control": about.cache,
   });
+  if (about.lastModifiedMs !== null)
+    headers.set("Last-Modified", new Date(about.lastModifiedMs).toUTCString());
   if (condition !== "send") {
     done();
     return condition === "unchanged"
@@ -43,7 +44,7 @@ export function recordingReply(
     return new Response(`the recording has ${size} bytes\n`, { status: 416, headers });
   }
   headers.set("Accept-Ranges", "bytes");
-  headers.set("Content-Disposition", about.disposition);
+  if (about.disposition !== null) headers.set("Content-Disposition", about.disposition);
   headers.set("X-Content-Type-Options", "nosniff");
   const parts = ranges === "whole" ? [] : ranges;
   const [first = { from: 0, to: size }] = parts;
@@ -55,6 +56,10 @@ export function recordingReply(
   if (request.method === "HEAD") {
     done();
     return new Response(null, { status, headers });
+  }
+  if (recording.bytes && parts.length <= 1) {
+    done();
+    return new Response(recording.bytes.subarray(first.from, first.to), { status, headers });
   }
   return new Response(streamOf(body, done), { status, headers });
 }

@@ -9,12 +9,23 @@ import type { ArchiveReader } from "./reader.ts";
 export interface Recording {
   /** Bytes. */
   readonly size: number;
+  /** All of it, where it is in memory anyway. */
+  readonly bytes?: Uint8Array<ArrayBuffer>;
   /**
    * The bytes from `from` to before `to`, in parts that belong to others. Throws when storage does not have them, or has
    * fewer than were promised.
    */
   read(from: number, to: number): AsyncGenerator<Uint8Array>;
 }
+
+/** One that is small, and made already. */
+export const bytesRecording = (bytes: Uint8Array<ArrayBuffer>): Recording => ({
+  size: bytes.length,
+  bytes,
+  async *read(from, to) {
+    yield await Promise.resolve(bytes.subarray(from, to));
+  },
+});
 
 /** What a recording is made of: bytes, or those of a segment from `from` to before `to`. */
 export type Part =

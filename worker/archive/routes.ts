@@ -2,7 +2,7 @@ import { type Context, Hono } from "hono";
 import type { EdgeStation } from "../../shared/edge-station.ts";
 import { parseRfc3339 } from "../../shared/rfc3339.ts";
 import type { MountPath } from "../../shared/units.ts";
-import { listenerRules } from "../access/listener-users.ts";
+import { isForAnybody } from "../access/listener-users.ts";
 import { mountOrNull } from "../admin/mount-name.ts";
 import { directoryListing, isKnownMount, secretsOf, stationOf } from "../directory.ts";
 import { fileNotFound, forbidden, unavailable } from "../icecast-errors.ts";
@@ -107,7 +107,7 @@ async function ofMount(address: ArchiveAddress, context: Context<App>): Promise<
       done();
       return fileNotFound();
     }
-    const isPublic = listenerRules(await secretsOf(host), mount) === undefined;
+    const isPublic = isForAnybody(await secretsOf(host), mount);
     const origin = await publicOrigin(context);
     return await reply(address, { request, station, reader: archive, host, origin, isPublic, done });
   } catch (error) {

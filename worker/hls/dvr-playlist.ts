@@ -61,7 +61,7 @@ export async function dvrPlaylist(
 }
 
 /** A slot, and a segment that begins at its very end. */
-const dvrTargetSeconds = (targetSeconds: number): number => dvrSlotMs / 1000 + targetSeconds;
+export const dvrTargetSeconds = (targetSeconds: number): number => dvrSlotMs / 1000 + targetSeconds;
 
 /** Those that are complete: something has come that is not in them. */
 async function* groups(pieces: AsyncIterable<SegmentRef>): AsyncGenerator<Group> {

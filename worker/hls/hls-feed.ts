@@ -4,14 +4,20 @@ import type { Host } from "../mount-feed.ts";
 import { msSince } from "../ms-since.ts";
 import { settledWithin } from "../settled-within.ts";
 import type { HlsAnswer } from "./hls-object.ts";
+import type { Touch } from "./hls-sessions.ts";
 import { askOnMs, endedListeners, feeds as mostFeeds, freshMs, holdMs, questionTimeoutMs } from "./limits.ts";
 
 /** A mount's timeline as this isolate knows it. */
 export interface HlsView {
   readonly timeline: HlsTimeline;
   readonly isEnded: boolean;
-  /** Of the mount's tokens. */
-  readonly key: string;
+  /** Of the mount's tokens; null: nobody ever had one. */
+  readonly key: string | null;
+}
+
+/** Of a listener since the last question. */
+interface HeardOf extends Pick<Touch, "bytes" | "targetSeconds"> {
+  readonly atMs: number;
 }
 
 /** What is known of a listener: refused, it was ended; unknown, it has to enter again. */
@@ -28,7 +34,7 @@ export class HlsFeed {
   /** When somebody wanted to know last. */
   #wantedMs = 0;
   #question: { readonly done: Promise<void>; readonly sinceMs: number } | null = null;
-  #touches = new Map<string, { atMs: number; bytes: number }>();
+  #touches = new Map<string, HeardOf>();
   readonly #states = new Map<string, "refused" | "unknown">();
 
   constructor(mount: MountPath) {
@@ -58,10 +64,14 @@ export class HlsFeed {
     this.#question = null;
   }
 
-  /** A listener has asked for something and is sent so much. */
-  touch(id: string, bytes: number): void {
+  /** A listener has asked for something and is sent so much; of a playlist its target duration. */
+  touch(id: string, bytes: number, targetSeconds = 0): void {
     const known = this.#touches.get(id);
-    this.#touches.set(id, { atMs: Date.now(), bytes: bytes + (known?.bytes ?? 0) });
+    this.#touches.set(id, {
+      atMs: Date.now(),
+      bytes: bytes + (known?.bytes ?? 0),
+      targetSeconds: targetSeconds || (known?.targetSeconds ?? 0),
+    });
   }
 
   stateOf(id: string): ListenerState {
@@ -108,24 +118,36 @@ export class HlsFeed {
         hostname: host.hostname,
         after: (this.#view?.timeline.next ?? 0) - 1,
         waitMs,
-        touches: [...touches].map(([id, { atMs, bytes }]) => ({ id, bytes, ageMs: Math.max(0, now - atMs) })),
+        touches: [...touches].map(([id, { atMs, bytes, targetSeconds }]) => ({
+          id,
+          bytes,
+          targetSeconds,
+          ageMs: Math.max(0, now - atMs),
+        })),
       });
       this.#take(answer);
     } catch (error) {
       console.warn("hls call failed", this.#mount, String(error));
       // They are told of with the next one.
-      for (const [id, { bytes }] of touches) this.touch(id, bytes);
+      for (const [id, { bytes, targetSeconds }] of touches) this.touch(id, bytes, targetSeconds);
       await scheduler.wait(Math.min(waitMs, freshMs));
     }
   }
 
   #take({ entries, oldest, isEnded, key, refused, unknown, ...rest }: HlsAnswer): void {
     this.#answeredMs = Date.now();
-    const known = this.#view?.timeline.entries ?? [];
+    this.#note(refused, unknown);
+    const before = this.#view;
+    // Of two questions at once the older answer may come last: a playlist never goes back.
+    if (before && before.key === key && rest.next < before.timeline.next) return;
+    const known = before?.timeline.entries ?? [];
     const first = entries[0]?.number ?? rest.next;
     const kept = known.filter(({ number }) => number >= oldest && number < first);
     const all: readonly HlsEntry[] = entries.length > 0 ? [...kept, ...entries] : kept;
     this.#view = { timeline: { format: 1, ...rest, entries: all }, isEnded, key };
+  }
+
+  #note(refused: readonly string[], unknown: readonly string[]): void {
     if (this.#states.size > endedListeners) this.#states.clear();
     for (const id of refused) this.#states.set(id, "refused");
     for (const id of unknown) this.#states.set(id, "unknown");

@@ -48,8 +48,8 @@ export interface HlsAnswer extends Omit<HlsTimeline, "format"> {
   readonly oldest: number;
   /** There is nothing left to hear. */
   readonly isEnded: boolean;
-  /** Of the mount's tokens. */
-  readonly key: string;
+  /** Of the mount's tokens; null: nobody ever had one. */
+  readonly key: string | null;
   /** Of those who were touched: who was ended by an administrator or has listened long enough... */
   readonly refused: readonly string[];
   /** ...and who has to enter again. */
@@ -73,7 +73,8 @@ export class HlsObject extends DurableObject<Env> {
   #timeline: HlsTimeline;
   /** When the last entry was written, of `Date.now()`. */
   #writtenMs: number;
-  readonly #key: string;
+  /** Only where somebody was let in: asking for a name stores nothing. */
+  #key: string | null;
   readonly #waiting = new Waiters();
   readonly #sessions = new HlsSessions();
   #isRunning = false;
@@ -86,9 +87,7 @@ export class HlsObject extends DurableObject<Env> {
     const stored = kv.get<StoredTimeline>(timelineKey);
     this.#timeline = stored?.timeline ?? emptyTimeline(targetSecondsOf(2_000));
     this.#writtenMs = stored?.writtenMs ?? 0;
-    const key = kv.get<string>(tokenKey) ?? newKey();
-    kv.put(tokenKey, key);
-    this.#key = key;
+    this.#key = kv.get<string>(tokenKey) ?? null;
     this.#host = { env, hostname: "localhost", keepAlive: (work) => ctx.waitUntil(work) };
   }
 
@@ -118,19 +117,29 @@ export class HlsObject extends DurableObject<Env> {
   }
 
   /**
-   * Takes a place for a listener under the id, as for one who asks for the mount's stream; the reply to it where there is none.
-   * `isTrusted`: it was let in before and is only forgotten. Comes back when there is something to hear.
+   * Takes a place for a listener under the id, as for one who asks for the mount's stream: for how long its login is good, ms; the
+   * reply to it where there is no place. `trustedUntilMs`: it was let in before, until then, and is only forgotten. Comes back
+   * when there is something to hear.
    */
-  async enter(mount: MountPath, id: string, request: Request, isTrusted: boolean): Promise<Response | null> {
+  async enter(
+    mount: MountPath,
+    id: string,
+    request: Request,
+    trustedUntilMs: number | null,
+  ): Promise<number | Response> {
     this.#host = { ...this.#host, hostname: new URL(request.url).hostname };
-    const refusal = await this.#sessions.enter(id, { mount, request, isTrusted }, this.#host);
-    if (refusal) return refusal;
+    const entered = await this.#sessions.enter(id, { mount, request, trustedUntilMs }, this.#host);
+    if (entered instanceof Response) return entered;
+    if (this.#key === null) {
+      this.#key = newKey();
+      this.ctx.storage.kv.put(tokenKey, this.#key);
+    }
     this.#run(mount);
     const deadline = Date.now() + firstEntryWaitMs;
     while (this.#isRunning && this.#timeline.entries.length === 0 && Date.now() < deadline) {
       await this.#waiting.wait(deadline - Date.now());
     }
-    return null;
+    return entered;
   }
 
   #run(mount: MountPath): void {
@@ -165,12 +174,22 @@ export class HlsObject extends DurableObject<Env> {
         if (!isSame(changed, programme)) player.moveTo(changed.rules, changed.first);
         programme = changed;
       }
-      const goesOn = await this.#step(programme, player);
-      if (!goesOn) {
+      if (!(await this.#goesOn(programme, player))) {
         this.#isEnded = true;
         this.#sessions.leaveAll();
       }
       this.#sessions.expire(this.#timeline.targetSeconds, Date.now());
+    }
+  }
+
+  /** What fails is tried again: those who listen hold places, which only this gives back. */
+  async #goesOn(programme: Programme, player: HlsPlayer): Promise<boolean> {
+    try {
+      return await this.#step(programme, player);
+    } catch (error) {
+      console.warn("hls playback failed", String(error));
+      await scheduler.wait(lookMs);
+      return true;
     }
   }
 

@@ -1,18 +1,22 @@
 import type { EdgeStation } from "../../shared/edge-station.ts";
 import { masterPlaylist, mediaPlaylist, playlistContentType } from "../../shared/hls-playlist.ts";
-import { type HlsEntry, type HlsTimeline, newestOf } from "../../shared/hls-timeline.ts";
+import { type HlsEntry, type HlsTimeline, lastOf, newestOf } from "../../shared/hls-timeline.ts";
 import { encodeMountPath } from "../../shared/mount-path.ts";
+import { parseRfc3339 } from "../../shared/rfc3339.ts";
+import { comparePosition } from "../../shared/segment.ts";
 import type { MountPath } from "../../shared/units.ts";
-import { listenerRules } from "../access/listener-users.ts";
+import { isForAnybody } from "../access/listener-users.ts";
 import { archive } from "../archive/archive-reader.ts";
+import { bytesRecording } from "../archive/recording.ts";
+import { recordingReply } from "../archive/recording-reply.ts";
+import { etagOf } from "../archive/replies.ts";
 import { isKnownMount, secretsOf } from "../directory.ts";
 import { fileNotFound, forbidden, unavailable } from "../icecast-errors.ts";
 import { logIn } from "../listener-auth/log-in.ts";
 import type { Host } from "../mount-feed.ts";
 import { replyHeaders } from "../reply-headers.ts";
 import { rulesOf } from "../station.ts";
-import { byteReply } from "./byte-reply.ts";
-import { dvrPlaylist } from "./dvr-playlist.ts";
+import { dvrPlaylist, dvrTargetSeconds } from "./dvr-playlist.ts";
 import { hlsFeedOf, type HlsView } from "./hls-feed.ts";
 import { entryName, type HlsPath, segmentsName } from "./hls-path.ts";
 import { entryBytes, segmentsBytes } from "./hls-segments.ts";
@@ -32,7 +36,21 @@ export async function hlsReply(
   const rules = rulesOf(station, path.mount);
   if (rules?.noMount === true) return forbidden("mountpoint unavailable");
   if (rules?.hls === false) return fileNotFound();
-  if (rules?.fallback === undefined && !(await isKnownMount(path.mount, host))) return fileNotFound();
+  try {
+    if (rules?.fallback === undefined && !(await isKnownMount(path.mount, host))) return fileNotFound();
+    return await pathReply(request, path, station, host);
+  } catch (error) {
+    console.warn("hls request failed", path.mount, String(error));
+    return unavailable();
+  }
+}
+
+async function pathReply(
+  request: Request,
+  path: HlsPath,
+  station: EdgeStation,
+  host: Host,
+): Promise<Response> {
   if (path.kind === "master") {
     return request.method === "HEAD"
       ? headReply(request, path.mount, station, host)
@@ -59,14 +77,14 @@ async function listenerOf(request: Request, mount: MountPath, host: Host): Promi
   const shown = new URL(request.url).searchParams.get(tokenParameter) ?? "";
   const view = await feed.view(host);
   if (!view) return unavailable();
-  const token = await readToken(mount, shown, view.key);
+  const token = view.key === null ? null : await readToken(mount, shown, view.key);
   if (!token) return forbidden("this address is not valid");
   const state = feed.stateOf(token.id);
   if (state === "refused") return forbidden("this listener was ended");
   if (state === "unknown") {
-    const isTrusted = token.expires * 1000 >= Date.now();
-    const refusal = await host.env.HLS.getByName(mount).enter(mount, token.id, asked(request), isTrusted);
-    if (refusal) return refusal;
+    const untilMs = token.expires * 1000;
+    const entered = await host.env.HLS.getByName(mount).enter(mount, token.id, asked(request), untilMs);
+    if (entered instanceof Response) return entered;
     feed.welcome(token.id);
   }
   return { id: token.id, token: shown, view };
@@ -77,13 +95,13 @@ async function masterReply(request: Request, mount: MountPath, host: Host): Prom
   if (from instanceof Response) return from;
   const feed = hlsFeedOf(mount);
   const id = newTokenId();
-  const refusal = await host.env.HLS.getByName(mount).enter(mount, id, asked(request), false);
-  if (refusal) return refusal;
+  const entered = await host.env.HLS.getByName(mount).enter(mount, id, asked(request), null);
+  if (entered instanceof Response) return entered;
   // What was known before may be from before anybody listened.
   feed.forget();
   const view = await feed.view(host);
-  if (!view) return unavailable();
-  const token = await signToken(mount, id, view.key, Date.now());
+  if (view?.key === undefined || view.key === null) return unavailable();
+  const token = await signToken(mount, id, view.key, Date.now() + entered);
   const query = `?${tokenParameter}=${token}${from === null ? "" : `&from=${from}`}`;
   const url = `${encodeMountPath(mount)}/hls/index.m3u8${query}`;
   return playlistReply(request, masterPlaylist(url, ratesOf(view.timeline)));
@@ -109,19 +127,22 @@ async function mediaReply(
   host: Host,
 ): Promise<Response> {
   const suffix = `?${tokenParameter}=${token}`;
-  const from = Number(new URL(request.url).searchParams.get("from") ?? Number.NaN);
+  const from = new URL(request.url).searchParams.get("from");
+  const { targetSeconds } = view.timeline;
+  const nowMs = Date.now();
+  if (from !== null && !isDvrMoment(from, nowMs)) return plain(410, "this playlist is over");
   const text =
-    from > 0
-      ? await dvrPlaylist(
-          mount,
-          from,
-          { targetSeconds: view.timeline.targetSeconds, suffix, nowMs: Date.now() },
-          host,
-        )
-      : livePlaylist(view, mount, suffix);
-  hlsFeedOf(mount).touch(id, text.length);
+    from === null
+      ? livePlaylist(view, mount, suffix)
+      : await dvrPlaylist(mount, Number(from), { targetSeconds, suffix, nowMs }, host);
+  const seconds = from === null ? targetSeconds : dvrTargetSeconds(targetSeconds);
+  hlsFeedOf(mount).touch(id, text.length, seconds);
   return playlistReply(request, text);
 }
+
+/** One that a player may still ask for: the playlist goes on for `2 * maxDvrMs` and begins at most `maxDvrMs` before it is asked for. */
+const isDvrMoment = (from: string, nowMs: number): boolean =>
+  /^\d{1,15}$/.test(from) && Number(from) <= nowMs && Number(from) > nowMs - 3 * maxDvrMs;
 
 function livePlaylist({ timeline, isEnded }: HlsView, mount: MountPath, suffix: string): string {
   const { entries, next, breaksBefore, targetSeconds } = newestOf(timeline, playlistMs);
@@ -152,22 +173,44 @@ const nameOf = ({ content, number }: HlsEntry, mount: MountPath): string =>
 
 async function segmentReply(
   request: Request,
-  path: Extract<HlsPath, { readonly kind: "segments" | "entry" }>,
+  path: MediaPath,
   { id, view }: HlsListener,
   host: Host,
 ): Promise<Response> {
-  const bytes =
-    path.kind === "entry" ? await entryBytes(path, view, host) : await segmentsBytes(path, view, host);
+  const bytes = (await bytesOf(path, view, host)) ?? (await bytesSince(path, view, host));
   if (!bytes) return fileNotFound();
-  const secrets = await secretsOf(host).catch(() => null);
-  const isOpen = secrets !== null && listenerRules(secrets, path.mount) === null;
+  const isOpen = isForAnybody(await secretsOf(host).catch(() => null), path.mount);
   const seconds = path.kind === "entry" ? passingSeconds : segmentSeconds;
-  const reply = byteReply(request, bytes, {
+  const reply = recordingReply(request, bytesRecording(bytes), {
+    etag: await etagOf("", bytes),
+    lastModifiedMs: null,
     contentType: "audio/mpeg",
-    cacheControl: `${isOpen ? "public" : "private"}, max-age=${seconds}, immutable`,
+    disposition: null,
+    cache: `${isOpen ? "public" : "private"}, max-age=${seconds}, immutable`,
   });
   hlsFeedOf(path.mount).touch(id, Number(reply.headers.get("Content-Length") ?? 0));
   return reply;
+}
+
+type MediaPath = Extract<HlsPath, { readonly kind: "segments" | "entry" }>;
+type Bytes = Uint8Array<ArrayBuffer>;
+
+const bytesOf = (path: MediaPath, view: HlsView, host: Host): Promise<Bytes | null> =>
+  path.kind === "entry" ? entryBytes(path, view, host) : segmentsBytes(path, view, host);
+
+/** Of what is newer than all that this isolate knew: another one may have told of it a moment ago. */
+async function bytesSince(path: MediaPath, { timeline }: HlsView, host: Host): Promise<Bytes | null> {
+  if (!isAhead(path, timeline)) return null;
+  const feed = hlsFeedOf(path.mount);
+  feed.forget();
+  const view = await feed.view(host);
+  return view && !isAhead(path, view.timeline) ? bytesOf(path, view, host) : null;
+}
+
+function isAhead(path: MediaPath, timeline: HlsTimeline): boolean {
+  if (path.kind === "entry") return path.number >= timeline.next;
+  const last = lastOf(timeline, path.mount);
+  return path.first === path.last && (!last || comparePosition(last, { ...path, sequence: path.first }) < 0);
 }
 
 /** Where `?dvr=SECONDS` or `?from=` (RFC 3339) begins, ms since the Unix epoch; null: live. The reply where that cannot be. */
@@ -176,9 +219,9 @@ async function dvrFrom(request: Request, mount: MountPath, host: Host): Promise<
   const [seconds, moment] = [searchParams.get("dvr"), searchParams.get("from")];
   if (seconds === null && moment === null) return null;
   const now = Date.now();
-  const from = moment === null ? now - Number(seconds) * 1000 : Date.parse(moment);
-  const isSaid = moment === null ? /^\d{1,6}$/.test(seconds ?? "") : /^\d{4}-\d\d-\d\dT/.test(moment);
-  if (!isSaid || !Number.isFinite(from))
+  const isSaid = moment !== null || /^\d{1,6}$/.test(seconds ?? "");
+  const from = moment === null ? now - Number(seconds) * 1000 : parseRfc3339(moment);
+  if (!isSaid || from === null)
     return plain(400, "dvr is a number of seconds, from a time as 2026-03-01T20:00:00Z");
   const earliest = Math.max((await archive.earliestMs(mount, host)) ?? now, now - maxDvrMs);
   // So many seconds are at most so many; a moment is meant.

@@ -25,7 +25,9 @@ export const feeds = 256;
 export const goneAfterTargets = 3;
 /** Listeners that were ended are remembered, so many of a mount. */
 export const endedListeners = 1_000;
-/** How long an address in a playlist works for one whom the object has forgotten. */
+/** How long a place is waited for that the same listener is just taking with another request: an authentication server has 15 s. */
+export const enterTimeoutMs = 20_000;
+/** How long a login is good for one whom the object has forgotten, where it is not for less. */
 export const tokenMs = 24 * 3_600_000;
 /** Tokens an isolate remembers to be right. */
 export const rightTokens = 10_000;
@@ -33,7 +35,7 @@ export const rightTokens = 10_000;
 /** A timeline that nobody heard for so long begins anew: what is in it is over. */
 export const staleTimelineMs = 30_000;
 
-/** How far back `?dvr=` and `?from=` reach: 1,800 entries of 8 s, 150 kB of playlist. */
+/** How far back `?dvr=` and `?from=` reach: 1,800 entries of 8 s, 150 kB of playlist. Whoever stays gets twice as much. */
 export const maxDvrMs = 4 * 3_600_000;
 /** What an entry of such a playlist lasts at least, media time of its epoch: fewer, longer ones than live. */
 export const dvrSlotMs = 8_000;

@@ -1,6 +1,6 @@
 import { decodeBase64Url, encodeBase64Url } from "../../shared/base64.ts";
 import type { MountPath } from "../../shared/units.ts";
-import { rightTokens, tokenMs } from "./limits.ts";
+import { rightTokens } from "./limits.ts";
 
 /**
  * What stands for a listener in the addresses of a playlist: `<id>.<expires>.<mac>`. The id is 48 random bits, expires in seconds
@@ -17,8 +17,9 @@ const macBytes = 12;
 const encoder = new TextEncoder();
 const right = new Set<string>();
 
-export async function signToken(mount: MountPath, id: string, key: string, nowMs: number): Promise<string> {
-  const expires = Math.ceil((nowMs + tokenMs) / 1_000);
+/** `untilMs`: when its login is good no more, ms since the Unix epoch. */
+export async function signToken(mount: MountPath, id: string, key: string, untilMs: number): Promise<string> {
+  const expires = Math.ceil(untilMs / 1_000);
   return `${id}.${expires.toString(36)}.${await macOf(mount, id, expires.toString(36), key)}`;
 }
 
