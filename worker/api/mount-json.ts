@@ -42,6 +42,7 @@ export function mountJson(status: MountStatus, station: Rules): MountJson {
       m3u: `${path}.m3u`,
       pls: `${path}.pls`,
       xspf: `${path}.xspf`,
+      hls: rulesOf(station, mount.mount)?.hls === false ? null : `${path}.m3u8`,
     },
   };
 }

@@ -134,6 +134,7 @@ export const mountSchema = z
         m3u: z.string(),
         pls: z.string(),
         xspf: z.string(),
+        hls: z.string().nullable(),
       })
       .openapi({ description: "Relative to the server." }),
   })

@@ -4,7 +4,7 @@
 /**
  * One mount as the page shows it.
  * @typedef {{ path: string, url: string, name: string, genre: string, title: string, listeners: number,
- *   startMs: number, format: string }} Mount
+ *   startMs: number, format: string, hls: string }} Mount
  */
 
 /**
@@ -66,6 +66,7 @@ export function parseMount(value) {
     listeners: Number(fields["listeners"]),
     startMs: Date.parse(asText(fields["startedAt"])),
     format: formatOf(asObject(fields["format"])),
+    hls: asText(asObject(fields["links"])["hls"]),
   };
 }
 

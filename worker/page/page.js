@@ -71,11 +71,12 @@ class Card {
       volume: find(root, ".volume input", HTMLInputElement),
       url: find(root, ".url", HTMLInputElement),
       copy: part(".copy"),
-      playlists: ["m3u", "pls", "xspf", "m3u8"].map((kind) => {
+      playlists: ["m3u", "pls", "xspf"].map((kind) => {
         const link = find(root, `.${kind}`, HTMLAnchorElement);
         link.href = `${mount.path}.${kind}`;
         return link;
       }),
+      hls: find(root, ".m3u8", HTMLAnchorElement),
     };
     const { play, volume, url, copy } = this.#parts;
     play.addEventListener("click", () => player.toggle(this));
@@ -97,6 +98,8 @@ class Card {
     show(parts.since, onAirFor(mount.startMs));
     show(parts.format, mount.format);
     if (parts.url.value !== mount.url) parts.url.value = mount.url;
+    parts.hls.hidden = mount.hls === "";
+    parts.hls.href = mount.hls;
     this.#label();
     const isNews = mount.title !== this.#title && this.#title !== "" && this.#state !== "idle";
     this.#title = mount.title;
@@ -128,12 +131,12 @@ class Card {
 
   /** Names for those who hear the controls one by one, away from the card's heading. */
   #label() {
-    const { play, volume, url, copy, playlists } = this.#parts;
+    const { play, volume, url, copy, playlists, hls } = this.#parts;
     label(play, `${this.#state === "idle" ? "Play" : "Stop"} ${this.#name}`);
     label(volume, `Volume of ${this.#name}`);
     label(url, `Address of ${this.#name}`);
     label(copy, `Copy the address of ${this.#name}`);
-    for (const link of playlists) label(link, `${link.textContent} playlist of ${this.#name}`);
+    for (const link of [...playlists, hls]) label(link, `${link.textContent} playlist of ${this.#name}`);
   }
 }
 
