@@ -520,10 +520,10 @@ describe("settings of the archive", () => {
 
   it("reach the edge: what is kept, of a pattern's mounts and of one that keeps all", () => {
     const toml =
-      '[mounts."*"]\nretention_days = 31\nretention_bytes = 1_000_000_000\n[mounts."/x"]\nretention_days = 0\n[mounts."/y"]\narchive = false';
+      '[mounts."/*"]\nretention_days = 31\nretention_bytes = 1_000_000_000\n[mounts."/x"]\nretention_days = 0\n[mounts."/y"]\narchive = false';
     const { edge } = loadStackSettings(stationFile(toml), {});
     expect(edge.mounts).toEqual({
-      "*": { retentionMs: 31 * 86_400_000, retentionBytes: 1_000_000_000 },
+      "/*": { retentionMs: 31 * 86_400_000, retentionBytes: 1_000_000_000 },
       "/x": { retentionMs: 0 },
       "/y": { archive: false },
     });
