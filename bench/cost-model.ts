@@ -242,8 +242,8 @@ export function archiveDay(
   return {
     objects: 2 * chunks,
     writes: chunks * (puts + listings),
-    // Each segment, whether the chunk is there, and the chunk when it has been written.
-    reads: segments + 2 * chunks,
+    // Each segment; whether the chunk is there already, the chunk as it was written, and whether it still is there.
+    reads: segments + 3 * chunks,
     readsToFetch: (86_400 * bytesPerSecond) / readAtOnceBytes,
   };
 }

@@ -44,6 +44,12 @@ export class FakeBucket {
     };
   }
 
+  async head(key: string) {
+    this.counts.get++;
+    const object = this.objects.get(key);
+    return object ? { key, size: object.body.length, customMetadata: object.metadata } : null;
+  }
+
   async createMultipartUpload(key: string) {
     this.counts.put++;
     const id = `upload ${++this.#uploaded}`;

@@ -159,15 +159,20 @@ export class ArchiveIndex {
     return [...found];
   }
 
-  /** Sequences of a chunk, in order. */
-  sequencesOf(chunk: string): Sequence[] {
-    const rows = this.#sql.exec<{ segments: string }>(
-      "SELECT segments FROM run WHERE chunk = ? ORDER BY epoch, first",
-      chunk,
-    );
-    return rows
-      .toArray()
-      .flatMap(({ segments }) => (JSON.parse(segments) as SegmentRef[]).map(({ sequence }) => sequence));
+  /** What is in a chunk: sequences in order, and its size. */
+  chunk(key: string): { readonly sequences: readonly Sequence[]; readonly bytes: number } {
+    const rows = this.#sql
+      .exec<{ segments: string; bytes: number }>(
+        "SELECT segments, bytes FROM run WHERE chunk = ? ORDER BY epoch, first",
+        key,
+      )
+      .toArray();
+    return {
+      sequences: rows.flatMap(({ segments }) =>
+        (JSON.parse(segments) as SegmentRef[]).map(({ sequence }) => sequence),
+      ),
+      bytes: rows.reduce((sum, { bytes }) => sum + bytes, 0),
+    };
   }
 
   /** Of an epoch from a sequence on, in order of play; `loose`: only those in objects of their own. */

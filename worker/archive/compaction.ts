@@ -239,10 +239,11 @@ export class Compactor {
       .exec<{ chunk: string; epoch: number }>("SELECT chunk, epoch FROM sweep WHERE due_ms <= ?", nowMs)
       .toArray();
     for (const { chunk, epoch } of due) {
-      const keys = this.#index
-        .sequencesOf(chunk)
-        .map((sequence) => segmentKey(mount, { epoch: epoch as Epoch, sequence }));
-      await this.#deleteAll(keys);
+      const { sequences, bytes } = this.#index.chunk(chunk);
+      const keys = sequences.map((sequence) => segmentKey(mount, { epoch: epoch as Epoch, sequence }));
+      // It was read back when it was made; that it is there still costs one more call.
+      const isThere = keys.length > 0 && (await this.#bucket.head(chunk))?.size === bytes;
+      if (isThere) await this.#deleteAll(keys);
       this.#sql.exec("DELETE FROM sweep WHERE chunk = ?", chunk);
     }
   }

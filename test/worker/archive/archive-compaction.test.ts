@@ -89,6 +89,8 @@ class World {
   readonly bucket = new FakeBucket();
   readonly storage = fakeStorage();
   readonly mortal = new Mortal(this.storage, this.bucket);
+  /** Whether the next life begins with a listing. */
+  isListedNext = false;
   readonly #station: unknown;
   #archive: Archive | null = null;
 
@@ -113,6 +115,7 @@ class World {
       const outcome = await this.mortal.until(async () => ({ result: await work(this.archive) }));
       if (outcome) return outcome.result;
       this.#archive = null;
+      if (this.isListedNext) await this.archive.rebuild(mount);
     }
   }
 
@@ -239,6 +242,15 @@ describe("compaction", () => {
     expect(await world.read(epoch(1))).toEqual({ sequences: upTo(30), inChunks: 30 });
   });
 
+  it("deletes nothing for a chunk that storage has lost meanwhile", async () => {
+    const world = new World();
+    await world.told(minutes(30));
+    await world.passTime(settleMs + minuteMs);
+    await world.bucket.delete("a1/live.mp3/0000000001/0000000000-0000000029.mp3");
+    await world.passTime(86_400_000);
+    expect((await world.read(epoch(1))).sequences).toEqual(upTo(30));
+  });
+
   it("finds what is left over of chunks and of what is in them when it is made anew", async () => {
     const world = new World();
     await world.told(minutes(30));
@@ -265,6 +277,7 @@ describe("compaction", () => {
       await world.told(minutes(70, { bytes: 150_000 }));
       const at = 1 + Math.floor(random() * calls);
       world.mortal.killAfter(at, random() < 0.5);
+      world.isListedNext = round % 2 === 1;
       await world.passTime(86_400_000);
       expect(world.mortal.deaths, `killed at ${at} of ${calls}`).toBe(1);
       expect(await world.read(epoch(1)), `killed at ${at}`).toEqual({ sequences: upTo(70), inChunks: 70 });
@@ -280,6 +293,25 @@ describe("compaction", () => {
       );
     }
   }, 60_000);
+
+  it("goes on where its chunk was finished and nobody knew", async () => {
+    const world = new World();
+    await world.told(minutes(30));
+    let isKilled = false;
+    const put = world.bucket.put.bind(world.bucket);
+    world.bucket.put = async (key, value, options) => {
+      await put(key, value, options);
+      if (!key.startsWith("a1/") || !key.endsWith(".json") || isKilled) return;
+      isKilled = true;
+      world.mortal.killAfter(1, true);
+    };
+    world.isListedNext = true;
+    await world.passTime(settleMs + minuteMs);
+    expect(world.mortal.deaths).toBe(1);
+    await world.passTime(3_600_000);
+    expect(await world.read(epoch(1))).toEqual({ sequences: upTo(30), inChunks: 30 });
+    expect(world.keys("v1/")).toEqual([]);
+  });
 
   it("has every byte once whatever is killed, delivered late and listed in between", async () => {
     const step = fc.oneof(
@@ -362,6 +394,9 @@ describe("deletion", () => {
       world.mortal.killAfter(at, at % 2 === 0);
       const deleted = await world.do((archive) => archive.deleteBroadcast(mount, found?.name ?? ""));
       expect(["deleted", "absent"]).toContain(deleted);
+      await world.do((archive) => archive.rebuild(mount));
+      const atOnce = await world.do((archive) => archive.broadcasts(mount, {}));
+      expect(atOnce.broadcasts.map(({ id }) => id)).toEqual([2]);
       await store(world.bucket, minutes(1, { from: 25 }));
       await world.passTime(3_600_000);
       world.mortal.spare();
