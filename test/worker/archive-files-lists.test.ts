@@ -69,7 +69,13 @@ describe("an address of the archive", () => {
 describe("a list of broadcasts", () => {
   const mounts = ["/a", "/b", "/c"] as MountPath[];
   const broadcast = (mount: MountPath, id: number, startMs: number) =>
-    ({ mount, id: epoch(id), startMs: millis(startMs), endMs: startMs + 10 }) as NamedBroadcast;
+    ({
+      mount,
+      id: epoch(id),
+      startMs: millis(startMs),
+      endMs: startMs + 10,
+      titles: [] as unknown,
+    }) as NamedBroadcast;
 
   /** Each mount's archive gives two at a time, whatever is asked for. */
   const readerOf = (all: readonly NamedBroadcast[]) => ({
@@ -113,6 +119,27 @@ describe("a list of broadcasts", () => {
         },
       ),
     );
+  });
+
+  it("has fewer on a page where they have very many titles, and all of them on all pages", async () => {
+    const titles = Array.from({ length: 6_000 }, () => ({}));
+    const all = mounts.flatMap((mount) =>
+      [1, 2, 3].map((id) => ({ ...broadcast(mount, id, id * 10), titles }) as unknown as NamedBroadcast),
+    );
+    const sizes: number[] = [];
+    const found: NamedBroadcast[] = [];
+    let cursor: string | null = "";
+    while (cursor !== null) {
+      const after: ReturnType<typeof parseCursor> = cursor === "" ? null : parseCursor(cursor);
+      const filter = { fromMs: null, toMs: null, limit: 100, after };
+      const page = await listBroadcasts(mounts, filter, { reader: readerOf(all), host: {} as Host });
+      sizes.push(page.broadcasts.length);
+      found.push(...page.broadcasts);
+      ({ cursor } = page);
+    }
+    expect(Math.max(...sizes)).toBe(3);
+    expect(new Set(found).size).toBe(9);
+    expect(found).toHaveLength(9);
   });
 
   it("leaves out mounts that are hidden or nobody may ask for", () => {

@@ -16,6 +16,8 @@ export const maxCutMs = 25 * 3_600_000;
 /** Broadcasts in one reply of /archive.json where nobody says, and on one page. */
 export const listedBroadcasts = 50;
 export const shownBroadcasts = 20;
+/** ...and titles of all of them together: 3 MB. A broadcast has 6,000 at most, and what is listed is in memory at once. */
+export const listedTitles = 20_000;
 /** Titles of one broadcast on a page; the track list has them all. */
 export const shownTitles = 500;
 /** Archives of mounts that are asked at the same time. */

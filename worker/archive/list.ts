@@ -6,8 +6,8 @@ import type { Host } from "../mount-feed.ts";
 import { rulesOf } from "../station.ts";
 import { sourceInfoOf } from "../stream-info.ts";
 import { archivePath, mountArchivePath, stemOf } from "./addresses.ts";
-import { mountsAtOnce } from "./file-limits.ts";
-import type { ArchiveReader, NamedBroadcast } from "./reader.ts";
+import { listedTitles, mountsAtOnce } from "./file-limits.ts";
+import type { ArchiveReader, BroadcastPage, NamedBroadcast } from "./reader.ts";
 
 export interface ListFilter {
   /** Broadcasts that have audio from then on... */
@@ -32,51 +32,75 @@ export interface ListPage {
   readonly cursor: string | null;
 }
 
-/** Of these mounts together. Rejects when the archive of one cannot be asked: a list that lacks some is wrong. */
+/**
+ * Of these mounts together; fewer than `limit` where they have very many titles. Rejects when the archive of one cannot be asked: a
+ * list that lacks some is wrong.
+ */
 export async function listBroadcasts(
   mounts: readonly MountPath[],
   filter: ListFilter,
   { reader, host }: { readonly reader: Pick<ArchiveReader, "broadcasts">; readonly host: Host },
 ): Promise<ListPage> {
-  let found: NamedBroadcast[] = [];
+  let found: readonly NamedBroadcast[] = [];
+  /** What comes after it is not known of all mounts, or left to the next page; null: there is nothing. */
+  let end: ListPlace | null = null;
   for (let at = 0; at < mounts.length; at += mountsAtOnce) {
     const some = mounts.slice(at, at + mountsAtOnce);
     const lists = await Promise.all(some.map((mount) => ofMount(mount, filter, reader, host)));
-    // One more than asked for tells whether there is another page.
-    found = [...found, ...lists.flat()].toSorted(compare).slice(0, filter.limit + 1);
+    for (const { broadcasts, isAll } of lists) {
+      const last = broadcasts.at(-1);
+      if (!isAll && last && (!end || compare(last, end) < 0)) end = last;
+    }
+    const all = [...found, ...lists.flatMap(({ broadcasts }) => broadcasts)].toSorted(compare);
+    const upTo: ListPlace | null = end;
+    const known = upTo ? all.filter((each) => compare(each, upTo) <= 0) : all;
+    found = known.slice(0, countOf(known, filter.limit));
+    if (found.length < known.length) end = found.at(-1) ?? null;
   }
-  const broadcasts = found.slice(0, filter.limit);
-  const last = broadcasts.at(-1);
-  return { broadcasts, cursor: last && found.length > filter.limit ? encodeCursor(last) : null };
+  const last = found.at(-1);
+  return { broadcasts: found, cursor: end && last ? encodeCursor(last) : null };
 }
 
+/** How many of them are a page: at least one. */
+function countOf(broadcasts: readonly Pick<NamedBroadcast, "titles">[], limit: number): number {
+  let titles = 0;
+  const tooMany = broadcasts.findIndex((each) => (titles += each.titles.length) > listedTitles);
+  return Math.min(limit, tooMany < 0 ? limit : Math.max(1, tooMany));
+}
+
+interface MountList {
+  /** In order; the first ones. */
+  readonly broadcasts: readonly NamedBroadcast[];
+  readonly isAll: boolean;
+}
+
+/** As many as its archive says in one reply. */
 async function ofMount(
   mount: MountPath,
   { fromMs, toMs, limit, after }: ListFilter,
   reader: Pick<ArchiveReader, "broadcasts">,
   host: Host,
-): Promise<NamedBroadcast[]> {
+): Promise<MountList> {
   const before = Math.min(
     toMs ?? Number.MAX_SAFE_INTEGER,
     after ? after.startMs + 1 : Number.MAX_SAFE_INTEGER,
   );
-  const found: NamedBroadcast[] = [];
   let cursor: string | null = null;
-  do {
-    const page = await reader.broadcasts(
+  for (;;) {
+    const page: BroadcastPage = await reader.broadcasts(
       mount,
       {
-        limit: Math.min(100, limit + 1),
+        limit,
         ...(fromMs !== null && { fromMs: millis(fromMs) }),
         ...(before < Number.MAX_SAFE_INTEGER && { toMs: millis(before) }),
         ...(cursor !== null && { cursor }),
       },
       host,
     );
-    found.push(...page.broadcasts.filter((broadcast) => !after || compare(after, broadcast) < 0));
-    cursor = page.cursor;
-  } while (cursor !== null && found.length <= limit);
-  return found;
+    ({ cursor } = page);
+    const broadcasts = page.broadcasts.filter((broadcast) => !after || compare(after, broadcast) < 0);
+    if (broadcasts.length > 0 || cursor === null) return { broadcasts, isAll: cursor === null };
+  }
 }
 
 const compare = (a: ListPlace, b: ListPlace): number =>
