@@ -48,14 +48,17 @@ interface CountedStub {
   counted(): Promise<Calls>;
 }
 
-/** What the mount tells its archive is not what is measured. */
-const deafArchive = { getByName: () => ({ tell: () => Promise.resolve() }) } as unknown as Env["ARCHIVE"];
+/** What the mount tells its archive and its roster is not what is measured. */
+const deaf = {
+  ARCHIVE: { getByName: () => ({ tell: () => Promise.resolve() }) } as unknown as Env["ARCHIVE"],
+  ROSTER: { getByName: () => ({ begin: () => Promise.resolve() }) } as unknown as Env["ROSTER"],
+};
 
 export class CountedMount extends MountObject {
   readonly #calls: Calls = { isolates: 0, relays: 0 };
 
   constructor(...[context, env]: ConstructorParameters<typeof MountObject>) {
-    super(context, { ...env, ARCHIVE: deafArchive });
+    super(context, { ...env, ...deaf });
   }
 
   override view(question: Parameters<MountObject["view"]>[0]): ReturnType<MountObject["view"]> {
