@@ -215,6 +215,7 @@ hidden = true
     const got = await ask(url);
     const head = await ask(url, {}, "HEAD");
     expect(head.body).toHaveLength(0);
+    expect(got.headers["cache-control"]).toBe("public, no-cache");
     const { date: _, connection: __, ...said } = got.headers;
     expect(head.headers).toMatchObject(said);
     const unchanged = await ask(url, { "If-None-Match": String(got.headers.etag) });
