@@ -31,14 +31,14 @@ export interface Play {
   readonly parts: readonly Part[];
 }
 
-export interface Part {
+interface Part {
   readonly fromMs: number;
   /** Null: it is on air. */
   readonly toMs: number | null;
 }
 
 /** A source that is back within this with the same title goes on with it: reconnects take seconds. */
-export const samePlayMs = 60_000;
+const samePlayMs = 60_000;
 
 /**
  * What was played, from titles in order of play and the times of their epochs. One that is set again while it holds is one play. An

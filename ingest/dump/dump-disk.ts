@@ -11,7 +11,7 @@ export interface DumpDisk {
   open(path: DumpPath, fresh: boolean): Promise<DumpFile>;
 }
 
-export interface DumpFound {
+interface DumpFound {
   readonly bytes: number;
   /** When it was written last. */
   readonly writtenMs: number;
