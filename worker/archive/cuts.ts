@@ -1,5 +1,7 @@
 import { parseRfc3339 } from "../../shared/rfc3339.ts";
 import { type Millis, type MountPath, millis } from "../../shared/units.ts";
+import { unavailable } from "../icecast-errors.ts";
+import { CutDesk } from "./cut-desk.ts";
 import { CutFile } from "./cut-file.ts";
 import { maxCutMs } from "./file-limits.ts";
 import { isoTime, streamName } from "./list.ts";
@@ -25,7 +27,15 @@ export async function cut(mount: MountPath, asked: Asked): Promise<Response> {
   const title = `${mount} ${isoTime(fromMs)} – ${isoTime(toMs)}`;
   const says = { title, recorded: isoTime(fromMs).slice(0, 19), ...ofStation(broadcast, asked) };
   const titleBefore = broadcast?.titles.findLast(({ wallMs }) => wallMs <= fromMs)?.text ?? "";
-  const file = await CutFile.open({ mount, fromMs, toMs }, says, titleBefore, { reader, host });
+  const found = desk.enter(toMs - fromMs);
+  if (!found) {
+    done();
+    return unavailable();
+  }
+  request.signal.addEventListener("abort", found);
+  const file = await CutFile.open({ mount, fromMs, toMs }, says, titleBefore, { reader, host }).finally(
+    found,
+  );
   if (!file) {
     done();
     return refusal(404, `nothing of ${mount} was on air from ${isoTime(fromMs)} to ${isoTime(toMs)}`);
@@ -39,6 +49,9 @@ export async function cut(mount: MountPath, asked: Asked): Promise<Response> {
   };
   return recordingReply(request, file, about, done);
 }
+
+/** This isolate's. */
+const desk = new CutDesk();
 
 type SpanResult =
   | { readonly kind: "span"; readonly fromMs: number; readonly toMs: number }

@@ -12,6 +12,11 @@ export const placesAhead = 500;
 export const maxRanges = 16;
 /** The longest cut: a day, and the hour that some have more. All of its index is read before the first byte. */
 export const maxCutMs = 25 * 3_600_000;
+/** Longer ones wait for each other: so many are looked for at once in an isolate... */
+export const shortCutMs = 3_600_000;
+export const cutsAtOnce = 4;
+/** ...and one that is not found after so long has ended with its request. */
+export const cutLookMs = 30_000;
 
 /** Broadcasts in one reply of /archive.json where nobody says, and on one page. */
 export const listedBroadcasts = 50;
