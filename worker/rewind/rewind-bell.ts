@@ -1,24 +1,21 @@
 import { Bell, type Sleeper } from "../sleepers.ts";
 
-/**
- * Rung for its own news, and whenever another bell is: the live mount's. That also wakes those whose watch (`sleepers.ts`) has ended
- * with the requests that kept it.
- */
+/** Rung for its own news, and once what was rewound is live for the live mount's. Until then that wakes nobody for nothing. */
 export class RewindBell extends Bell {
-  readonly #other: Bell;
+  #live: Bell | null = null;
 
-  constructor(other: Bell) {
-    super();
-    this.#other = other;
+  /** Those who wait already are to be woken once by the caller. */
+  follow(live: Bell): void {
+    this.#live = live;
   }
 
   override add(sleeper: Sleeper): void {
     super.add(sleeper);
-    this.#other.add(sleeper);
+    this.#live?.add(sleeper);
   }
 
   override remove(sleeper: Sleeper): void {
     super.remove(sleeper);
-    this.#other.remove(sleeper);
+    this.#live?.remove(sleeper);
   }
 }

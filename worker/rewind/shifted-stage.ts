@@ -36,7 +36,7 @@ export interface ShiftedFrom {
  */
 export class ShiftedStage implements Stage {
   readonly name: string;
-  readonly bell: RewindBell;
+  readonly bell = new RewindBell();
   readonly silentMs = 0;
   readonly patienceMs = 0;
   readonly #from: ShiftedFrom;
@@ -55,7 +55,6 @@ export class ShiftedStage implements Stage {
     this.#from = from;
     this.#timeline = new ShiftedTimeline(shift, from.leadMs);
     this.name = `${from.feed.mount} as it was`;
-    this.bell = new RewindBell(from.feed.bell);
     this.#attendedMs = from.now();
   }
 
@@ -164,6 +163,7 @@ export class ShiftedStage implements Stage {
         const next = await past.after(last, host);
         if (!next) break;
         this.#push(next);
+        if (this.#timeline.last === last) throw new Error("the archive goes round in circles");
       }
       const isKnown = this.#timeline.knownUntilMs > this.#now() + untilMs;
       if (!isKnown) this.#meetLive();
@@ -212,5 +212,6 @@ export class ShiftedStage implements Stage {
     // What is told to the archive at the end of a broadcast is there before its last second has been heard.
     if (feed.phase === "off" && !(isPlayed && feed.isCertain)) return;
     this.#isLive = true;
+    this.bell.follow(feed.bell);
   }
 }

@@ -10,7 +10,7 @@ import type { Host, MountFeed } from "../../../worker/mount-feed.ts";
 import { Past } from "../../../worker/rewind/past.ts";
 import { ShiftedStage } from "../../../worker/rewind/shifted-stage.ts";
 import { silenceStage } from "../../../worker/silence-stage.ts";
-import { Bell } from "../../../worker/sleepers.ts";
+import { Bell, Sleeper, Sleepers } from "../../../worker/sleepers.ts";
 
 const segmentMs = 2_000;
 /** How late the archive is told. */
@@ -263,6 +263,45 @@ describe("a mount from a moment on", () => {
     const silentMs = sounds.reduce((ms, { segment: other, ms: more }) => ms + (other ? 0 : more), 0);
     expect(silentMs).toBeGreaterThan(30_000);
     expect(silentMs).toBeLessThan(65_000);
+  });
+
+  it("is not looked for endlessly when the archive goes round in circles", async () => {
+    const mount = new SimulatedMount([[0, 2_000_000]]);
+    mount.now = 600_000;
+    const place = await mount.past().placeAt(100_000, host);
+    if (!place) throw new Error("nothing was on air");
+    const past = mount.past();
+    const after = vi.spyOn(past, "after").mockImplementation(() => {
+      if (after.mock.calls.length > 1_000) throw new Error("asked again and again");
+      return Promise.resolve(place.segment);
+    });
+    const stage = ShiftedStage.rewound(place, null, { ...mount.from(), past });
+    const { sounds } = await hear(mount, stage, place, 10_000);
+    expect(played(sounds)).toEqual([place.segment]);
+    expect(after.mock.calls.length).toBeLessThan(10);
+  });
+
+  it("is woken by the live mount's news when it is live, and not before", async () => {
+    const mount = new SimulatedMount([
+      [0, 100_000],
+      [110_000, 1_000_000],
+    ]);
+    mount.now = 101_000;
+    const { stage, place } = await rewound(mount, 95_000);
+    const sleeper = new Sleeper(host, new Sleepers());
+    const isWokenByNews = async (): Promise<boolean> => {
+      let isAwake = false;
+      const slept = sleeper.sleep(1_000, [stage.bell]).then(() => (isAwake = true));
+      void mount.feed.bell.ring();
+      await settle();
+      const woken = isAwake;
+      sleeper.wake();
+      await slept;
+      return woken;
+    };
+    expect(await isWokenByNews()).toBe(false);
+    await hear(mount, stage, place, 30_000);
+    expect(await isWokenByNews()).toBe(true);
   });
 
   it("asks the archive a few times a minute, not for each segment of each listener", async () => {
