@@ -2,9 +2,10 @@ import { askingRate, planRelays } from "../shared/relay.ts";
 import { reportDistances } from "../shared/roster.ts";
 import { millis } from "../shared/units.ts";
 import { recordsPollMs } from "../ingest/station-limits.ts";
+import { tellEveryMs } from "../worker/archive/limits.ts";
 import {
   mountCallHoldMs,
-  publishEveryMs,
+  publishFiguresEveryMs,
   relayHoldMs,
   relayLimits,
   republishMs,
@@ -49,7 +50,7 @@ export interface Station {
   readonly hasAccessLog: boolean;
   /** How long segments are kept, days. */
   readonly keptDays: number;
-  /** Whether what is merged in the archive is counted: each segment is read once more for that. */
+  /** Whether mounts have an archive, which merges their segments: each is read once more for that. */
   readonly isMerged: boolean;
   /** Of the worker, per listener and second of listening. */
   readonly cpuMicroseconds: number;
@@ -88,7 +89,7 @@ export function usualStation(
     hasLimits: false,
     hasAccessLog: true,
     keptDays: 1,
-    isMerged: false,
+    isMerged: true,
     cpuMicroseconds: 52,
     readBy: "isolate",
     ...given,
@@ -107,6 +108,8 @@ export interface Rates {
   /** Of all rosters, with their alarms, and of the ledger: who listens, and what is counted. */
   readonly rosterCalls: number;
   readonly ledgerCalls: number;
+  /** Of all archives, which are told what their mounts have. */
+  readonly archiveCalls: number;
   readonly rowsWritten: number;
   /** Requests that reach the worker: listeners who come, and ingest hosts. */
   readonly requests: number;
@@ -143,12 +146,13 @@ export function ratesOf(station: Station): Rates {
     : 0;
   const callsPerMount = segments + renewals + views + seats;
   // The count of listeners changes with each that comes or goes.
-  const updates = Math.min(1000 / publishEveryMs, Math.max(1000 / republishMs, 2 * joins));
+  const updates = Math.min(1000 / publishFiguresEveryMs, Math.max(1000 / republishMs, 2 * joins));
   const settings = Math.min((station.isolates * 1000) / stationAgeMs, mounts * joins);
   const { reports, saves } = toldToRosters(isolatesPerMount, joins);
   const polls = station.hasAccessLog ? 1000 / recordsPollMs : 0;
   const rosterCalls = mounts * (reports + saves);
   const ledgerCalls = mounts * saves + polls;
+  const archiveCalls = station.isMerged ? (mounts * 1000) / tellEveryMs : 0;
   // Each save sets an alarm, stores counts and has the ledger store them, and with them a row of records, twice each.
   const rosterRows = mounts * saves * (station.hasAccessLog ? 6 : 4);
   return {
@@ -160,12 +164,14 @@ export function ratesOf(station: Station): Rates {
     directoryCalls: mounts * updates + settings,
     rosterCalls,
     ledgerCalls,
-    rowsWritten: mounts * segments + rosterRows,
+    archiveCalls,
+    // The archive changes the row of the run that a segment is in with each word.
+    rowsWritten: mounts * segments + rosterRows + archiveCalls,
     requests: mounts * (joins + segments + renewals) + polls,
     cpu: (listeners * station.cpuMicroseconds) / 1e6,
     // A question or a source's word is never ten seconds away, so no mount may sleep, nor the directory. Rosters and the
     // ledger have nothing to do between two calls, and nobody pays for that.
-    objects: mounts * (1 + relays) + 1 + (rosterCalls + ledgerCalls) * callSeconds,
+    objects: mounts * (1 + relays) + 1 + (rosterCalls + ledgerCalls + archiveCalls) * callSeconds,
     isolatesPerMount,
     relaysPerMount: relays,
   };
@@ -300,7 +306,8 @@ export function costOf(station: Station): Cost {
   const month = {
     requests: rates.requests * monthSeconds,
     cpuMs: rates.cpu * 1000 * monthSeconds,
-    objectRequests: (ofBroadcast(rates) + rates.rosterCalls + rates.ledgerCalls) * monthSeconds,
+    objectRequests:
+      (ofBroadcast(rates) + rates.rosterCalls + rates.ledgerCalls + rates.archiveCalls) * monthSeconds,
     objectGbSeconds: rates.objects * objectGb * monthSeconds,
     rowsWritten: rates.rowsWritten * monthSeconds,
     classA: rates.puts * monthSeconds + archived * archive.writes,

@@ -83,6 +83,8 @@ export const mountCallRetryMs = 500;
 
 /** Changes of a mount's status reach the directory at most this often... */
 export const publishEveryMs = 500;
+/** ...if they are figures alone, like how many listen, at most this often: each call costs, and listeners come all the time... */
+export const publishFiguresEveryMs = 2_000;
 /** ...and are repeated this often while nothing changes, so that an evicted directory fills again. */
 export const republishMs = 5_000;
 

@@ -34,6 +34,7 @@ import {
   mountSeatsRecallMs,
   relayHoldMs,
   publishEveryMs,
+  publishFiguresEveryMs,
   relayLimits,
   relayPlanMs,
   republishMs,
@@ -87,6 +88,8 @@ export class MountObject extends DurableObject<Env> {
   #publishedMs = 0;
   /** What the directory is known to know. */
   #published: string | null = null;
+  /** The same without figures. */
+  #publishedNews: string | null = null;
   #publishing = false;
   #plan: RelayPlan;
   #plannedMs = 0;
@@ -283,19 +286,24 @@ export class MountObject extends DurableObject<Env> {
     return reply;
   }
 
-  /** Tells the directory, when it does not know already: at once, then at most every `publishEveryMs`. */
+  /** Tells the directory, when it does not know already: at once, then as often as the news deserves. */
   #publish(mount: MountPath): void {
     if (this.#publishing) return;
-    const now = this.#clock.now();
     const text = JSON.stringify(this.#status(mount));
-    if (text === this.#published && now - this.#publishedMs < republishMs) return;
+    if (text === this.#published && this.#clock.now() - this.#publishedMs < republishMs) return;
     this.#publishing = true;
-    const waitMs = Math.max(0, this.#publishedMs + publishEveryMs - now);
-    this.ctx.waitUntil(this.#publishLater(mount, waitMs));
+    this.ctx.waitUntil(this.#publishLater(mount));
   }
 
-  async #publishLater(mount: MountPath, waitMs: number): Promise<void> {
-    if (waitMs > 0) await scheduler.wait(waitMs);
+  async #publishLater(mount: MountPath): Promise<void> {
+    for (;;) {
+      // What is news may change while it waits.
+      const isNews = withoutFigures(this.#status(mount)) !== this.#publishedNews;
+      const everyMs = isNews ? publishEveryMs : publishFiguresEveryMs;
+      const leftMs = this.#publishedMs + everyMs - this.#clock.now();
+      if (leftMs <= 0) break;
+      await scheduler.wait(Math.min(leftMs, publishEveryMs));
+    }
     const status = this.#status(mount);
     this.#publishedMs = this.#clock.now();
     const told = this.env.DIRECTORY.getByName(directoryName)
@@ -312,10 +320,12 @@ export class MountObject extends DurableObject<Env> {
     if (failure !== null) {
       // The directory is a convenience: the mount stays on air without it, and its source's next word tries again.
       this.#published = null;
+      this.#publishedNews = null;
       console.warn("directory update failed", failure);
       return;
     }
     this.#published = JSON.stringify(status);
+    this.#publishedNews = withoutFigures(status);
     // What changed meanwhile is told as well.
     this.#publish(mount);
   }
@@ -347,6 +357,10 @@ export class MountObject extends DurableObject<Env> {
     };
   }
 }
+
+/** A status without what changes all the time. */
+const withoutFigures = (status: MountStatus | null): string =>
+  JSON.stringify(status && { ...status, listeners: 0, listenerPeak: 0, bitrateKbps: 0 });
 
 const stateKey = "mount";
 const relaysKey = "relays";
