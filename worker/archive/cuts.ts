@@ -7,7 +7,7 @@ import { maxCutMs } from "./file-limits.ts";
 import { isoTime, streamName } from "./list.ts";
 import type { NamedBroadcast } from "./reader.ts";
 import { recordingReply } from "./recording-reply.ts";
-import type { Asked } from "./recordings.ts";
+import { type Asked, revalidated } from "./recordings.ts";
 import { disposition, etagOf, refusal, wholeSeconds } from "./replies.ts";
 
 /** `/archive/<mount>?from=…&to=…`: what was on air between two moments, as a file. */
@@ -44,7 +44,7 @@ export async function cut(mount: MountPath, asked: Asked): Promise<Response> {
     etag: await etagOf(JSON.stringify([file.version, file.size]), file.tag),
     lastModifiedMs: wholeSeconds(toMs),
     contentType: "audio/mpeg",
-    cache: asked.isPublic ? "no-cache" : "private, no-cache",
+    cache: revalidated(asked),
     disposition: disposition("attachment", fileName(mount, fromMs)),
   };
   return recordingReply(request, file, about, done);

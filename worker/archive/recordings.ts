@@ -55,7 +55,7 @@ export async function recording(
     return recordingReply(request, file, about, done);
   }
   done();
-  const about = { lastModifiedMs: lastMs(broadcast), cache: "no-cache" };
+  const about = { lastModifiedMs: lastMs(broadcast), cache: revalidated(asked) };
   if (kind === "json") {
     const body = JSON.stringify(broadcastJson(broadcast, station, asked.origin));
     return document(request, body, { ...about, contentType: "application/json; charset=utf-8" });
@@ -113,7 +113,7 @@ export async function feed(mount: MountPath, asked: Asked): Promise<Response> {
   const lastModifiedMs = over[0] ? lastMs(over[0]) : 0;
   const contentType = "application/rss+xml; charset=utf-8";
   // The settings are in it as well: its name tells when it is another, not its time.
-  return document(request, body, { contentType, lastModifiedMs, cache: "no-cache" });
+  return document(request, body, { contentType, lastModifiedMs, cache: revalidated(asked) });
 }
 
 async function itemOf(broadcast: NamedBroadcast, asked: Asked): Promise<FeedItem> {
@@ -153,6 +153,9 @@ function fileTag(broadcast: NamedBroadcast, station: EdgeStation): FileTag {
 }
 
 const lastMs = ({ startMs, endMs, durationMs }: NamedBroadcast): number => endMs ?? startMs + durationMs;
+
+/** Of what may be another one the next time. */
+export const revalidated = ({ isPublic }: Asked): string => (isPublic ? "no-cache" : "private, no-cache");
 
 /** What was broadcast does not change, but segments may come late for a day. */
 function cacheControl({ endMs }: NamedBroadcast, { isPublic }: Asked): string {

@@ -102,6 +102,7 @@ async function ofMount(address: ArchiveAddress, context: Context<App>): Promise<
   const done = (): void => login.end(host);
   // Whoever asked may go at any moment, and what this request waits for then never comes.
   request.signal.addEventListener("abort", done);
+  if (request.signal.aborted) done();
   try {
     if (!(await isKnownMount(mount, host))) {
       done();
