@@ -27,7 +27,10 @@ const reply: DirectoryReply = {
   known: [deep, live, secret],
   settingsVersion: "1",
   settings: {
-    station: edgeStationSchema.parse({ name: "Harbour", mounts: { [secret]: { hidden: true } } }),
+    station: edgeStationSchema.parse({
+      name: "Harbour",
+      mounts: { [secret]: { hidden: true }, [live]: { hls: false } },
+    }),
     fallbacks: {},
   },
   secretsVersion: "1",
@@ -157,8 +160,13 @@ describe("the API", () => {
       mounts: 2,
       listeners: 6,
     });
-    const { mounts } = (await (await ask("/mounts")).json()) as { mounts: { mount: string }[] };
-    expect(mounts.map(({ mount }) => mount)).toEqual([deep, live]);
+    const { mounts } = (await (await ask("/mounts")).json()) as {
+      mounts: { mount: string; links: { hls: string | null } }[];
+    };
+    expect(mounts.map(({ mount, links }) => [mount, links.hls])).toEqual([
+      [deep, "/deep/a%20b.mp3.m3u8"],
+      [live, null],
+    ]);
     expect(await (await ask("/mounts/deep%2Fa%20b.mp3/now-playing")).json()).toEqual({
       mount: deep,
       title: "김철수 – Première",
