@@ -8,6 +8,7 @@ import {
   recordsPerCall,
   rosterCallTimeoutMs,
   rosterLimits,
+  rosterRecordsMs,
   rosterSaveMs,
 } from "../limits.ts";
 import { ledgerName } from "./ledger-object.ts";
@@ -81,7 +82,7 @@ export class RosterObject extends DurableObject<Env> {
     this.#roster.forgetYesterday(this.#now());
     await this.#save();
     const { unique } = this.#roster.stored;
-    if (this.#isChanged) await this.#ringAt(this.#now() + rosterSaveMs);
+    if (this.#isChanged) await this.#ringAt(this.#now() + this.#saveInMs);
     else if (unique) await this.#ringAt((unique.day + 1) * dayMs);
   }
 
@@ -95,13 +96,17 @@ export class RosterObject extends DurableObject<Env> {
     // A clock that was put back makes nobody wait for it.
     const isDue = now - this.#savedMs >= rosterSaveMs || now < this.#savedMs;
     if (isDue && !this.#isSaving) this.ctx.waitUntil(this.#save());
-    await this.#ringAt(now + rosterSaveMs);
+    await this.#ringAt(now + this.#saveInMs);
   }
 
   #add(records: readonly SessionRecord[]): void {
     const all = [...this.#records, ...records];
     this.#records = all.slice(-recordsOnTheirWay);
     this.#recordsFrom += all.length - this.#records.length;
+  }
+
+  get #saveInMs(): number {
+    return this.#records.length > 0 ? rosterRecordsMs : rosterSaveMs;
   }
 
   /** At the latest. */
