@@ -117,7 +117,8 @@ describe("beside the stream", () => {
         log("access.log")
           .split("\n")
           .find((each) => each.includes("player")),
-      40_000,
+      // Its end is noticed after 6 s, nobody goes on with it for 10, and it is handed on three times, every 10 s at most.
+      90_000,
     );
     expect(line).toMatch(
       /^127\.0\.0\.1 - - \[\d\d\/\w{3}\/\d{4}:[\d:]{8} [+-]\d{4}\] "GET \/yp\.mp3 HTTP\/1\.[01]" 200 \d{5,} "http:\/\/r\/" "a \\"player\\"" [1-9]\d*$/,
