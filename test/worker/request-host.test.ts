@@ -21,21 +21,12 @@ describe("the host that an ingest host was asked for", () => {
     },
   );
 
-  it.each([
-    "a:b:c",
-    "[",
-    "[::1",
-    "x]",
-    ":",
-    ":80",
-    "radio.example:99999",
-    "1.2.3.4.5",
-    "a/b",
-    "a@b",
-    "a b",
-  ])("is none where %s is no address", async (host) => {
-    expect(await forwardedHost(through(host), env)).toBeNull();
-  });
+  it.each(["a:b:c", "[", "[::1", "x]", ":", ":80", "radio.example:99999", "1.2.3.4.5", "a/b", "a@b", "a b"])(
+    "is none where %s is no address",
+    async (host) => {
+      expect(await forwardedHost(through(host), env)).toBeNull();
+    },
+  );
 
   it("is believed from an ingest host alone", async () => {
     expect(await forwardedHost(through("radio.example:8000", "another"), env)).toBeNull();
