@@ -204,14 +204,14 @@ export const rosterLimits = {
 };
 /** Between two times that a roster stores its counts and tells the ledger: what a crash costs, and 9,000 alarms a day. */
 export const rosterSaveMs = 10_000;
-/** ...while it has records, which are nowhere else: an object that nobody calls goes out of memory after 10 s, and they with it. */
-export const rosterRecordsMs = 5_000;
 /** Records for the access log on their way, in an isolate and in a roster; the oldest are lost first. */
 export const recordsOnTheirWay = 20_000;
 /** Records kept for the ingest host; the oldest go first and are counted. */
 export const ledgerRecords = 50_000;
 /** Records in one call: half a megabyte of texts. */
 export const recordsPerCall = 1_000;
+/** In a row of an object's storage, which has 2 MB at most: a record has four texts of `sessionTextLength`. */
+export const recordsPerRow = 500;
 /** Mounts whose counts the ledger keeps apart. */
 export const ledgerMounts = 10_000;
 

@@ -3,7 +3,7 @@ import type { SessionRecord, StationCounters } from "../../shared/listener-sessi
 import { noTotals, type RosterTotals } from "../../shared/roster.ts";
 import type { MountPath } from "../../shared/units.ts";
 import type { Env } from "../env.ts";
-import { ledgerMounts, ledgerRecords, recordsPerCall } from "../limits.ts";
+import { ledgerMounts, ledgerRecords, recordsPerCall, recordsPerRow } from "../limits.ts";
 
 /** The station has one ledger. */
 export const ledgerName = "station";
@@ -120,8 +120,8 @@ export class LedgerObject extends DurableObject<Env> {
     const { kv, sql } = this.ctx.storage;
     // Numbers of a ledger that was lost are not used again: whoever fetched them would have these forgotten.
     let first = (kv.get<number>(sequenceKey) ?? Date.now() * 1_000) + 1;
-    for (let at = 0; at < records.length; at += recordsPerPage) {
-      const page = records.slice(at, at + recordsPerPage);
+    for (let at = 0; at < records.length; at += recordsPerRow) {
+      const page = records.slice(at, at + recordsPerRow);
       sql.exec("INSERT INTO pages VALUES (?, ?, ?)", first, page.length, JSON.stringify(page));
       first += page.length;
     }
@@ -144,8 +144,6 @@ export class LedgerObject extends DurableObject<Env> {
 
 /** Records with consecutive numbers. */
 type Page = { readonly first: number; readonly count: number; readonly records: string };
-/** A row has 2 MB at most, and a record four texts of `sessionTextLength`. */
-const recordsPerPage = 500;
 
 /** What is stored under a mount's name. */
 interface StoredMount {

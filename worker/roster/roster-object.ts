@@ -7,8 +7,8 @@ import {
   recordsOnTheirWay,
   recordsPerCall,
   rosterCallTimeoutMs,
+  recordsPerRow,
   rosterLimits,
-  rosterRecordsMs,
   rosterSaveMs,
 } from "../limits.ts";
 import { ledgerName } from "./ledger-object.ts";
@@ -25,8 +25,8 @@ export class RosterObject extends DurableObject<Env> {
   /** Of this life: the ledger knows by it which words it has had. */
   readonly #life = crypto.randomUUID();
   #batch = 0;
-  /** For the access log, not told to the ledger yet. */
-  #records: SessionRecord[] = [];
+  /** For the access log, not told to the ledger yet; stored, for the object may go out of memory before it is. */
+  #untold: UntoldRecords[] = [];
   /** Number of the first of them in this life. */
   #recordsFrom = 0;
   #isSaving = false;
@@ -40,6 +40,11 @@ export class RosterObject extends DurableObject<Env> {
     super(ctx, env);
     const stored = ctx.storage.kv.get<StoredRoster>(rosterKey);
     this.#roster = new Roster(rosterLimits, stored?.format === 1 ? stored : undefined);
+    ctx.storage.sql.exec("CREATE TABLE IF NOT EXISTS untold (id INTEGER PRIMARY KEY, records TEXT)");
+    const rows = ctx.storage.sql.exec<UntoldRow>("SELECT id, records FROM untold ORDER BY id");
+    this.#untold = rows
+      .toArray()
+      .map(({ id, records }) => ({ id, records: JSON.parse(records) as SessionRecord[] }));
   }
 
   /** A source has taken the mount; `isFresh`: nothing was heard there before. */
@@ -82,7 +87,7 @@ export class RosterObject extends DurableObject<Env> {
     this.#roster.forgetYesterday(this.#now());
     await this.#save();
     const { unique } = this.#roster.stored;
-    if (this.#isChanged) await this.#ringAt(this.#now() + this.#saveInMs);
+    if (this.#isChanged) await this.#ringAt(this.#now() + rosterSaveMs);
     else if (unique) await this.#ringAt((unique.day + 1) * dayMs);
   }
 
@@ -96,17 +101,30 @@ export class RosterObject extends DurableObject<Env> {
     // A clock that was put back makes nobody wait for it.
     const isDue = now - this.#savedMs >= rosterSaveMs || now < this.#savedMs;
     if (isDue && !this.#isSaving) this.ctx.waitUntil(this.#save());
-    await this.#ringAt(now + this.#saveInMs);
+    await this.#ringAt(now + rosterSaveMs);
   }
 
   #add(records: readonly SessionRecord[]): void {
-    const all = [...this.#records, ...records];
-    this.#records = all.slice(-recordsOnTheirWay);
-    this.#recordsFrom += all.length - this.#records.length;
+    for (let at = 0; at < records.length; at += recordsPerRow) {
+      const row = records.slice(at, at + recordsPerRow);
+      const stored = this.ctx.storage.sql.exec<Pick<UntoldRow, "id">>(
+        "INSERT INTO untold (records) VALUES (?) RETURNING id",
+        JSON.stringify(row),
+      );
+      this.#untold.push({ id: stored.one().id, records: row });
+    }
+    let count = countOf(this.#untold);
+    for (let oldest = this.#untold[0]; oldest && count > recordsOnTheirWay; oldest = this.#untold[0]) {
+      count -= oldest.records.length;
+      this.#forget(oldest.id);
+    }
   }
 
-  get #saveInMs(): number {
-    return this.#records.length > 0 ? rosterRecordsMs : rosterSaveMs;
+  /** Those up to that row. */
+  #forget(id: number): void {
+    this.ctx.storage.sql.exec("DELETE FROM untold WHERE id <= ?", id);
+    this.#recordsFrom += countOf(this.#untold.filter((row) => row.id <= id));
+    this.#untold = this.#untold.filter((row) => row.id > id);
   }
 
   /** At the latest. */
@@ -130,7 +148,12 @@ export class RosterObject extends DurableObject<Env> {
 
   /** What is told was stored before: nothing that was seen is taken back. */
   async #tellLedger(mount: MountPath): Promise<void> {
-    const records = this.#records.slice(0, recordsPerCall);
+    const rows: UntoldRecords[] = [];
+    for (const row of this.#untold) {
+      if (rows.length > 0 && countOf(rows) + row.records.length > recordsPerCall) break;
+      rows.push(row);
+    }
+    const records = rows.flatMap((row) => row.records);
     const recordsFrom = this.#recordsFrom;
     const { totals } = this.#roster;
     const word = { life: this.#life, batch: ++this.#batch, totals, records, recordsFrom };
@@ -148,17 +171,25 @@ export class RosterObject extends DurableObject<Env> {
     } finally {
       waiting.abort();
     }
-    // More may have been lost from the front than were told.
-    const told = Math.max(0, recordsFrom + records.length - this.#recordsFrom);
-    this.#records = this.#records.slice(told);
-    this.#recordsFrom += told;
-    if (this.#records.length > 0) this.#isChanged = true;
+    const last = rows.at(-1);
+    if (last) this.#forget(last.id);
+    if (this.#untold.length > 0) this.#isChanged = true;
   }
 
   #now(): Millis {
     return millis(Date.now());
   }
 }
+
+/** Records that came together. */
+interface UntoldRecords {
+  readonly id: number;
+  readonly records: readonly SessionRecord[];
+}
+type UntoldRow = { readonly id: number; readonly records: string };
+
+const countOf = (rows: readonly UntoldRecords[]): number =>
+  rows.reduce((count, { records }) => count + records.length, 0);
 
 const rosterKey = "roster";
 const mountKey = "mount";
