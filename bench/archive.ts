@@ -34,7 +34,7 @@ console.warn = () => undefined;
 const bucket = new FakeBucket();
 const storage = fakeStorage();
 const env = { SEGMENTS: bucket, STATION: "{}" };
-const archive = new ArchiveObject({ storage, waitUntil: () => undefined } as never, env as never);
+const archive = new ArchiveObject({ storage, waitUntil: () => undefined }, env as never);
 const startMs = now;
 
 const segmentOf = (index: number): SegmentRef => ({

@@ -41,7 +41,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  await Promise.all([stack, smallStack, icecast, smallIcecast].map((each) => each?.stop()));
+  await Promise.all([stack, smallStack, icecast, smallIcecast].map(async (each) => each?.stop()));
   theirAuth?.close();
   ourAuth?.close();
   rmSync(folder, { recursive: true, force: true });

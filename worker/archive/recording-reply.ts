@@ -108,9 +108,9 @@ const contentRange = ({ from, to }: ByteRange, size: number): string => `bytes $
  * A part is read when the one before has been taken: what a slow reader holds up is one part. One that cannot be read ends the
  * connection before the promised length, so that nobody takes it for the end.
  */
-function streamOf({ length, parts }: Body, done: () => void): ReadableStream {
-  const { readable, writable } = new FixedLengthStream(length);
-  void pump(parts(), writable).finally(done);
+function streamOf(body: Body, done: () => void): ReadableStream {
+  const { readable, writable } = new FixedLengthStream(body.length);
+  void pump(body.parts(), writable).finally(done);
   return readable;
 }
 

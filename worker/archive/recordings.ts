@@ -104,7 +104,7 @@ export async function feed(mount: MountPath, asked: Asked): Promise<Response> {
   const body = feedXml({
     title,
     description: info?.description || station.description || title,
-    link: `${origin}/archive/?${new URLSearchParams({ mount })}`,
+    link: `${origin}/archive/?${new URLSearchParams({ mount }).toString()}`,
     self: `${origin}${mountArchivePath(mount)}/${feedName}${new URL(request.url).search}`,
     author: station.name,
     category: "Music",

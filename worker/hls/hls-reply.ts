@@ -245,7 +245,7 @@ function ratesOf({ entries }: HlsTimeline): { readonly peak: number; readonly av
 
 /** A listener's request as its mount's object gets it. */
 const asked = ({ url, headers, cf }: Request): Request =>
-  new Request(url, { headers, ...(cf === undefined ? {} : { cf: cf as RequestInitCfProperties }) });
+  new Request(url, { headers, ...(cf === undefined ? {} : { cf }) });
 
 function playlistReply({ method }: Request, text: string): Response {
   const headers = { "Content-Type": playlistContentType, "Cache-Control": "no-cache, private" };

@@ -37,7 +37,7 @@ export async function segmentsBytes(
   if (count < 1 || count > dvrSegments) return null;
   const found = await archive.segments(mount, epoch, first, count, host);
   if (found.length !== count || found.some(({ sequence }, index) => sequence !== first + index)) return null;
-  const loaded = await Promise.all(found.map((segment) => archive.load(mount, segment, host)));
+  const loaded = await Promise.all(found.map(async (segment) => archive.load(mount, segment, host)));
   const parts = loaded.filter((part) => part !== null);
   const [head, ...rest] = parts;
   if (!head || parts.length !== count) return null;

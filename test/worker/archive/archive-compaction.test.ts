@@ -106,7 +106,7 @@ class World {
   #live(): Archive {
     const { storage, bucket } = this.mortal.born();
     const env = { SEGMENTS: bucket, STATION: JSON.stringify(this.#station) };
-    return new ArchiveObject({ storage, waitUntil: () => undefined } as never, env as never);
+    return new ArchiveObject({ storage, waitUntil: () => undefined }, env as never);
   }
 
   /** Does something with the archive, in another life when it is killed in it. */

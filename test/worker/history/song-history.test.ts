@@ -23,7 +23,7 @@ const segmentsOf = (number: number, fromMs: number, names: string): SegmentRef[]
     epoch: number,
     count: 150,
     startMs: fromMs,
-    titles: Object.fromEntries([...names].map((name, at) => [at * 10, titled(name)])),
+    titles: Object.fromEntries(Array.from(names).map((name, at) => [at * 10, titled(name)])),
   });
 
 describe("the song history of a mount", () => {
@@ -31,7 +31,7 @@ describe("the song history of a mount", () => {
   let index: ArchiveIndex;
   let history: SongHistory;
   beforeEach(() => {
-    sql = fakeStorage().sql as unknown as Sql;
+    sql = fakeStorage().sql;
     index = new ArchiveIndex(sql);
     history = new SongHistory(sql);
     sql.exec("CREATE TABLE follow (epoch INTEGER PRIMARY KEY, due_ms INTEGER, ended_ms INTEGER)");

@@ -59,7 +59,7 @@ describe("a request of HLS", () => {
 
   it("for a name that nobody ever listened to stores nothing, and no token is right there", async () => {
     const storage = fakeStorage();
-    const object = new HlsObject({ storage } as never, {} as never);
+    const object = new HlsObject({ storage }, {} as never);
     const reply = await ask("/shows/a.mp3/hls/index.m3u8?s=a.zzzzzz.aaaaaaaaaaaaaaaa", hostOf(object));
     expect(reply.status).toBe(403);
     expect(storage.kv.get("key")).toBeUndefined();
