@@ -202,7 +202,8 @@ describe("the price of a month", () => {
         const before = ratesOf(each);
         const grown = { ...each, [name]: Number(each[name]) + more };
         fc.pre(ratesOf(grown).relaysPerMount === before.relaysPerMount);
-        expect(costOf(grown).total).toBeGreaterThanOrEqual(costOf(each).total - 1e-6);
+        // More isolates speak to a roster more seldom: a ten-thousandth less may come of that.
+        expect(costOf(grown).total).toBeGreaterThanOrEqual(costOf(each).total * (1 - 1e-4));
       }),
     );
   });
