@@ -176,7 +176,28 @@ describe.concurrent("people and programs that knew Icecast", () => {
     }
   });
 
-  it("collectors of statistics find the listeners and the titles", async () => {
+  it("netdata's collector finds the sources and their listeners", async (context) => {
+    requireClient(context, python, `${netdata}/icecast.chart.py`);
+    const listeners = [1, 2].map(() => listen(`${stack.ingestUrl}/second.mp3`));
+    const driver = join(import.meta.dirname, "consumers", "netdata.py");
+    try {
+      const collected = await waitFor(
+        "two listeners to be collected",
+        async () => {
+          const client = await runClient(python, [driver, netdata, `${stack.ingestUrl}/status-json.xsl`]);
+          const { found, listeners: counts } = JSON.parse(client.stdout().toString()) as Collected;
+          return found === true && (counts["source_1"] ?? 0) >= 2 && counts;
+        },
+        30_000,
+      );
+      // The third mount is hidden.
+      expect(Object.keys(collected)).toEqual(["source_0", "source_1"]);
+    } finally {
+      for (const each of await Promise.all(listeners)) each.close();
+    }
+  });
+
+  it("readers of statistics find the listeners and the titles", async () => {
     const server = { url: stack.ingestUrl, headers: asAdmin };
     const listener = await listen(`${stack.ingestUrl}/live.mp3`, {
       headers: { "User-Agent": "Counted<3>&" },
@@ -226,6 +247,14 @@ describe.concurrent("people and programs that knew Icecast", () => {
     }
   });
 });
+
+/** Debian's, and its folder of collectors. */
+const python = "/usr/bin/python3";
+const netdata = "/usr/lib/netdata/python.d";
+interface Collected {
+  readonly found: boolean | null;
+  readonly listeners: Readonly<Record<string, number>>;
+}
 
 const pcmBytesPerSecond = 44_100 * 4;
 const fileSize = (path: string): number => statSync(path, { throwIfNoEntry: false })?.size ?? 0;

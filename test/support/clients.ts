@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { delimiter, join } from "node:path";
+import { delimiter, isAbsolute, join } from "node:path";
 import { existsSync } from "node:fs";
 import { killTree } from "../../local/process-tree.ts";
 
@@ -20,7 +20,9 @@ export function requireClient(context: Skipper, ...names: readonly string[]): vo
   context.skip(message);
 }
 
+/** By its name in PATH, or the path of a file. */
 function isInstalled(name: string): boolean {
+  if (isAbsolute(name)) return existsSync(name);
   const endings = process.platform === "win32" ? [".exe", ".cmd", ".bat"] : [""];
   const folders = (process.env["PATH"] ?? "").split(delimiter);
   return folders.some((folder) => endings.some((ending) => existsSync(join(folder, name + ending))));
