@@ -3,6 +3,13 @@ import type { AudienceCounters, StationCounters } from "../../shared/listener-se
 import { isPattern } from "../../shared/mount-pattern.ts";
 import type { MountStatus } from "../../shared/mount-status.ts";
 import type { MountPath } from "../../shared/units.ts";
+import {
+  type IcecastFields,
+  listenUrl,
+  serverFields,
+  sortedFields,
+  sourceFields,
+} from "../icecast-fields.ts";
 import { rulesOf } from "../station.ts";
 import { sourceInfoOf } from "../stream-info.ts";
 
@@ -34,11 +41,11 @@ export interface StatisticsInput {
 /**
  * What Icecast counts and the edge cannot is the nearest that is known: a client is a listener or a source, for other
  * requests are counted nowhere; a connection is one that got a stream or was let in as a source; what a source has sent
- * follows from its measured bit rate; sources that an ingest host pulls from elsewhere count as any other.
+ * follows from its measured bit rate.
  */
 export function statisticsOf(input: StatisticsInput): IcecastStatistics {
   const sources = new Map<MountPath, StatisticsFields>();
-  for (const status of input.mounts) sources.set(status.mount, sourceFields(status, input));
+  for (const status of input.mounts) sources.set(status.mount, fieldsOfSource(status, input));
   for (const mount of standInMounts(input)) sources.set(mount, standInFields(mount, input));
   return {
     global: globalFields(input),
@@ -53,18 +60,13 @@ function globalFields({ station, serverStartMs, mounts, counters }: StatisticsIn
   // Told in batches: those who listen now have come for sure.
   const listenerConnections = Math.max(counters.listenerConnections, listeners);
   return sorted({
-    admin: station.admin,
+    ...serverFields(station, serverStartMs),
     client_connections: String(listenerConnections),
     clients: String(listeners + mounts.length),
     connections: String(listenerConnections + sourceConnections),
     file_connections: "0",
-    host: station.hostname,
     listener_connections: String(listenerConnections),
     listeners: String(listeners),
-    location: station.location,
-    server_id: station.serverId,
-    server_start: rfcDate(serverStartMs),
-    server_start_iso8601: isoDate(serverStartMs),
     source_client_connections: String(Math.max(0, sourceConnections - relays)),
     // Of relays only those that are on air are known.
     source_relay_connections: String(relays),
@@ -76,33 +78,18 @@ function globalFields({ station, serverStartMs, mounts, counters }: StatisticsIn
   });
 }
 
-function sourceFields(status: MountStatus, input: StatisticsInput): StatisticsFields {
+function fieldsOfSource(status: MountStatus, input: StatisticsInput): StatisticsFields {
   const { mount, streamStartMs } = status;
   const rules = rulesOf(input.station, mount);
   const source = sourceInfoOf(status.source, rules);
   const audience = input.audiences.get(mount);
   const onAirSeconds = Math.max(0, (input.now - streamStartMs) / 1000);
   return sorted({
-    ...audioInfoFields(source.audioInfo),
-    audio_info: source.audioInfo,
-    authenticator: input.authenticatorOf(mount),
-    bitrate: source.bitrate || undefined,
-    genre: source.genre || "various",
-    listener_peak: String(status.listenerPeak),
-    listeners: String(status.listeners),
-    listenurl: listenUrl(mount, input),
+    ...sourceFields({ ...status, source }, input.origin, input.authenticatorOf(mount)),
     max_listeners: limitText(rules?.maxListeners ?? input.station.maxListeners),
     public: source.public ? "1" : "0",
-    server_description: source.description || "Unspecified description",
-    server_name: source.name || "Unspecified name",
-    server_type: source.contentType,
-    server_url: source.url || undefined,
     slow_listeners: String(audience?.slowListeners ?? 0),
     source_ip: source.ip,
-    stream_start: rfcDate(streamStartMs),
-    stream_start_iso8601: isoDate(streamStartMs),
-    subtype: source.subtype,
-    title: status.title,
     total_bytes_read: String(Math.round((status.bitrateKbps ?? 0) * 125 * onAirSeconds)),
     total_bytes_sent: String(audience?.bytesSent ?? 0),
     user_agent: source.userAgent,
@@ -124,50 +111,11 @@ function standInFields(mount: MountPath, input: StatisticsInput): StatisticsFiel
   const listening = Object.values(input.audiences.get(mount)?.byCountry ?? {});
   return sorted({
     listeners: String(listening.reduce((sum, count) => sum + count, 0)),
-    listenurl: listenUrl(mount, input),
+    listenurl: listenUrl(mount, input.origin),
     max_listeners: limitText(rulesOf(input.station, mount)?.maxListeners ?? input.station.maxListeners),
   });
 }
 
 const limitText = (limit: number | undefined): string => (limit === undefined ? "unlimited" : String(limit));
 
-const listenUrl = (mount: MountPath, { origin }: StatisticsInput): string =>
-  origin + encodeURI(mount.toWellFormed());
-
-/** Each `key=value` of ice-audio-info is a field of its own, unless Icecast has that name for itself. */
-function audioInfoFields(audioInfo: string | undefined): Record<string, string> {
-  const fields: Record<string, string> = {};
-  for (const pair of (audioInfo ?? "").split(";")) {
-    const equals = pair.indexOf("=");
-    const name = pair.slice(0, Math.max(equals, 0)).trim();
-    if (/^[A-Za-z][\w-]{0,63}$/.test(name) && !reserved.test(name)) {
-      fields[name] = percentDecoded(pair.slice(equals + 1));
-    }
-  }
-  return fields;
-}
-
-/** Fields that a source must not forge. */
-const reserved =
-  /^(?:audio_info|authenticator|dummy|genre|listener.*|max_listeners|public|server_.*|slow_listeners|source_.*|stream_.*|subtype|title|user_agent|__proto__)$|total_bytes|connections/;
-
-function percentDecoded(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
-}
-
-const sorted = (fields: Readonly<Record<string, string | undefined>>): StatisticsFields =>
-  new Map(
-    Object.entries(fields)
-      .filter((field): field is [string, string] => field[1] !== undefined)
-      .toSorted(([a], [b]) => (a < b ? -1 : 1)),
-  );
-
-/** `%a, %d %b %Y %H:%M:%S %z`, in UTC. */
-const rfcDate = (ms: number): string => new Date(ms).toUTCString().replace("GMT", "+0000");
-
-/** `%Y-%m-%dT%H:%M:%S%z`, in UTC. */
-const isoDate = (ms: number): string => `${new Date(ms).toISOString().slice(0, 19)}+0000`;
+const sorted = (fields: IcecastFields): StatisticsFields => new Map(sortedFields(fields));
