@@ -29,6 +29,8 @@ interface Listed {
   readonly end: string | null;
   readonly durationMs: number;
   readonly bytes: number;
+  /** Where the joins say what they add. */
+  readonly tracks: string;
   readonly joins: readonly { readonly kind: string; readonly atMs: number; readonly missingMs: number }[];
 }
 
@@ -142,6 +144,17 @@ describe("the archive of a broadcast with breaks", () => {
         kept += count;
       }
       expect(broadcast?.durationMs).toBe(ms(kept));
+    }
+  });
+
+  it("is told by its track list what each join adds", async () => {
+    for (const { tracks, joins } of broadcasts) {
+      const list = (await (await fetch(tracks)).json()) as {
+        joins: readonly { readonly addedSamples: number; readonly addedBytes: number }[];
+      };
+      expect(list.joins).toMatchObject(joins);
+      expect(list.joins.map(({ addedSamples }) => addedSamples)).toEqual(joins.map(() => samplesPerFrame));
+      for (const { addedBytes } of list.joins) expect(addedBytes).toBeGreaterThan(0);
     }
   });
 

@@ -1,4 +1,5 @@
 import type { EdgeStation } from "../../shared/edge-station.ts";
+import { comparePosition } from "../../shared/segment.ts";
 import type { Epoch, MountPath } from "../../shared/units.ts";
 import { millis } from "../../shared/units.ts";
 import { mountOrNull } from "../admin/mount-name.ts";
@@ -7,7 +8,7 @@ import { rulesOf } from "../station.ts";
 import { sourceInfoOf } from "../stream-info.ts";
 import { archivePath, mountArchivePath, stemOf } from "./addresses.ts";
 import { listedTitles, mountsAtOnce } from "./file-limits.ts";
-import type { ArchiveReader, BroadcastPage, NamedBroadcast } from "./reader.ts";
+import type { ArchiveReader, BroadcastPage, NamedBroadcast, Primer } from "./reader.ts";
 
 export interface ListFilter {
   /** Broadcasts that have audio from then on... */
@@ -124,8 +125,16 @@ export const listedMounts = (mounts: Iterable<MountPath>, station: EdgeStation):
     })
     .toSorted();
 
-/** As `/archive.json` has it. Times "At" are from the start, in the audio that is kept. */
-export function broadcastJson(broadcast: NamedBroadcast, station: EdgeStation, origin: string): object {
+/**
+ * As `/archive.json` has it. Times "At" are from the start, in the audio that is kept. With `primers`, as its track list has it:
+ * what each join adds to the recording as well.
+ */
+export function broadcastJson(
+  broadcast: NamedBroadcast,
+  station: EdgeStation,
+  origin: string,
+  primers?: readonly Primer[],
+): object {
   const { mount, name, startMs, endMs, bytes, durationMs, titles, joins, listenerPeak } = broadcast;
   const rules = rulesOf(station, mount);
   const source = broadcast.source && sourceInfoOf(broadcast.source, rules);
@@ -134,6 +143,7 @@ export function broadcastJson(broadcast: NamedBroadcast, station: EdgeStation, o
     name,
     url: origin + archivePath(mount, name),
     cue: origin + archivePath(mount, name, "cue"),
+    tracks: origin + archivePath(mount, name, "json"),
     start: isoTime(startMs),
     end: endMs === null ? null : isoTime(endMs),
     durationMs: Math.round(durationMs),
@@ -143,10 +153,11 @@ export function broadcastJson(broadcast: NamedBroadcast, station: EdgeStation, o
       text,
       ...(url !== undefined && { url }),
     })),
-    joins: joins.map(({ kind, atMs, missingMs }) => ({
-      kind,
-      atMs: Math.round(atMs),
-      missingMs: Math.round(missingMs),
+    joins: joins.map((join) => ({
+      kind: join.kind,
+      atMs: Math.round(join.atMs),
+      missingMs: Math.round(join.missingMs),
+      ...(primers && added(primers.find((primer) => comparePosition(primer, join) === 0))),
     })),
     listenerPeak,
     stream: {
@@ -156,6 +167,12 @@ export function broadcastJson(broadcast: NamedBroadcast, station: EdgeStation, o
     ...(rules?.podcast === true && { feed: `${origin}${mountArchivePath(mount)}/feed.xml` }),
   };
 }
+
+/** Silence that a recording has at a join, so that nothing before it is reached back to: samples per channel. */
+const added = (primer: Primer | undefined): { addedSamples: number; addedBytes: number } => ({
+  addedSamples: primer?.samples ?? 0,
+  addedBytes: primer?.bytes.length ?? 0,
+});
 
 /** What its source called it, or the station. */
 export function streamName({ source, mount }: NamedBroadcast, station: EdgeStation): string {

@@ -57,7 +57,7 @@ export async function recording(
   done();
   const about = { lastModifiedMs: lastMs(broadcast), cache: revalidated(asked) };
   if (kind === "json") {
-    const body = JSON.stringify(broadcastJson(broadcast, station, asked.origin));
+    const body = JSON.stringify(broadcastJson(broadcast, station, asked.origin, primers));
     return document(request, body, { ...about, contentType: "application/json; charset=utf-8" });
   }
   const title = titleOf(broadcast);
