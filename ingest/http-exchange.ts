@@ -4,7 +4,7 @@ import { keptConnections } from "./limits.ts";
 
 export interface HttpRequest {
   readonly url: string;
-  readonly method: "GET" | "HEAD" | "POST" | "PUT";
+  readonly method: "DELETE" | "GET" | "HEAD" | "POST" | "PUT";
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: Uint8Array | string;
   /** Ends the exchange; it rejects with the signal's reason. */
