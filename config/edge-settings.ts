@@ -20,7 +20,7 @@ type Address = Required<Pick<EdgeStation, "ingestHost" | "shoutcastPort">>;
 
 /** What the edge is told of the station; nothing secret, and no files: those have names once they are stored. */
 export function edgeStation(
-  { station, limits, icy, logs, header, alias, mounts }: Station,
+  { station, limits, icy, logs, header, alias, mounts, autodj }: Station,
   address: Address,
 ): EdgeStation {
   const { name, description, location, admin, hostname, time_zone } = station;
@@ -45,8 +45,11 @@ export function edgeStation(
       maxListenersPerAddress: limits.max_listeners_per_address,
       maxListenerMs: optionalMs(limits.max_listener_seconds),
     }),
-    mounts: Object.fromEntries(
-      Object.entries(withBurst(limits, mounts)).map(([mount, table]) => [mount, mountRules(table)]),
+    mounts: withAutoDjs(
+      autodj,
+      Object.fromEntries(
+        Object.entries(withBurst(limits, mounts)).map(([mount, table]) => [mount, mountRules(table)]),
+      ),
     ),
     ...address,
   };
@@ -67,6 +70,23 @@ function withBurst(
   const { [everyMount]: every, ...others } = mounts;
   const said = every?.burst_seconds !== undefined || every?.burst_bytes !== undefined;
   return { [everyMount]: { ...(said ? {} : { burst_bytes }), ...every }, ...others };
+}
+
+/** Mounts that the edge computes; what a mount's own table says of its stream goes before what its AutoDJ says. */
+function withAutoDjs(autodjs: Station["autodj"], mounts: EdgeStation["mounts"]): EdgeStation["mounts"] {
+  const all = { ...mounts };
+  for (const { mount, kind, library, name, description, genre, url, public: isPublic } of autodjs) {
+    if (kind !== "edge" || library === undefined) continue;
+    const own = all[mount] ?? {};
+    const stream: StreamInfo = { ...defined({ name, description, genre, url }), ...own.stream };
+    all[mount] = {
+      ...defined({ public: isPublic }),
+      ...own,
+      ...(Object.keys(stream).length === 0 ? {} : { stream }),
+      autodj: { library },
+    };
+  }
+  return all;
 }
 
 /** What a table leaves out is left out: a pattern may say it. */

@@ -9,12 +9,18 @@ export interface Flags {
   readonly host?: string;
   readonly edgePort?: number;
   readonly ingestPort?: number;
+  /** A folder or a list to play. */
+  readonly music?: string;
+  /** Whether the programme that comes with Skywave is to play where there is nothing else; false after `--no-demo`. */
+  readonly demo: boolean;
 }
 
 const help = `Usage: npm start -- [options]        the whole station
        npm run ingest -- [options]   the source side alone
 
   --config FILE       station file: a station.toml, or an icecast.xml as it is (default: station.toml, if there is one)
+  --music DIR         folder of MP3s, or a .m3u or .pls list, that plays on /autodj.mp3 in random order
+  --no-demo           nothing plays on /demo.mp3, as it does where there is neither a station file nor --music
   --data DIR          folder for everything that is kept (default: .skywave)
   --edge-port N       port for listeners (default: 8787)
   --ingest-port N     port for sources (default: 8000); N + 1 takes SHOUTcast sources
@@ -32,23 +38,31 @@ Signals: SIGHUP reads the station file again, without anybody losing the connect
 changes nothing (npm start in a terminal stops instead). SIGUSR2 makes npm start begin its ingest anew with the code as
 it is now: listeners stay, sources reconnect. SIGTERM stops and stores what is open.`;
 
-const names = ["config", "data", "host", "edge-port", "ingest-port"];
+const names = ["config", "music", "data", "host", "edge-port", "ingest-port"];
+const noDemo = "no-demo";
 
 /** Reads the command line; problems are added to `problems`. Throws HelpRequest for `--help`. */
 export function parseFlags(argv: readonly string[], problems: string[]): Flags {
   const { tokens } = parseArgs({
     args: [...argv],
-    options: Object.fromEntries(names.map((name) => [name, { type: "string" as const }])),
+    options: {
+      ...Object.fromEntries(names.map((name) => [name, { type: "string" as const }])),
+      [noDemo]: { type: "boolean" },
+    },
     strict: false,
     tokens: true,
   });
   const given = new Map<string, string>();
+  let demo = true;
   for (const token of tokens) {
     if (token.kind === "positional") problems.push(`unexpected argument ${JSON.stringify(token.value)}`);
     if (token.kind !== "option") continue;
     if (token.name === "help" || token.name === "h") throw new HelpRequest(help);
-    if (!names.includes(token.name)) {
-      const meant = nearest(token.name, names);
+    if (token.name === noDemo) {
+      demo = false;
+      if (token.value !== undefined) problems.push(`${token.rawName} takes no value`);
+    } else if (!names.includes(token.name)) {
+      const meant = nearest(token.name, [...names, noDemo]);
       problems.push(
         `${token.rawName} is not a known flag${meant === undefined ? "" : `; did you mean --${meant}?`}`,
       );
@@ -58,13 +72,15 @@ export function parseFlags(argv: readonly string[], problems: string[]): Flags {
   }
   const edgePort = portFlag("edge-port", given, problems);
   const ingestPort = portFlag("ingest-port", given, problems);
-  const [config, data, host] = [given.get("config"), given.get("data"), given.get("host")];
+  const [config, data, host, music] = ["config", "data", "host", "music"].map((name) => given.get(name));
   return {
     ...(config === undefined ? {} : { config }),
     ...(data === undefined ? {} : { data }),
     ...(host === undefined ? {} : { host }),
     ...(edgePort === undefined ? {} : { edgePort }),
     ...(ingestPort === undefined ? {} : { ingestPort }),
+    ...(music === undefined ? {} : { music }),
+    demo,
   };
 }
 

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { autodjSettings } from "./autodj-of-station.ts";
 import { edgeSecrets } from "./edge-secrets.ts";
 import type { Environment } from "./environment.ts";
 import { ingestMounts, relaySettings } from "./ingest-mounts.ts";
@@ -60,6 +61,7 @@ export function ingestSettings(station: Station, given: Given): IngestSettings {
     mounts: ingestMounts(station, { ingestToken, resolve }),
     shoutcastMount: ingest.shoutcast_mount,
     relays: relaySettings(station),
+    autodjs: autodjSettings(station, resolve),
     directories: station.directory.map(({ url, timeout_seconds, touch_seconds }) => ({
       url,
       timeoutMs: toMs(timeout_seconds),

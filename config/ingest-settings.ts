@@ -44,6 +44,8 @@ export interface IngestSettings {
   /** Where a SHOUTcast v1 source lands that names no mount: "/stream" in Icecast; ours comes from the station file. */
   readonly shoutcastMount: string;
   readonly relays: readonly RelaySettings[];
+  /** Of kind "ingest": those that the edge computes are rules of their mounts there. */
+  readonly autodjs: readonly AutoDjSettings[];
   readonly master?: MasterSettings;
   readonly directories: readonly DirectorySettings[];
   readonly webhooks: readonly WebhookSettings[];
@@ -142,6 +144,67 @@ export interface RelaySettings {
   readonly titles: boolean;
   /** Connects while somebody listens. */
   readonly onDemand: boolean;
+}
+
+/** A mount that this host itself is the source of: it plays files. */
+export interface AutoDjSettings {
+  readonly mount: string;
+  readonly info: AutoDjInfo;
+  /** At least one; names differ. */
+  readonly rotations: readonly RotationSettings[];
+  readonly jingles: readonly JingleSettings[];
+  /** How often places are read again besides what watching tells. */
+  readonly reloadMs: number;
+  /** What all tracks are brought to; null: none is changed. */
+  readonly loudnessLufs: number | null;
+  /** Whether files of another format are encoded anew; else they are refused. */
+  readonly transcode: boolean;
+  /** Null: what most of the music has. */
+  readonly format: { readonly sampleRate: number; readonly channels: 1 | 2 } | null;
+  /** Of what is encoded anew. A format that is found may have lower ones only. */
+  readonly bitrateKbps: number;
+  /** Of the slots that name none, and of what it shows: IANA name. */
+  readonly timeZone: string;
+}
+
+/** What a source says of its stream in its `ice-*` headers; absent: not said. */
+export interface AutoDjInfo {
+  readonly name?: string;
+  readonly description?: string;
+  readonly genre?: string;
+  readonly url?: string;
+  readonly public?: boolean;
+}
+
+/** Where music is. */
+export type MusicPlace =
+  /** A folder, a list or a file; which of them is seen when it is read. `path` is absolute, `shown` as the operator wrote it. */
+  | { readonly kind: "path"; readonly path: string; readonly shown: string }
+  /** Objects of the station's bucket whose keys begin so. */
+  | { readonly kind: "storage"; readonly prefix: string; readonly shown: string };
+
+export type PlayOrder = "random" | "sequential";
+
+export interface RotationSettings {
+  /** "music" of an AutoDJ that has but one, or what the operator calls it. */
+  readonly name: string;
+  readonly places: readonly MusicPlace[];
+  readonly order: PlayOrder;
+  /** How many others play before a track comes again; fewer where there are fewer. */
+  readonly memory: number;
+  readonly weight: number;
+  /** Without any it plays always. */
+  readonly slots: readonly DjSlot[];
+}
+
+/** At least one of `everyTracks` and `everyMs` is there. */
+export interface JingleSettings {
+  readonly places: readonly MusicPlace[];
+  readonly order: PlayOrder;
+  readonly everyTracks?: number;
+  readonly everyMs?: number;
+  /** Without any it plays always. */
+  readonly slots: readonly DjSlot[];
 }
 
 /** A server all of whose streams are relayed: Icecast's slave mode. */

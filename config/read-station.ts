@@ -1,5 +1,6 @@
 import { accessSync, constants, readFileSync, statSync } from "node:fs";
 import { dirname, extname, resolve } from "node:path";
+import { autodjNotes } from "./autodj-of-station.ts";
 import { ConfigError } from "./config-error.ts";
 import { htpasswdNotes } from "./edge-secrets.ts";
 import type { Environment } from "./environment.ts";
@@ -41,7 +42,7 @@ export function readStation(file: string, { shownAs, startedIn, env }: ReadOptio
     fileProblem: (path) => fileProblem(absolute(path)),
     env,
   });
-  return { station, notes: htpasswdNotes(station, absolute) };
+  return { station, notes: [...htpasswdNotes(station, absolute), ...autodjNotes(station, absolute)] };
 }
 
 /** By its content: no station file begins with "<". */

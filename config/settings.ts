@@ -9,6 +9,7 @@ import { type Flags, parseFlags } from "./flags.ts";
 import { ingestSettings } from "./ingest-of-station.ts";
 import type { IngestSettings } from "./ingest-settings.ts";
 import { reachable, urlHost } from "./listening.ts";
+import { type MusicFlag, musicFlag } from "./music-flag.ts";
 import { type ReadStation, readStation } from "./read-station.ts";
 import { readRemote, type Remote, requireRemote } from "./remote.ts";
 import { openSecrets, type Secrets } from "./secrets.ts";
@@ -30,6 +31,10 @@ export interface StackSettings {
   readonly files: readonly MountFile[];
   /** Whether this process tells the edge of the station: not a spare beside the one that has the station file. */
   readonly tellsEdge: boolean;
+  /** What `--music` says to play, absolute. */
+  readonly music?: string;
+  /** Whether this station has nothing of its own: the programme that comes with Skywave plays. */
+  readonly demo: boolean;
   readonly secrets: Secrets;
   /** Whether the source password is the one made at random for this data folder. */
   readonly generatedSourcePassword: boolean;
@@ -71,11 +76,12 @@ export function loadStackSettings(
   const base = env["INIT_CWD"] ?? process.cwd();
   const stationFile = findStationFile(flags, base);
   const read = stationOf(stationFile, { flags, base, env }, problems);
+  const music = musicFlag(flags, { base, env, station: read.station }, problems);
   if (problems.length > 0) throw new ConfigError(problems);
 
   const dataDir = flags.data === undefined ? resolve(".skywave") : resolve(base, flags.data);
   const secrets = openSecrets(dataDir);
-  return combine({ flags, read, stationFile, secrets, dataDir, env, remote });
+  return combine({ flags, read, music, role, stationFile, secrets, dataDir, env, remote });
 }
 
 /**
@@ -116,6 +122,8 @@ function stationOf(
 interface Sources {
   readonly flags: Flags;
   readonly read: ReadStation;
+  readonly music: MusicFlag | undefined;
+  readonly role: Role;
   readonly stationFile: string | undefined;
   readonly secrets: Secrets;
   readonly dataDir: string;
@@ -123,7 +131,8 @@ interface Sources {
   readonly remote: Remote;
 }
 
-function combine({ flags, read, stationFile, secrets, dataDir, env, remote }: Sources): StackSettings {
+function combine(sources: Sources): StackSettings {
+  const { flags, read, music, role, stationFile, secrets, dataDir, env, remote } = sources;
   const { station, notes } = read;
   const host = flags.host ?? station.ingest.address;
   const edgePort = flags.edgePort ?? station.edge.port;
@@ -140,18 +149,22 @@ function combine({ flags, read, stationFile, secrets, dataDir, env, remote }: So
     resolve: (path) => resolve(stationDir, path),
   });
   const { hostname } = station.station;
+  const inStack = role === "stack" || env["SKYWAVE_PUSH_STATION"] === "1";
   return {
     dataDir,
     ...(stationFile === undefined ? {} : { stationFile }),
     host,
     edgePort,
-    ingest,
+    ingest: music === undefined ? ingest : { ...ingest, autodjs: [...ingest.autodjs, music.autodj] },
     edge: edgeStation(station, {
       ingestHost: `${hostname === "localhost" ? urlHost(reachable(host)) : hostname}:${ingest.port}`,
       shoutcastPort: ingest.shoutcastPort,
     }),
     files: mountFiles(station, stationDir),
     tellsEdge: stationFile !== undefined || env["SKYWAVE_PUSH_STATION"] === "1",
+    ...(music === undefined ? {} : { music: music.path }),
+    // An ingest alone may serve somebody else's station.
+    demo: flags.demo && inStack && stationFile === undefined && music === undefined,
     secrets,
     generatedSourcePassword: !env["SKYWAVE_SOURCE_PASSWORD"] && station.sources.password === undefined,
     generatedAdminPassword: !env["SKYWAVE_ADMIN_PASSWORD"] && station.admin.password === undefined,

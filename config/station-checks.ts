@@ -1,8 +1,10 @@
 import { z } from "zod";
 import { MountPathError, mountPath } from "../shared/mount-path.ts";
+import { autodjDocumentProblems, autodjProblems } from "./autodj-checks.ts";
 import { nearest } from "./nearest.ts";
 import { type Station, stationSchema } from "./station.ts";
 import type { Path } from "./toml-document.ts";
+import { valueAt } from "./values.ts";
 
 /** Why a file that the station file names cannot be used; undefined when it can. The path is as it stands there. */
 export type FileProblem = (path: string) => string | undefined;
@@ -22,7 +24,11 @@ export function checkStation(
 ): { readonly station: Station } | { readonly problems: readonly Problem[] } {
   const result = stationSchema.safeParse(value);
   const problems = result.success ? [] : result.error.issues.flatMap(describe);
-  problems.push(...mountProblems(value), ...fileProblems(value, fileProblem));
+  problems.push(
+    ...mountProblems(value),
+    ...fileProblems(value, fileProblem),
+    ...autodjDocumentProblems(value),
+  );
   if (result.success) problems.push(...togetherProblems(result.data));
   if (result.success && problems.length === 0) return { station: result.data };
   return { problems };
@@ -106,11 +112,13 @@ function mountProblems(document: unknown): Problem[] {
     if (fallback === mount) problems.push({ path, text: "must be another mount", quote: false });
     else check(fallback, path);
   }
-  const relays = valueAt(document, ["relay"]);
-  const count = Array.isArray(relays) ? relays.length : 0;
-  for (let index = 0; index < count; index++) {
-    const path = ["relay", index, "mount"];
-    check(valueAt(document, path), path);
+  for (const key of ["relay", "autodj"]) {
+    const tables = valueAt(document, [key]);
+    const count = Array.isArray(tables) ? tables.length : 0;
+    for (let index = 0; index < count; index++) {
+      const path = [key, index, "mount"];
+      check(valueAt(document, path), path);
+    }
   }
   const shoutcast = ["ingest", "shoutcast_mount"];
   check(valueAt(document, shoutcast), shoutcast);
@@ -151,8 +159,8 @@ function fileProblems(document: unknown, fileProblem: FileProblem): Problem[] {
 }
 
 /** What cannot be said of one setting alone. */
-function togetherProblems({ admin, user, mounts, signed_urls }: Station): Problem[] {
-  const problems: Problem[] = [];
+function togetherProblems({ admin, user, mounts, signed_urls, ...others }: Station): Problem[] {
+  const problems: Problem[] = autodjProblems(others);
   const names = new Set([admin.user]);
   user.forEach(({ name }, index) => {
     if (names.has(name))
@@ -170,13 +178,4 @@ function togetherProblems({ admin, user, mounts, signed_urls }: Station): Proble
 function mountNames(document: unknown): string[] {
   const mounts = valueAt(document, ["mounts"]);
   return Object.keys(typeof mounts === "object" && mounts !== null ? mounts : {});
-}
-
-function valueAt(document: unknown, path: Path): unknown {
-  let value = document;
-  for (const key of path) {
-    if (typeof value !== "object" || value === null || !Object.hasOwn(value, key)) return undefined;
-    value = (value as Record<PropertyKey, unknown>)[key];
-  }
-  return value;
 }

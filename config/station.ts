@@ -17,6 +17,7 @@ import {
   username,
   whole,
 } from "./station-fields.ts";
+import { autodjTable } from "./station-autodj.ts";
 import { mountTable, onePassword } from "./station-mount.ts";
 
 /**
@@ -144,6 +145,7 @@ export const stationSchema = table({
     [],
   ),
   relay: list(relay, 256).default([]),
+  autodj: list(autodjTable, 64).default([]),
   directory: list(directory, 25).default([]),
   webhook: list(webhook, 32).default([]),
   mounts: z.record(z.string(), mountTable, { error: "must be a table" }).prefault({}),

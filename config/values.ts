@@ -29,3 +29,13 @@ function decoded(text: string): string {
     return text;
   }
 }
+
+/** What stands at a path of a document; undefined where there is nothing. */
+export function valueAt(document: unknown, path: readonly PropertyKey[]): unknown {
+  let value = document;
+  for (const key of path) {
+    if (typeof value !== "object" || value === null || !Object.hasOwn(value, key)) return undefined;
+    value = (value as Record<PropertyKey, unknown>)[key];
+  }
+  return value;
+}

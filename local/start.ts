@@ -43,7 +43,7 @@ async function portProblems(settings: StackSettings): Promise<string[]> {
 
 /** The settings as flags, so that a process started again later gets the same ones wherever it runs. */
 function childFlags(settings: StackSettings): string[] {
-  const { stationFile, dataDir, host, edgePort, ingest } = settings;
+  const { stationFile, music, demo, dataDir, host, edgePort, ingest } = settings;
   const flags = [
     "--data",
     dataDir,
@@ -54,7 +54,10 @@ function childFlags(settings: StackSettings): string[] {
     "--ingest-port",
     `${ingest.port}`,
   ];
-  return stationFile === undefined ? flags : ["--config", stationFile, ...flags];
+  if (stationFile !== undefined) flags.push("--config", stationFile);
+  if (music !== undefined) flags.push("--music", music);
+  if (!demo) flags.push("--no-demo");
+  return flags;
 }
 
 function refuse(problems: readonly string[]): never {

@@ -84,6 +84,8 @@ const mountRulesSchema = z.object({
   archiveTimeZone: z.string().max(64).optional(),
   /** Whether its recordings are published as a podcast. */
   podcast: z.boolean().optional(),
+  /** The edge plays it, from a library in storage. */
+  autodj: z.object({ library: z.string().regex(/^[\w-]{1,64}$/) }).optional(),
 });
 export type MountRules = z.infer<typeof mountRulesSchema>;
 

@@ -218,6 +218,15 @@ describe("the example", () => {
     expect(Object.keys(all.limits).toSorted()).toEqual(
       Object.keys(stationSchema.shape.limits.unwrap().shape).toSorted(),
     );
+    const autodj = stationSchema.shape.autodj.unwrap().element.shape;
+    const keysOf = (tables: readonly object[]) => [...new Set(tables.flatMap((each) => Object.keys(each)))];
+    expect(keysOf(all.autodj).toSorted()).toEqual(Object.keys(autodj).toSorted());
+    expect(keysOf(all.autodj.flatMap(({ rotation }) => rotation)).toSorted()).toEqual(
+      Object.keys(autodj.rotation.unwrap().element.shape).toSorted(),
+    );
+    expect(keysOf(all.autodj.flatMap(({ jingle }) => jingle)).toSorted()).toEqual(
+      Object.keys(autodj.jingle.unwrap().element.shape).toSorted(),
+    );
     expect(all.ingest.tls?.port).toBe(8443);
     expect([all.sources.password, all.admin.password]).toEqual(["only the DJs know it", "only you know it"]);
   });

@@ -50,6 +50,7 @@ export class RunningIngest {
       shoutcastMount: "/stream",
       edgeSecrets: noSecrets,
       relays: [],
+      autodjs: [],
       directories: [],
       webhooks: [],
       limits: usualLimits,
