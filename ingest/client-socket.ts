@@ -91,3 +91,9 @@ export function finish(socket: Socket, lastBytes?: Uint8Array): void {
   else socket.end();
   socket.resume();
 }
+
+/** A connection as what brings a source's audio. */
+export const lineOf = (socket: Socket): { readonly close: () => void; readonly destroy: () => void } => ({
+  close: () => finish(socket),
+  destroy: () => void socket.destroy(),
+});

@@ -4,7 +4,7 @@ import { MountPathError, parseMountPath } from "../shared/mount-path.ts";
 import { type ShoutcastEvent, ShoutcastLoginParser } from "../shared/source/shoutcast-login.ts";
 import { declaredContentType, readSourceInfo } from "../shared/source/source-headers.ts";
 import type { MountPath } from "../shared/units.ts";
-import { finish, lateReason, peerAddress, readUntil } from "./client-socket.ts";
+import { finish, lateReason, lineOf, peerAddress, readUntil } from "./client-socket.ts";
 import { headLimits } from "./limits.ts";
 import type { LoginRefusal, SourceLogin } from "./credentials.ts";
 import type { SourceConnectionOptions } from "./source-connection.ts";
@@ -60,7 +60,7 @@ export async function serveShoutcast(socket: Socket, options: ShoutcastConnectio
     return refuse(socket, nothing);
   }
   const info = readSourceInfo({ headers }, { ip, protocol: "SHOUTcast" });
-  const session = await intake.admit({ ...admitted, info }, socket);
+  const session = await intake.admit({ ...admitted, info }, lineOf(socket));
   if (typeof session === "string") {
     log.warn({ mount, reason: session }, "source refused");
     return refuse(socket, nothing);

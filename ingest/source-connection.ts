@@ -14,7 +14,7 @@ import { bodyFraming } from "../shared/source/body-framing.ts";
 import { expectsContinue, header, type RequestHead } from "../shared/source/request-head.ts";
 import { declaredContentType, readSourceInfo } from "../shared/source/source-headers.ts";
 import { type Millis, type MountPath, millis } from "../shared/units.ts";
-import { finish, peerAddress } from "./client-socket.ts";
+import { finish, lineOf, peerAddress } from "./client-socket.ts";
 import type { CredentialCheck, LoginRefusal } from "./credentials.ts";
 import type { Log } from "./log.ts";
 import type { LoginLog } from "./login-log.ts";
@@ -72,7 +72,7 @@ export async function serveSource(
   if (framing instanceof ProtocolError) return refuse(socket, errorReply(501, framing.message, now));
 
   const info = readSourceInfo(head, { ip, protocol: head.method });
-  const session = await intake.admit({ mount, login, info }, socket);
+  const session = await intake.admit({ mount, login, info }, lineOf(socket));
   if (typeof session === "string") {
     log.warn({ reason: session }, "source refused");
     return refuse(socket, refusalOf(session, millis(Date.now())));

@@ -2,11 +2,10 @@ import type { Socket } from "node:net";
 import type { IngestSettings } from "../config/ingest-settings.ts";
 import type { Codec } from "../shared/codec/codec.ts";
 import type { Claim, Hold } from "../shared/edge-api.ts";
-import type { Takeover } from "../shared/mount-state.ts";
+import { isHouseCredential, type Takeover } from "../shared/mount-state.ts";
 import type { BodyFraming } from "../shared/source/body-framing.ts";
 import type { SourceInfo } from "../shared/source/source-info.ts";
 import type { MountPath } from "../shared/units.ts";
-import { finish } from "./client-socket.ts";
 import type { DjTenure } from "./access/dj-tenure.ts";
 import { rulesOfMount } from "./access/mount-rules.ts";
 import type { SourceLogin } from "./credentials.ts";
@@ -16,7 +15,6 @@ import { handoverMs, heldAheadMs } from "./limits.ts";
 import { type Log, reasonOf } from "./log.ts";
 import type { MountHolder } from "./mount-hold.ts";
 import type { MountTable, Reservation } from "./mount-table.ts";
-import { isRelayCredential } from "./relay/relay-settings.ts";
 import { SourceFeed } from "./source-feed.ts";
 import type { SourceEvents } from "./source-events.ts";
 import { SourceSession } from "./source-session.ts";
@@ -59,6 +57,14 @@ export interface Admission {
   readonly info: SourceInfo;
 }
 
+/** What brings a source's audio: a connection, or this process itself. */
+export interface SourceLine {
+  /** A newer epoch has the mount: nothing more will be taken. */
+  close(): void;
+  /** Another source of this host has the mount: at once. */
+  destroy(): void;
+}
+
 /** What sources of every protocol have in common: taking the mount, then feeding it until the connection ends. */
 export class SourceIntake {
   readonly #options: IntakeOptions;
@@ -70,10 +76,10 @@ export class SourceIntake {
     this.#options = options;
   }
 
-  /** Puts the source on air, or says why not. The session's audio is `stream`'s to bring. */
-  async admit(admission: Admission, socket: Socket): Promise<SourceSession | IntakeRefusal> {
+  /** Puts the source on air, or says why not. The session's audio is `stream`'s to bring, or the line's own. */
+  async admit(admission: Admission, line: SourceLine): Promise<SourceSession | IntakeRefusal> {
     if (this.#stopping) return "edge-unavailable";
-    const entering = this.#admit(admission, socket);
+    const entering = this.#admit(admission, line);
     this.#entering.add(entering);
     try {
       return await entering;
@@ -97,12 +103,12 @@ export class SourceIntake {
     const { credential } = login;
     const entering = mounts.entering(mount);
     if (entering !== null) {
-      return entering === credential || isRelayCredential(entering) ? "mount-arriving" : "mount-in-use";
+      return entering === credential || isHouseCredential(entering) ? "mount-arriving" : "mount-in-use";
     }
     const session = mounts.session(mount);
     if (session === null) return null;
-    // A relay is there until a source of the station's own comes.
-    if (isRelayCredential(session.credential)) return null;
+    // A relay and an AutoDJ are there until a source comes. Those look for themselves whether a mount is theirs to take.
+    if (isHouseCredential(session.credential)) return null;
     const takeover = this.#takeover(mount);
     // Whose time is over need not have been closed yet when the next one comes.
     if (takeover === "always" || session.tenure?.isOver) return null;
@@ -111,7 +117,7 @@ export class SourceIntake {
     return session.isStuck && session.credential === credential ? null : "mount-in-use";
   }
 
-  async #admit(admission: Admission, socket: Socket): Promise<SourceSession | IntakeRefusal> {
+  async #admit(admission: Admission, line: SourceLine): Promise<SourceSession | IntakeRefusal> {
     const { mount, login, info } = admission;
     const { credential, user, tenure } = login;
     const { mounts, edge, codec, events, limits } = this.#options;
@@ -156,27 +162,27 @@ export class SourceIntake {
       events,
       dump: this.#options.dumps?.open(mount),
       log: log.child({ epoch: claimed.epoch }),
-      onFenced: () => finish(socket),
-      onTakenOver: () => socket.destroy(),
+      onFenced: () => line.close(),
+      onTakenOver: () => line.destroy(),
     });
     // Granted: until now it went on, as it does when nobody answers the claim. Its last goes before the first of this one.
     before?.takeOver();
     log.info({ epoch: claimed.epoch, user, name: info.name, userAgent: info.userAgent }, "source on air");
     events.emit({ kind: "connected", source: session, atMs: session.startedMs });
-    if (tenure !== null) this.#watch(session, tenure, socket);
+    if (tenure !== null) this.#watch(session, tenure, line);
     return session;
   }
 
   /** Ends the session with its tenure. Its last segment is what it has sent until then. */
-  #watch(session: SourceSession, tenure: DjTenure, socket: Socket): void {
+  #watch(session: SourceSession, tenure: DjTenure, line: SourceLine): void {
     if (session.hasEnded) return;
     const inMs = tenure.look();
     if (inMs !== null) {
-      setTimeout(() => this.#watch(session, tenure, socket), Math.ceil(inMs)).unref();
+      setTimeout(() => this.#watch(session, tenure, line), Math.ceil(inMs)).unref();
       return;
     }
     void session.end(`the slot of ${session.user} is over`);
-    finish(socket);
+    line.close();
   }
 
   async #claim(
@@ -194,8 +200,8 @@ export class SourceIntake {
         ingest: ingestId,
         source: info,
         credential: login.credential,
-        // A relay takes no mount from a source, wherever that one is: at most one that is stuck from the same relay.
-        takeover: isRelayCredential(login.credential) ? "same-credentials" : this.#takeover(mount),
+        // What plays while nobody else does takes no mount from a source, wherever that one is: at most from itself, stuck.
+        takeover: isHouseCredential(login.credential) ? "same-credentials" : this.#takeover(mount),
         policy: { segmentMs: limits.segmentMs, graceMs },
       });
     } catch (error) {

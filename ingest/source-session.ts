@@ -169,6 +169,11 @@ export class SourceSession implements SourceOnAir {
     return this.info.protocol;
   }
 
+  /** For how long those who listen had nothing new when the mount was claimed, ms; null when nobody was there. */
+  get gapMs(): number | null {
+    return this.#options.gapMs;
+  }
+
   get hasEnded(): boolean {
     return this.#ended !== null;
   }

@@ -254,19 +254,21 @@ function mayClaim(
   limits: MountLimits,
 ): boolean {
   if (!holder || holder.ingest === ingest || !holds(holder, now)) return true;
-  // A stream of another server's makes way for any source of the station's own.
-  if (isRelayed(holder) && !isRelayed({ credential })) return true;
+  // What plays while nobody else does makes way for any source that comes.
+  if (isHouseCredential(holder.credential) && !isHouseCredential(credential)) return true;
   if (takeover !== "same-credentials") return takeover === "always";
   const heardMs = Math.max(edgeMs, holder.sinceMs);
   const stuck = now - heardMs > holder.policy.segmentMs + limits.stuckMs;
   return stuck && credential === holder.credential;
 }
 
-/** What the names of relays' logins begin with (`Claim.credential`). */
+/** What the names of relays' logins begin with (`Claim.credential`), and those of AutoDJs. */
 export const relayCredentialPrefix = "relay:";
+export const autoDjCredentialPrefix = "autodj:";
 
-const isRelayed = ({ credential }: Pick<MountHolder, "credential">): boolean =>
-  credential.startsWith(relayCredentialPrefix);
+/** Whether it is the station itself that plays: a relay of another server's stream, or an AutoDJ. Neither takes a mount from the other. */
+export const isHouseCredential = (credential: string): boolean =>
+  credential.startsWith(relayCredentialPrefix) || credential.startsWith(autoDjCredentialPrefix);
 
 function hold(state: MountState, epoch: Epoch, now: Millis, released: boolean): Reduced {
   const { holder } = state;

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import type { LogSettings } from "../../config/ingest-settings.ts";
 import type { NumberedRecord } from "../../shared/edge-api.ts";
 import { type Log, reasonOf } from "../log.ts";
+import { autoDjProtocol } from "../autodj/house.ts";
 import { relayProtocol } from "../relay/relay-settings.ts";
 import type { SourceEvent } from "../source-events.ts";
 import {
@@ -25,6 +26,8 @@ export interface StationLogsOptions {
 }
 
 type Kind = "access" | "playlist";
+
+const houseProtocols: ReadonlySet<string> = new Set([relayProtocol, autoDjProtocol]);
 
 /** Icecast's log files: who listened and who was a source, and what was played. Nothing that befalls them reaches a stream. */
 export class StationLogs {
@@ -84,8 +87,8 @@ export class StationLogs {
       const entry = { atMs, mount, listeners, title: event.title.text };
       this.#write("playlist", playlistLine(entry, offsetMinutes(atMs)));
     }
-    // One that is relayed did not come here: Icecast writes none either.
-    if (event.kind !== "disconnected" || info.protocol === relayProtocol) return;
+    // What is relayed or played by ourselves did not come here: Icecast writes no line either.
+    if (event.kind !== "disconnected" || houseProtocols.has(info.protocol)) return;
     const method = info.protocol === "PUT" ? "PUT" : "SOURCE";
     const entry = {
       address: info.ip,

@@ -4,7 +4,7 @@ import type { Codec } from "../../shared/codec/codec.ts";
 import { declaredContentType, readSourceInfo } from "../../shared/source/source-headers.ts";
 import type { MountPath } from "../../shared/units.ts";
 import { Backoff } from "../backoff.ts";
-import { peerAddress } from "../client-socket.ts";
+import { lineOf, peerAddress } from "../client-socket.ts";
 import { type Log, reasonOf } from "../log.ts";
 import type { MountTable } from "../mount-table.ts";
 import { SourceFeed } from "../source-feed.ts";
@@ -192,7 +192,7 @@ export class RelayRunner {
     if (mounts.isHeld(mount)) return { kind: "held" };
     const session = await intake.admit(
       { mount, login: { credential: credentialOf(relay), user: null, tenure: null }, info },
-      socket,
+      lineOf(socket),
     );
     if (typeof session === "string") {
       if (session === "too-many-sources" || session === "edge-unavailable") throw new RelayError(session);

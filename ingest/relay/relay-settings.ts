@@ -1,4 +1,3 @@
-import { relayCredentialPrefix } from "../../shared/mount-state.ts";
 import type { MountPath } from "../../shared/units.ts";
 
 /** How a relayed source is said to have come (`SourceInfo.protocol`). */
@@ -13,6 +12,3 @@ export interface Relay {
   readonly titles: boolean;
   readonly onDemand: boolean;
 }
-
-export const isRelayCredential = (credential: string): boolean =>
-  credential.startsWith(relayCredentialPrefix);

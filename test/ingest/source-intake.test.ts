@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import * as net from "node:net";
 import { afterEach, describe, expect, it, test, vi } from "vitest";
+import { lineOf } from "../../ingest/client-socket.ts";
 import { openLog } from "../../ingest/log.ts";
 import { MountTable } from "../../ingest/mount-table.ts";
 import { type SegmentObject, SegmentPublisher } from "../../ingest/segment-publisher.ts";
@@ -66,7 +67,7 @@ function openIntake(
   const events = new SourceEvents(log);
   const intake = new SourceIntake({ mounts, edge, codec, ingestId: "i", rules, limits, events, log });
   const admit = (socket = new net.Socket(), credential = "c") =>
-    intake.admit({ mount, login: { ...login, credential }, info }, socket);
+    intake.admit({ mount, login: { ...login, credential }, info }, lineOf(socket));
   /** A source that is on air. */
   const onAir = async (socket?: net.Socket): Promise<SourceSession> => {
     const session = await admit(socket);
@@ -79,7 +80,7 @@ function openIntake(
 test("a source whose claim comes through while the ingest stops is refused, its mount given back", async () => {
   const grant = Promise.withResolvers<void>();
   const { intake, mounts, calls } = openIntake(mp3, { answer: () => grant.promise });
-  const admitted = intake.admit({ mount, login, info }, new net.Socket());
+  const admitted = intake.admit({ mount, login, info }, lineOf(new net.Socket()));
   while (calls.length === 0) await new Promise((resolve) => setImmediate(resolve));
   const stopped = intake.stop();
   grant.resolve();
@@ -92,7 +93,7 @@ test("a source whose claim comes through while the ingest stops is refused, its 
 test("nobody is admitted once the ingest stops", async () => {
   const { intake, calls } = openIntake(mp3);
   await intake.stop();
-  expect(await intake.admit({ mount, login, info }, new net.Socket())).toBe("edge-unavailable");
+  expect(await intake.admit({ mount, login, info }, lineOf(new net.Socket()))).toBe("edge-unavailable");
   expect(calls).toEqual([]);
 });
 
@@ -110,7 +111,7 @@ test("an unforeseen error in one source's bytes ends that source, is logged, and
   };
   const { intake, mounts, lines, calls } = openIntake(broken);
   const serve = async (socket: net.Socket): Promise<void> => {
-    const session = await intake.admit({ mount, login, info }, socket);
+    const session = await intake.admit({ mount, login, info }, lineOf(socket));
     if (typeof session === "string") throw new Error(session);
     intake.stream(socket, session, { kind: "until-close" }, new Uint8Array(0));
   };
@@ -292,9 +293,13 @@ describe("a mount with a source on air", () => {
   });
 });
 
-test("a relay displaces no source, on another host either, where others may", async () => {
-  const { admit, takeovers } = openIntake(mp3, { takeover: "always" });
-  await admit(new net.Socket(), "relay:far");
-  await admit(new net.Socket(), "dj");
-  expect(takeovers).toEqual(["same-credentials", "always"]);
-});
+test.each(["relay:far", "autodj:here"])(
+  "%s displaces no source, on another host either, where others may, and makes way at once",
+  async (house) => {
+    const { admit, takeovers } = openIntake(mp3, { takeover: "always" });
+    const played = await admit(new net.Socket(), house);
+    expect(await admit(new net.Socket(), "dj")).not.toBeTypeOf("string");
+    expect(takeovers).toEqual(["same-credentials", "always"]);
+    expect(played).toMatchObject({ hasEnded: true });
+  },
+);

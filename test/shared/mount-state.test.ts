@@ -116,6 +116,17 @@ describe("the mount's state", () => {
     expect(run([[1, claim("b", relay)]], live).reply.kind).toBe("in-use");
   });
 
+  it("lets any source take a mount from an AutoDJ, and neither AutoDJ nor relay from each other", () => {
+    const dj = { credential: "autodj:x", source: { ...source, protocol: "AutoDJ" } };
+    const relay = { credential: "relay:x", source: { ...source, protocol: "relay" } };
+    const playing = run([[0, claim("a", dj)]]).state;
+    expect(run([[1, claim("b", { takeover: "never" })]], playing).reply).toMatchObject({ epoch: 2 });
+    expect(run([[1, claim("b", dj)]], playing).reply.kind).toBe("in-use");
+    expect(run([[1, claim("b", relay)]], playing).reply.kind).toBe("in-use");
+    expect(run([[1, claim("b", dj)]], run([[0, claim("a", relay)]]).state).reply.kind).toBe("in-use");
+    expect(run([[1, claim("b", dj)]], run([[0, claim("a")]]).state).reply.kind).toBe("in-use");
+  });
+
   it("frees a mount after three segments without a word, never later than 10 s", () => {
     const leases = [500, 1_000, 2_000, 3_000, 4_000, 10_000].map((segmentMs) => leaseMs({ segmentMs }));
     expect(leases).toEqual([3_000, 3_000, 6_000, 9_000, 10_000, 10_000]);
