@@ -86,7 +86,7 @@ export function parseFormat(
 }
 
 /** ISO 11172-3 2.4.2.3, Layer III. */
-const bitrates: readonly number[] = [32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320];
+export const bitrates: readonly number[] = [32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320];
 
 const bitrate = () => {
   const error = `must be one of ${bitrates.join(", ")}`;
