@@ -1,0 +1,11 @@
+/** What a programme keeps is small, whatever it plays: its state is written each time a track begins. */
+export const programmeLimits = {
+  /** Files that a rotation remembers, however much its settings ask for: over two days of songs, some 100 kB of paths. */
+  memory: 1000,
+  /** Other jingles before one comes again: enough not to sound stuck, few enough that their order stays open. */
+  jingleMemory: 3,
+  /** Requests that wait: about six hours of songs. One more is turned away, for nobody waits as long as that. */
+  requests: 100,
+  /** Picks that are told in advance; each costs as much as one that is played. */
+  peek: 100,
+} as const;
