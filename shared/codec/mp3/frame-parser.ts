@@ -10,6 +10,7 @@ import {
   samplesPerFrame,
 } from "./header.ts";
 import { isInfoFrame } from "./info-frame.ts";
+import { decodeInfoFrame, type InfoFrame } from "./lame-tag.ts";
 import { ARENA_BYTES, SMALL_ARENA_BYTES } from "./limits.ts";
 import { findLock, type Lock, lockedFrameSize, sameRun } from "./lock.ts";
 import { Reservoir } from "./reservoir.ts";
@@ -19,6 +20,12 @@ import { APE_FIRST_BYTE, ID3V2_FIRST_BYTE, tagSize, tagSizeAtBoundary } from "./
 export interface Mp3ParserCounts extends FrameParserCounts {
   /** Bytes of Xing, Info and VBRI frames. */
   readonly infoBytes: number;
+}
+
+/** The contract's frame, and whether it follows the one before. */
+export interface Mp3Frame extends Frame {
+  /** Something that was no frame and no tag, or another format, came before it: what it reaches back to may be lost. */
+  readonly afterGap: boolean;
 }
 
 /** What all frames of a lock with the same bits of `KIND_MASK` share. */
@@ -65,6 +72,9 @@ export class Mp3FrameParser implements FrameParser {
   #atBoundary = true;
   #kinds = new Map<number, FrameKind>();
   #lastKind: FrameKind | null = null;
+  /** The next frame does not follow the last one. */
+  #gap = false;
+  #info: InfoFrame | undefined;
   #reservoir = new Reservoir();
   readonly #counts = { frames: 0, garbageBytes: 0, tagBytes: 0, infoFrames: 0, infoBytes: 0, resyncs: 0 };
 
@@ -72,8 +82,13 @@ export class Mp3FrameParser implements FrameParser {
     return this.#counts;
   }
 
-  push(chunk: Uint8Array): Frame[] {
-    const frames: Frame[] = [];
+  /** What the first Xing, Info or VBRI frame says; undefined where audio came before it: it is not about that. */
+  get info(): InfoFrame | undefined {
+    return this.#info;
+  }
+
+  push(chunk: Uint8Array): Mp3Frame[] {
+    const frames: Mp3Frame[] = [];
     this.#lent = false;
     this.#reservoir.begin();
     let at = this.#skipTag(chunk.length);
@@ -87,8 +102,8 @@ export class Mp3FrameParser implements FrameParser {
     return frames;
   }
 
-  flush(): Frame[] {
-    const frames: Frame[] = [];
+  flush(): Mp3Frame[] {
+    const frames: Mp3Frame[] = [];
     this.#decide(frames, true);
     this.#discard(this.#end - this.#start);
     return frames;
@@ -125,13 +140,13 @@ export class Mp3FrameParser implements FrameParser {
   }
 
   /** Decides as many bytes as can be. */
-  #decide(frames: Frame[], final: boolean): void {
+  #decide(frames: Mp3Frame[], final: boolean): void {
     let progress = true;
     while (progress) progress = this.#lock ? this.#follow(this.#lock, frames, final) : this.#search(final);
   }
 
   /** Hands out whole frames while headers fit the lock. False when more bytes must come first. */
-  #follow(lock: Lock, frames: Frame[], final: boolean): boolean {
+  #follow(lock: Lock, frames: Mp3Frame[], final: boolean): boolean {
     const arena = this.#arena;
     const end = this.#end;
     let at = this.#start;
@@ -183,7 +198,9 @@ export class Mp3FrameParser implements FrameParser {
   #enter(lock: Lock): void {
     const last = this.#lastLock;
     if (last && this.#garbageSinceLock) this.#counts.resyncs++;
-    if (last && !sameRun(last, lock)) this.#reservoir.clear();
+    const sameFormat = last === null || sameRun(last, lock);
+    if (!sameFormat) this.#reservoir.clear();
+    if (last && (this.#garbageSinceLock || !sameFormat)) this.#gap = true;
     this.#garbageSinceLock = false;
     this.#atBoundary = true;
     this.#lock = lock;
@@ -192,16 +209,19 @@ export class Mp3FrameParser implements FrameParser {
     this.#lastKind = null;
   }
 
-  #takeFrame(bytes: Uint8Array, word: number, lock: Lock, frames: Frame[]): void {
+  #takeFrame(bytes: Uint8Array, word: number, lock: Lock, frames: Mp3Frame[]): void {
     const kind = this.#kindOf(word, lock);
     if (isInfoFrame(bytes, kind.header)) {
       this.#counts.infoFrames++;
       this.#counts.infoBytes += bytes.length;
+      if (this.#counts.frames === 0) this.#info ??= decodeInfoFrame(bytes);
       return;
     }
     this.#counts.frames++;
     this.#lent = true;
-    frames.push({ bytes, samples: kind.samples, format: kind.format, reservoir: this.#reservoir.view() });
+    const { samples, format } = kind;
+    frames.push({ bytes, samples, format, reservoir: this.#reservoir.view(), afterGap: this.#gap });
+    this.#gap = false;
     if (kind.mainDataOffset > 0) this.#reservoir.push(bytes, kind.mainDataOffset, bytes.length);
   }
 

@@ -13,15 +13,20 @@ const MARKER_BYTES = 4;
  * III frame. The marker follows the side information; LAME leaves the CRC out of that sum in protected streams, so
  * both places count. A frame that carries audio is none, whatever its bytes spell.
  */
-export function isInfoFrame(frame: Uint8Array, header: FrameHeader): boolean {
-  if (header.layer !== 3) return false;
+export const isInfoFrame = (frame: Uint8Array, header: FrameHeader): boolean =>
+  infoMarkerAt(frame, header) !== null;
+
+/** Where the marker of a Xing, Info or VBRI frame stands; null for every other frame. */
+export function infoMarkerAt(frame: Uint8Array, header: FrameHeader): number | null {
+  if (header.layer !== 3) return null;
   const offset = mainDataOffset(header);
-  const marked =
-    isXing(wordAt(frame, offset)) ||
-    (header.crc && isXing(wordAt(frame, offset - CRC_BYTES))) ||
-    wordAt(frame, VBRI_OFFSET) === VBRI;
-  if (!marked || frame.length < offset + MARKER_BYTES) return false;
-  return decodeSideInfo(frame).part23Lengths.every((length) => length === 0);
+  if (frame.length < offset + MARKER_BYTES) return null;
+  let marker: number | null = null;
+  if (isXing(wordAt(frame, offset))) marker = offset;
+  else if (header.crc && isXing(wordAt(frame, offset - CRC_BYTES))) marker = offset - CRC_BYTES;
+  else if (wordAt(frame, VBRI_OFFSET) === VBRI) marker = VBRI_OFFSET;
+  if (marker === null) return null;
+  return decodeSideInfo(frame).part23Lengths.every((length) => length === 0) ? marker : null;
 }
 
 const isXing = (word: number): boolean => word === XING || word === INFO;
