@@ -18,7 +18,7 @@ export function checkTimeZone(timeZone: string): void {
   formatOf(timeZone);
 }
 
-interface CivilTime {
+export interface CivilTime {
   readonly ms: number;
   readonly year: number;
   /** 1 to 12. */
@@ -160,7 +160,8 @@ function weeksOf(year: number): number {
   return firstWeekday === 4 || (isLeap && firstWeekday === 3) ? 53 : 52;
 }
 
-function civilTime(ms: number, timeZone: string): CivilTime {
+/** What the clocks of a time zone show. Throws ProtocolError when it is not known. */
+export function civilTime(ms: number, timeZone: string): CivilTime {
   const parts = new Map(
     formatOf(timeZone)
       .formatToParts(ms)
