@@ -1,0 +1,107 @@
+import { createHash } from "node:crypto";
+import {
+  type CurrentEditions,
+  currentEditionsKey,
+  currentEditionsSchema,
+  type LibraryEdition,
+  libraryEditionKey,
+  libraryEditionSchema,
+} from "../../shared/library.ts";
+import { editionName, withEdition } from "./edition.ts";
+import { publishTries } from "./limits.ts";
+import { type Condition, type ObjectStore, StorageError } from "./object-store.ts";
+
+/** What is in storage is of another version, or no library's. */
+export class LibraryError extends Error {
+  override readonly name = "LibraryError";
+}
+
+export interface CurrentRead {
+  readonly current: CurrentEditions;
+  readonly etag: string;
+}
+
+export type DocumentStore = Pick<ObjectStore, "delete" | "get" | "put">;
+
+/** What a library plays from when; null when there is none of this name. Rejects with LibraryError too. */
+export async function readCurrent(store: DocumentStore, name: string): Promise<CurrentRead | null> {
+  const found = await store.get(currentEditionsKey(name));
+  if (!found) return null;
+  const read = currentEditionsSchema.safeParse(parsedJson(found.text));
+  if (!read.success) throw new LibraryError(`${currentEditionsKey(name)} in storage is not of this version`);
+  return { current: read.data, etag: found.etag };
+}
+
+/** Null when it has gone. Rejects with LibraryError too. */
+export async function readEdition(
+  store: DocumentStore,
+  name: string,
+  edition: string,
+): Promise<LibraryEdition | null> {
+  const key = libraryEditionKey(name, edition);
+  const found = await store.get(key);
+  if (!found) return null;
+  const read = libraryEditionSchema.safeParse(parsedJson(found.text));
+  if (!read.success) throw new LibraryError(`${key} in storage is not of this version`);
+  return read.data;
+}
+
+interface Publishing {
+  readonly store: DocumentStore;
+  readonly name: string;
+  /** Ms since the Unix epoch. */
+  readonly now: () => number;
+  readonly warn: (text: string) => void;
+}
+
+/**
+ * Puts an edition into storage and names it as the newest; resolves to when it begins to play. What somebody else named in
+ * between stays named, before it.
+ */
+export async function publishEdition(edition: LibraryEdition, publishing: Publishing): Promise<number> {
+  const { store, name, now, warn } = publishing;
+  const text = JSON.stringify(edition);
+  const id = editionName(now(), createHash("sha256").update(text).digest("hex"));
+  await store.put(libraryEditionKey(name, id), jsonObject(text));
+  for (let tries = 1; ; tries++) {
+    const read = await readCurrent(store, name);
+    const named = read?.current.editions.find((each) => each.id === id);
+    // The reply to an earlier try was lost.
+    if (named) return named.fromMs;
+    const next = withEdition(read?.current ?? null, id, now());
+    const condition: Condition = read ? { etag: read.etag } : "absent";
+    if (await putCurrent(next, { ...publishing, condition })) return next.editions.at(-1)?.fromMs ?? now();
+    if (tries === publishTries) throw new LibraryError(`library ${name} is changed by others all the time`);
+    if (tries === 1) warn("somebody else changed the library at the same time: what is newest plays");
+  }
+}
+
+/** False when the condition did not hold. A storage that knows no conditions takes the last word. */
+export async function putCurrent(
+  current: CurrentEditions,
+  { store, name, warn, condition }: Omit<Publishing, "now"> & { readonly condition: Condition },
+): Promise<boolean> {
+  const object = jsonObject(JSON.stringify(current));
+  const key = currentEditionsKey(name);
+  try {
+    return await store.put(key, object, condition);
+  } catch (error) {
+    if (!(error instanceof StorageError) || error.status !== 501) throw error;
+    warn("this storage cannot tell whether somebody else changed the library: the last one wins");
+    return store.put(key, object);
+  }
+}
+
+const jsonObject = (text: string) => ({
+  body: new TextEncoder().encode(text),
+  contentType: "application/json",
+  metadata: {},
+});
+
+function parsedJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,242 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { IngestSettings } from "../../config/ingest-settings.ts";
+import { Backoff } from "../backoff.ts";
+import { exchange, type HttpReply, type HttpRequest } from "../http-exchange.ts";
+import { reasonOf } from "../log.ts";
+import type { SegmentObject } from "../segment-publisher.ts";
+import { StorageClock } from "../storage-clock.ts";
+import { signedHeaders, StorageKey } from "../storage-signer.ts";
+import {
+  documentBytes,
+  listBytes,
+  patienceMs,
+  replyBytes,
+  requestRetry,
+  requestTimeoutMs,
+} from "./limits.ts";
+
+/** Storage did not do what it was asked. */
+export class StorageError extends Error {
+  override readonly name = "StorageError";
+  /** HTTP status; 0 when there was no answer. */
+  readonly status: number;
+  /** Of a request that got no answer: the system's. */
+  readonly code?: string;
+  readonly retryAfterMs: number;
+
+  constructor(message: string, { status = 0, retryAfterMs = 0, code }: Failure = {}) {
+    super(message);
+    this.status = status;
+    this.retryAfterMs = retryAfterMs;
+    if (code !== undefined) this.code = code;
+  }
+
+  /** Whether the same request may succeed later. */
+  get isPassing(): boolean {
+    return [0, 408, 425, 429].includes(this.status) || (this.status >= 500 && this.status !== 501);
+  }
+}
+
+interface Failure {
+  readonly status?: number;
+  readonly retryAfterMs?: number;
+  readonly code?: string;
+}
+
+/** Of a put: only where nothing is yet, or only over what was read under this ETag. */
+export type Condition = "absent" | { readonly etag: string };
+
+export interface StoredDocument {
+  readonly text: string;
+  readonly etag: string;
+}
+
+export interface ListedObject {
+  readonly key: string;
+  readonly bytes: number;
+  /** When it was put, ms since the Unix epoch, on storage's clock. */
+  readonly putMs: number;
+}
+
+/** What requests cost: R2 bills puts and lists, and reads at a twelfth of that. Tries that failed are counted as well. */
+export interface Operations {
+  puts: number;
+  lists: number;
+  reads: number;
+  deletes: number;
+}
+
+interface Given {
+  /** Ends every request; they reject. */
+  readonly signal: AbortSignal;
+  /** Storage begins to fail; told again only after it has been well. */
+  readonly onTrouble: (reason: string) => void;
+  readonly now?: () => number;
+  /** How long storage may fail. */
+  readonly patienceMs?: number;
+}
+
+/**
+ * The bucket for commands that run for long: requests that storage could not take are tried again, until nothing has
+ * gone well for `patienceMs`. Rejects with StorageError.
+ */
+export class ObjectStore {
+  readonly operations: Operations = { puts: 0, lists: 0, reads: 0, deletes: 0 };
+  readonly #bucketUrl: string;
+  readonly #key: StorageKey;
+  readonly #clock = new StorageClock();
+  readonly #given: Given;
+  readonly #now: () => number;
+  readonly #patienceMs: number;
+  /** Since when nothing has gone well; null while all does. */
+  #failingSinceMs: number | null = null;
+
+  constructor(storage: IngestSettings["storage"], given: Given) {
+    this.#bucketUrl = storage.bucketUrl;
+    this.#key = new StorageKey(storage);
+    this.#given = given;
+    this.#now = given.now ?? (() => performance.now());
+    this.#patienceMs = given.patienceMs ?? patienceMs;
+  }
+
+  /** Rejects at the first failure: whether there is a storage that takes our requests. */
+  async probe(): Promise<void> {
+    this.operations.lists++;
+    ok(
+      await this.#send({
+        method: "GET",
+        query: { "list-type": "2", "max-keys": "1" },
+        maxReplyBytes: replyBytes,
+      }),
+    );
+  }
+
+  /** Null when there is none. */
+  async get(key: string): Promise<StoredDocument | null> {
+    return this.#patiently(async () => {
+      this.operations.reads++;
+      const reply = await this.#send({ method: "GET", key, maxReplyBytes: documentBytes });
+      if (reply.status === 404) return null;
+      return { text: ok(reply).body, etag: reply.headers.etag ?? "" };
+    });
+  }
+
+  async has(key: string): Promise<boolean> {
+    return this.#patiently(async () => {
+      this.operations.reads++;
+      const reply = await this.#send({ method: "HEAD", key, maxReplyBytes: replyBytes });
+      return reply.status !== 404 && ok(reply).status === 200;
+    });
+  }
+
+  /** False when the condition did not hold. A put whose reply was lost finds what it put itself. */
+  async put(key: string, object: SegmentObject, condition?: Condition): Promise<boolean> {
+    const headers: Record<string, string> = { "Content-Type": object.contentType };
+    if (condition === "absent") headers["If-None-Match"] = "*";
+    else if (condition) headers["If-Match"] = condition.etag;
+    for (const [name, value] of Object.entries(object.metadata)) headers[`x-amz-meta-${name}`] = value;
+    return this.#patiently(async () => {
+      this.operations.puts++;
+      const { body } = object;
+      const reply = await this.#send({ method: "PUT", key, headers, body, maxReplyBytes: replyBytes });
+      return reply.status !== 412 && ok(reply).status === 200;
+    });
+  }
+
+  /** One that is not there is deleted. */
+  async delete(key: string): Promise<void> {
+    await this.#patiently(async () => {
+      this.operations.deletes++;
+      const reply = await this.#send({ method: "DELETE", key, maxReplyBytes: replyBytes });
+      if (reply.status !== 404) ok(reply);
+    });
+  }
+
+  /** In the order of their keys. */
+  async *list(prefix: string): AsyncGenerator<ListedObject> {
+    let token: string | undefined;
+    do {
+      const query = {
+        "list-type": "2",
+        prefix,
+        ...(token === undefined ? {} : { "continuation-token": token }),
+      };
+      const page = await this.#patiently(async () => {
+        this.operations.lists++;
+        return ok(await this.#send({ method: "GET", query, maxReplyBytes: listBytes })).body;
+      });
+      for (const [, entry = ""] of page.matchAll(/<Contents>(.*?)<\/Contents>/gs)) {
+        const putMs = Date.parse(field(entry, "LastModified"));
+        yield { key: field(entry, "Key"), bytes: Number(field(entry, "Size")), putMs };
+      }
+      token = field(page, "NextContinuationToken") || undefined;
+    } while (token !== undefined);
+  }
+
+  async #patiently<T>(act: () => Promise<T>): Promise<T> {
+    const backoff = new Backoff(requestRetry);
+    for (;;) {
+      try {
+        const result = await act();
+        this.#failingSinceMs = null;
+        return result;
+      } catch (error) {
+        this.#given.signal.throwIfAborted();
+        if (!(error instanceof StorageError) || !error.isPassing) throw error;
+        const now = this.#now();
+        if (this.#failingSinceMs === null) this.#given.onTrouble(error.message);
+        this.#failingSinceMs ??= now;
+        if (now - this.#failingSinceMs >= this.#patienceMs) throw error;
+        backoff.fail(now, error.retryAfterMs);
+        await sleep(backoff.retryAtMs - now, undefined, { signal: this.#given.signal });
+      }
+    }
+  }
+
+  async #send(request: StoreRequest): Promise<HttpReply> {
+    const reply = await this.#signed(request);
+    if (reply.status !== 403 || this.#clock.learn(reply.headers.date) === null) return reply;
+    return this.#signed(request);
+  }
+
+  async #signed({ method, key, query, headers = {}, body, maxReplyBytes }: StoreRequest): Promise<HttpReply> {
+    const { signal } = this.#given;
+    const search =
+      query === undefined ? "" : `?${new URLSearchParams(query).toString().replaceAll("+", "%20")}`;
+    const url = `${this.#bucketUrl}${key === undefined ? "" : `/${key}`}${search}`;
+    try {
+      const datetime = this.#clock.signingDate;
+      const signed = await signedHeaders({ url, method, headers, datetime }, this.#key);
+      const sent = body === undefined ? {} : { body };
+      const timeoutMs = requestTimeoutMs;
+      return await exchange({ url, method, headers: signed, ...sent, signal, timeoutMs, maxReplyBytes });
+    } catch (error) {
+      signal.throwIfAborted();
+      const code = error instanceof Error && "code" in error ? { code: String(error.code) } : {};
+      throw new StorageError(reasonOf(error), code);
+    }
+  }
+}
+
+interface StoreRequest extends Pick<HttpRequest, "method" | "maxReplyBytes"> {
+  readonly key?: string;
+  readonly query?: Readonly<Record<string, string>>;
+  readonly headers?: Record<string, string>;
+  readonly body?: Uint8Array;
+}
+
+/** The reply, when it grants the request. */
+function ok(reply: HttpReply): HttpReply {
+  const { status, headers, body } = reply;
+  if (status >= 200 && status < 300) return reply;
+  const seconds = Number(headers["retry-after"] ?? 0);
+  const said = /<Code>([A-Za-z]{1,60})<\/Code>/.exec(body)?.[1];
+  throw new StorageError(`storage answered ${status}${said === undefined ? "" : ` ${said}`}`, {
+    status,
+    retryAfterMs: seconds >= 0 ? seconds * 1000 : 0,
+  });
+}
+
+/** Of a flat element; keys of ours have nothing that XML escapes. */
+const field = (xml: string, name: string): string =>
+  new RegExp(`<${name}>([^<]*)</${name}>`).exec(xml)?.[1] ?? "";
