@@ -1,7 +1,7 @@
 /**
  * Smooth weighted round robin, as nginx chooses among upstreams: everybody is credited with its weight, who has the most
  * goes next and pays for all. A cycle is as many turns as the weights add up to: in any run of so many, everybody goes
- * exactly as often as its weight says, and as evenly spread as it can be.
+ * exactly as often as its weight says, evenly spread: of up to four, nobody is ever a whole turn ahead or behind.
  */
 export interface Turn {
   readonly name: string;

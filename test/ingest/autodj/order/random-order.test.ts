@@ -1,0 +1,78 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { ids, played, programmeOf, rotation } from "./settings.ts";
+
+/** How far counts are from what is expected of each; its mean is one less than there are counts. */
+function chiSquare(counts: readonly number[]): number {
+  const expected = counts.reduce((sum, count) => sum + count, 0) / counts.length;
+  return counts.reduce((sum, count) => sum + (count - expected) ** 2 / expected, 0);
+}
+
+test("each file comes as often as any other", () => {
+  const files = ids("music", 100);
+  const programme = programmeOf({ rotations: [rotation("music", { memory: 20 })] }, { music: files });
+  const counts = new Map(files.map((id) => [id, 0]));
+  for (const id of played(programme, 50_000)) if (id !== null) counts.set(id, (counts.get(id) ?? 0) + 1);
+  // 99 degrees of freedom: more than 149 once in a thousand seeds. The memory evens them out, so that it is less here.
+  expect(chiSquare([...counts.values()])).toBeLessThan(149);
+});
+
+test("each file that is not remembered is as likely as any other, wherever in the list it is", () => {
+  const files = ids("music", 12);
+  const programme = programmeOf({ rotations: [rotation("music", { memory: 5 })] }, { music: files });
+  const counts = [0, 0, 0, 0, 0, 0, 0];
+  const heard: (string | null)[] = played(programme, 5);
+  for (const id of played(programme, 35_000)) {
+    const eligible = files.filter((each) => !heard.slice(-5).includes(each));
+    const place = eligible.indexOf(id ?? "");
+    counts[place] = (counts[place] ?? 0) + 1;
+    heard.push(id);
+  }
+  expect(heard).not.toContain(null);
+  // 6 degrees of freedom: more than 22.5 once in a thousand seeds.
+  expect(counts).toHaveLength(7);
+  expect(chiSquare(counts)).toBeLessThan(22.5);
+});
+
+test("without memory, what comes says nothing of what comes next", () => {
+  const files = ids("music", 8);
+  const programme = programmeOf({ rotations: [rotation("music", { memory: 0 })] }, { music: files });
+  const pairs = Array.from({ length: 64 }, () => 0);
+  let last = 0;
+  for (const id of played(programme, 40_000)) {
+    const place = files.indexOf(id ?? "");
+    pairs[last * 8 + place] = (pairs[last * 8 + place] ?? 0) + 1;
+    last = place;
+  }
+  // 63 degrees of freedom: more than 104 once in a thousand seeds.
+  expect(chiSquare(pairs)).toBeLessThan(104);
+});
+
+test("every file comes: in each round where all others are remembered, in forty rounds at most where fewer are", () => {
+  const size = fc.integer({ min: 1, max: 30 });
+  fc.assert(
+    fc.property(size, fc.integer({ min: 0, max: 40 }), fc.nat(), (count, memory, seed) => {
+      const files = ids("music", count);
+      const programme = programmeOf(
+        { rotations: [rotation("music", { memory })] },
+        { music: files },
+        { seed },
+      );
+      // A file is left out of a draw with 1 - 1/n at most: of 40 n draws once in e^40.
+      const rounds = memory >= count - 1 ? 1 : 40;
+      expect(new Set(played(programme, rounds * count)).size).toBe(count);
+    }),
+    { numRuns: 50 },
+  );
+});
+
+test("a sequence has every file in each round", () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 30 }), fc.nat({ max: 60 }), (count, before) => {
+      const settings = { rotations: [rotation("music", { order: "sequential" })] };
+      const programme = programmeOf(settings, { music: ids("music", count) });
+      played(programme, before);
+      expect(new Set(played(programme, count)).size).toBe(count);
+    }),
+  );
+});
