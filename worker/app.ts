@@ -6,6 +6,7 @@ import { knownStation, stationOf } from "./directory.ts";
 import { badRequest } from "./icecast-errors.ts";
 import type { Host } from "./mount-feed.ts";
 import { settingsWaitMs } from "./limits.ts";
+import { contentPolicy } from "./page-headers.ts";
 import { type App, hostOf, ingestPort } from "./request-host.ts";
 import { settledWithin } from "./settled-within.ts";
 import { site } from "./site.ts";
@@ -24,10 +25,7 @@ app.use(async (context, next) => {
   await next();
   const { headers } = context.res;
   if (!headers.get("Content-Type")?.startsWith("text/html") || headers.has(policyHeader)) return;
-  headers.set(
-    policyHeader,
-    "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-  );
+  headers.set(policyHeader, contentPolicy());
 });
 
 // Outermost but for these, so that they are on errors and preflights too.

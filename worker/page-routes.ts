@@ -1,4 +1,5 @@
 import { Hono } from "hono";
+import { pageFile } from "./page-headers.ts";
 import indexHtml from "./page/index.html";
 import pageCss from "./page/page.css";
 // oxlint-disable import/default -- bundled as text (wrangler.toml, rules)
@@ -9,28 +10,13 @@ import playerJs from "./page/page-player.js";
 /** The status page: static files of `page/`, bundled as text. */
 export const page = new Hono();
 
-const policy = [
-  "default-src 'none'",
-  "script-src 'self'",
-  "style-src 'self'",
-  "connect-src 'self'",
-  "media-src 'self'",
-  "img-src 'self' data:",
-  "base-uri 'none'",
-  "form-action 'none'",
-  "frame-ancestors 'none'",
-].join("; ");
-
-const serve = (body: string, contentType: string) => (): Response =>
-  new Response(body, {
-    headers: {
-      "Content-Type": `${contentType}; charset=utf-8`,
-      "Cache-Control": "no-cache",
-      "Content-Security-Policy": policy,
-      "X-Content-Type-Options": "nosniff",
-      "Referrer-Policy": "no-referrer",
-    },
-  });
+const serve = pageFile({
+  script: "'self'",
+  style: "'self'",
+  connect: "'self'",
+  media: "'self'",
+  img: "'self' data:",
+});
 
 page.get("/", serve(indexHtml, "text/html"));
 page.get("/status.xsl", serve(indexHtml, "text/html"));

@@ -1,7 +1,7 @@
 import { html } from "hono/html";
+import { pageHeaders } from "../page-headers.ts";
 import { isSecretName } from "./audit.ts";
 import { csrfField } from "./csrf-names.ts";
-import { pageHeaders } from "./page-headers.ts";
 
 /** A page with a button instead of the command itself: the button sends the same request by POST, with the token. */
 export async function confirmationPage(request: Request, token: string): Promise<Response> {
@@ -35,8 +35,15 @@ export async function confirmationPage(request: Request, token: string): Promise
   </body>
 </html>
 `;
-  return new Response(String(page), { headers: pageHeaders({ styleNonce: nonce }) });
+  return new Response(String(page), { headers: questionHeaders(nonce) });
 }
+
+/** Nobody stores it. */
+const questionHeaders = (styleNonce: string): Record<string, string> => ({
+  ...pageHeaders("text/html", { style: `'nonce-${styleNonce}'`, form: "'self'" }),
+  "Cache-Control": "no-store",
+  "X-Frame-Options": "DENY",
+});
 
 const english = {
   lang: "en",

@@ -6,29 +6,16 @@ import cardJs from "../page/admin-card.js";
 import ordersJs from "../page/admin-orders.js";
 import partsJs from "../page/admin-parts.js";
 import wordsJs from "../page/admin-words.js";
+import { pageFile } from "../page-headers.ts";
 
 /** The console: static files of `page/`, bundled as text. What it shows it asks for itself. */
-const policy = [
-  "default-src 'none'",
-  "script-src 'self'",
-  "style-src 'self'",
-  "connect-src 'self'",
-  "img-src 'self' data:",
-  "base-uri 'none'",
-  "form-action 'self'",
-  "frame-ancestors 'none'",
-].join("; ");
-
-const serve = (body: string, contentType: string) => (): Response =>
-  new Response(body, {
-    headers: {
-      "Content-Type": `${contentType}; charset=utf-8`,
-      "Cache-Control": "no-cache",
-      "Content-Security-Policy": policy,
-      "X-Content-Type-Options": "nosniff",
-      "Referrer-Policy": "no-referrer",
-    },
-  });
+const serve = pageFile({
+  script: "'self'",
+  style: "'self'",
+  connect: "'self'",
+  img: "'self' data:",
+  form: "'self'",
+});
 
 export const adminPage = serve(adminHtml, "text/html");
 export const adminCss = serve(adminCssText, "text/css");

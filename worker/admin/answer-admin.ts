@@ -1,7 +1,7 @@
 import type { Visitor } from "../access/admit.ts";
 import { badRequest } from "../icecast-errors.ts";
 import { tooLarge } from "./refusals.ts";
-import { answerPage, pageHeaders } from "./answer-pages.ts";
+import { answerPage, answerHeaders } from "./answer-pages.ts";
 import { type AdminAnswer, answerXml } from "./answers.ts";
 import {
   buildM3u,
@@ -106,7 +106,7 @@ async function pageReply(answer: AdminAnswer, visitor: Visitor, station: Station
     station: await station.name(),
     csrf: await station.csrfToken(visitor),
   });
-  return new Response(body, { headers: { ...replyHeaders("text/html; charset=utf-8"), ...pageHeaders } });
+  return new Response(body, { headers: { ...replyHeaders("text/html; charset=utf-8"), ...answerHeaders } });
 }
 
 /** Without a mount it is a request like any other, and one that is not known. */

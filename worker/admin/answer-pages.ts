@@ -2,6 +2,7 @@ import { html } from "hono/html";
 import type { HtmlEscapedString } from "hono/utils/html";
 import { encodeMountPath } from "../../shared/mount-path.ts";
 import type { MountPath } from "../../shared/units.ts";
+import { contentPolicy } from "../page-headers.ts";
 import { type AdminAnswer, type ListedMount, secondsSince } from "./answers.ts";
 import type { StatisticsFields } from "./statistics-fields.ts";
 
@@ -18,9 +19,8 @@ export interface PageContext {
   readonly csrf: string;
 }
 
-export const pageHeaders: Readonly<Record<string, string>> = {
-  "Content-Security-Policy":
-    "default-src 'none'; style-src 'self'; img-src data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+export const answerHeaders: Readonly<Record<string, string>> = {
+  "Content-Security-Policy": contentPolicy({ style: "'self'", img: "data:", form: "'self'" }),
   "X-Content-Type-Options": "nosniff",
   "Referrer-Policy": "no-referrer",
 };

@@ -1,6 +1,6 @@
 import { html } from "hono/html";
 import { replyHeaders } from "../reply-headers.ts";
-import { documentPage, pageHeaders } from "./answer-pages.ts";
+import { documentPage, answerHeaders } from "./answer-pages.ts";
 import type { ShoutcastStream } from "./shoutcast-stats.ts";
 import type { IcecastStatistics } from "./statistics-fields.ts";
 
@@ -57,7 +57,7 @@ export async function serverVersion(station: string, { global }: IcecastStatisti
     <div class="scroll"><table class="fields"><tbody>${rows.map(
       ([name, value]) => html`<tr><th scope="row">${name}</th><td>${value ?? ""}</td></tr>`,
     )}</tbody></table></div>`;
-  return htmlReply(await documentPage(`Server · ${station}`, content, false), pageHeaders);
+  return htmlReply(await documentPage(`Server · ${station}`, content, false), answerHeaders);
 }
 
 /** `/auth.xsl`: playlists with a name and a password in them, for mounts whose listeners log in. */
@@ -73,7 +73,7 @@ export async function listenerLogin(station: string, mounts: readonly string[]):
   const content = await html`<h1>Listen with a login</h1>${
     forms.length > 0 ? forms : html`<p>Nothing that is on air asks for a login.</p>`
   }`;
-  return htmlReply(await documentPage(`Login · ${station}`, content, false), pageHeaders);
+  return htmlReply(await documentPage(`Login · ${station}`, content, false), answerHeaders);
 }
 
 const htmlReply = (body: string, headers: Readonly<Record<string, string>> = {}): Response =>

@@ -1,4 +1,5 @@
 import type { OpenApiDocument } from "./api.ts";
+import { contentPolicy } from "../page-headers.ts";
 import { problemKinds, type ProblemStatus } from "./problem.ts";
 
 /** The API's document for people: a page without scripts, nothing from anywhere else. */
@@ -38,7 +39,7 @@ ${sections.join("\n")}
     headers: {
       "Content-Type": "text/html; charset=utf-8",
       "Cache-Control": "no-cache",
-      "Content-Security-Policy": `default-src 'none'; style-src 'nonce-${nonce}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`,
+      "Content-Security-Policy": contentPolicy({ style: `'nonce-${nonce}'` }),
       "Referrer-Policy": "no-referrer",
     },
   });

@@ -9,6 +9,7 @@ import { fileNotFound, forbidden, unavailable } from "../icecast-errors.ts";
 import { logIn } from "../listener-auth/log-in.ts";
 import type { Host } from "../mount-feed.ts";
 import archiveCss from "../page/archive.css";
+import { pageHeaders } from "../page-headers.ts";
 import { replyHeaders } from "../reply-headers.ts";
 import { type App, hostOf, publicOrigin } from "../request-host.ts";
 import { rulesOf } from "../station.ts";
@@ -79,7 +80,7 @@ archiveRoutes.get("/archive/", async (context) => {
   return orUnavailable(async () => {
     const page = await listBroadcasts(some, filter, { reader: archive, host });
     const body = await archivePage({ station, mounts, mount: mount ?? "", day: day ?? "", ...page });
-    return new Response(body, { headers: pageHeaders });
+    return new Response(body, { headers: archivePageHeaders });
   });
 });
 
@@ -160,18 +161,9 @@ async function orUnavailable(make: () => Promise<Response>): Promise<Response> {
   }
 }
 
-const pageHeaders = {
-  "Content-Type": "text/html; charset=utf-8",
-  "Cache-Control": "no-cache",
-  "Content-Security-Policy": [
-    "default-src 'none'",
-    "style-src 'self'",
-    "media-src 'self'",
-    "img-src 'self' data:",
-    "base-uri 'none'",
-    "form-action 'self'",
-    "frame-ancestors 'none'",
-  ].join("; "),
-  "X-Content-Type-Options": "nosniff",
-  "Referrer-Policy": "no-referrer",
-};
+const archivePageHeaders = pageHeaders("text/html", {
+  style: "'self'",
+  media: "'self'",
+  img: "'self' data:",
+  form: "'self'",
+});
