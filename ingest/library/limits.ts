@@ -40,3 +40,6 @@ export const signValidMs = 60 * 60_000;
 
 /** Lines of progress for a reader who is no terminal. */
 export const plainProgressMs = 5_000;
+
+/** How often a folder is looked at until nothing in it is being written, a second apart: what is still written then is left out. */
+export const settleTries = 4;

@@ -58,6 +58,9 @@ export interface ListedObject {
   readonly putMs: number;
 }
 
+/** The bucket as the commands use it. */
+export type Objects = Pick<ObjectStore, "delete" | "get" | "has" | "list" | "put">;
+
 /** What requests cost: R2 bills puts and lists, and reads at a twelfth of that. Tries that failed are counted as well. */
 export interface Operations {
   puts: number;

@@ -13,12 +13,12 @@ import { knownKey, type KnownTrack, type KnownTracks } from "./known-tracks.ts";
 import { publishEdition, readCurrent, readEdition } from "./library-store.ts";
 import { libraryTracks, trackSegmentMs, tracksAtOnce } from "./limits.ts";
 import type { AnalysedTrack, MusicTools, Refusal } from "./music.ts";
-import type { ObjectStore } from "./object-store.ts";
+import type { Objects } from "./object-store.ts";
 import { printable } from "./printable.ts";
 import type { Progress } from "./progress.ts";
 import { storeTrack } from "./store-track.ts";
 import { weightsOf } from "./weights.ts";
-import { count, duration, rate, size } from "./words.ts";
+import { rate, size } from "./words.ts";
 
 /** There is nothing to make a library of; the message says what was looked at. */
 export class NoMusicError extends Error {
@@ -64,13 +64,13 @@ interface ReadyTrack extends KnownTrack {
  */
 export class Upload {
   readonly #given: UploadGiven;
-  readonly #store: ObjectStore;
+  readonly #store: Objects;
   readonly #refused: Refusal[] = [];
   #storedTracks = 0;
   #storedBytes = 0;
   #startMs = 0;
 
-  constructor(given: UploadGiven, store: ObjectStore) {
+  constructor(given: UploadGiven, store: Objects) {
     this.#given = given;
     this.#store = store;
   }
@@ -287,7 +287,3 @@ function refusalOf(error: unknown): string | null {
   // The file has gone, or cannot be read any more.
   return "code" in error && "syscall" in error ? `cannot be read: ${String(error.code)}` : null;
 }
-
-/** "128 tracks and 4 jingles, 8:12:03 of music". */
-export const contents = ({ tracks, jingles, playMs }: UploadSummary): string =>
-  `${count(tracks, "track")}${jingles === 0 ? "" : ` and ${count(jingles, "jingle")}`}, ${duration(playMs)} of music`;

@@ -1,0 +1,74 @@
+import type { EdgeStation } from "../../shared/edge-station.ts";
+import { reachable, urlHost } from "../../config/listening.ts";
+import type { StackSettings } from "../../config/settings.ts";
+import { formatName } from "../autodj/parts.ts";
+import { printable } from "./printable.ts";
+import type { UploadSummary } from "./upload.ts";
+import { count, duration, rate, size } from "./words.ts";
+
+export interface Told {
+  readonly name: string;
+  readonly summary: UploadSummary;
+  readonly dryRun: boolean;
+  readonly settings: Pick<StackSettings, "edge" | "edgePort" | "host" | "stationFile">;
+  /** Ms since the Unix epoch. */
+  readonly now: number;
+}
+
+/** What came of an upload, for whoever started it. */
+export function uploadReport(told: Told): string {
+  const { name, summary, dryRun } = told;
+  const { tracks, jingles, playMs, format, refused, stored } = summary;
+  const between = jingles === 0 ? "" : ` and ${count(jingles, "jingle")}`;
+  const lines = [
+    `Library ${name}: ${count(tracks, "track")}${between}, ${duration(playMs)} of music, ${formatName(format)}`,
+  ];
+  if (dryRun) lines.push("  nothing was stored: it was a dry run");
+  else if (stored.tracks === 0) lines.push("  storage had them all");
+  else {
+    const speed = rate(stored.bytes, stored.ms);
+    lines.push(
+      `  ${count(stored.tracks, "track")} uploaded, ${size(stored.bytes)} in ${duration(stored.ms)}${speed === "" ? "" : ` (${speed})`}`,
+    );
+  }
+  if (refused.length > 0) {
+    lines.push(`  ${count(refused.length, "file")} refused:`);
+    for (const each of refused.slice(0, shownRefusals)) {
+      lines.push(`    ${printable(each.name)} ${printable(each.reason)}`);
+    }
+    if (refused.length > shownRefusals)
+      lines.push(`    and ${refused.length - shownRefusals} more, named above`);
+  }
+  if (!dryRun) lines.push(whenLine(told), "", ...whereLines(told));
+  return `${lines.join("\n")}\n`;
+}
+
+const shownRefusals = 20;
+
+function whenLine({ summary: { fromMs }, now }: Told): string {
+  if (fromMs === undefined) return "  nothing has changed in what plays";
+  if (fromMs <= now) return "  it plays from now on";
+  return `  it plays from ${new Date(fromMs).toISOString().slice(11, 19)} UTC on, in ${Math.ceil((fromMs - now) / 1000)} s, everywhere at once`;
+}
+
+/** The addresses it is heard at; without any, what is missing in the station file. */
+function whereLines({ name, settings }: Told): string[] {
+  const { edge, host, edgePort, stationFile } = settings;
+  const mounts = mountsOf(edge, name);
+  if (mounts.length > 0) {
+    const base = `http://${urlHost(reachable(host))}:${edgePort}`;
+    return mounts.map((mount) => `Listen: ${base}${encodeURI(mount)}`);
+  }
+  return [
+    `No mount plays it yet. ${stationFile === undefined ? "A station.toml with" : `In ${printable(stationFile)}`} these lines does:`,
+    "",
+    "  [[autodj]]",
+    `  mount = "/${name}.mp3"`,
+    '  kind = "edge"',
+    `  library = "${name}"`,
+  ];
+}
+
+/** Mounts that are told to play a library. */
+export const mountsOf = ({ mounts }: Pick<EdgeStation, "mounts">, library: string): string[] =>
+  Object.entries(mounts ?? {}).flatMap(([mount, { autodj }]) => (autodj?.library === library ? [mount] : []));
