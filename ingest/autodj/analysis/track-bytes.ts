@@ -1,0 +1,50 @@
+import { closeSync, fstatSync, openSync, readSync, statSync } from "node:fs";
+
+/**
+ * A file that is read piece by piece, by calls that block: the thread has nothing else to do, and the process's few
+ * threads for files stay free. Open files are closed by whoever opened them.
+ */
+export class TrackBytes {
+  /** Bytes when it was opened; what is appended later is not read. */
+  readonly size: number;
+  readonly #descriptor: number;
+
+  /** Throws what the file system says, and for what is no regular file: opening a pipe would wait for ever. */
+  constructor(path: string) {
+    if (!statSync(path).isFile()) throw new Error("is no file");
+    this.#descriptor = openSync(path, "r");
+    this.size = fstatSync(this.#descriptor).size;
+  }
+
+  /** Bytes from `start` on, fewer at the end. A copy. */
+  read(start: number, length: number): Buffer {
+    const from = Math.max(0, start);
+    const bytes = Buffer.alloc(Math.max(0, Math.min(length, this.size - from)));
+    return bytes.subarray(0, this.#fill(bytes, from));
+  }
+
+  /** In order; each is valid until the next. */
+  *pieces(start: number, end: number, size: number): Generator<Uint8Array> {
+    const buffer = Buffer.alloc(size);
+    for (let at = start; at < end; ) {
+      const count = this.#fill(buffer.subarray(0, Math.min(size, end - at)), at);
+      if (count === 0) return;
+      yield buffer.subarray(0, count);
+      at += count;
+    }
+  }
+
+  close(): void {
+    closeSync(this.#descriptor);
+  }
+
+  #fill(buffer: Buffer, from: number): number {
+    let filled = 0;
+    while (filled < buffer.length) {
+      const count = readSync(this.#descriptor, buffer, filled, buffer.length - filled, from + filled);
+      if (count === 0) break;
+      filled += count;
+    }
+    return filled;
+  }
+}
