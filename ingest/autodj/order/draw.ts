@@ -2,7 +2,7 @@ import type { FileList } from "./file-list.ts";
 import { drawBelow, type Seed } from "./random.ts";
 
 /** How many of the files that played last are left out: as many as `memory` says, but never all that there are. */
-export const memoryOf = (memory: number, playable: number): number =>
+const memoryOf = (memory: number, playable: number): number =>
   Math.max(0, Math.min(memory, playable - 1));
 
 /**

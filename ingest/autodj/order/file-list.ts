@@ -5,6 +5,8 @@ interface Entry {
   readonly key: string;
   /** Place among those that are playable; -1 of a file that is refused. Right only after `#settle`. */
   place: number;
+  /** Number of the last `set` that named it. */
+  named: number;
 }
 
 const compare = (a: Pick<Entry, "id" | "key">, b: Pick<Entry, "id" | "key">): number => {
@@ -19,7 +21,8 @@ const compare = (a: Pick<Entry, "id" | "key">, b: Pick<Entry, "id" | "key">): nu
  */
 export class FileList {
   readonly #isRefused: (id: string) => boolean;
-  #entries = new Map<string, Entry>();
+  readonly #entries = new Map<string, Entry>();
+  #sets = 0;
   #sorted: Entry[] = [];
   #playable: Entry[] = [];
   #settled = true;
@@ -30,20 +33,32 @@ export class FileList {
 
   /** Replaces the files; an id that is given twice counts once. */
   set(ids: Iterable<string>): void {
-    const entries = new Map<string, Entry>();
+    this.#sets += 1;
     const added: Entry[] = [];
+    let kept = 0;
     for (const id of ids) {
-      if (entries.has(id)) continue;
       const known = this.#entries.get(id);
-      const entry = known ?? { id, key: naturalKey(id), place: -1 };
-      entries.set(id, entry);
-      if (!known) added.push(entry);
+      if (known?.named === this.#sets) continue;
+      if (known) {
+        known.named = this.#sets;
+        kept += 1;
+      } else {
+        const entry = { id, key: naturalKey(id), place: -1, named: this.#sets };
+        this.#entries.set(id, entry);
+        added.push(entry);
+      }
     }
-    if (added.length === 0 && entries.size === this.#entries.size) return;
-    // Those that stay are in order already, which the sort notices: it takes as long as there are files, once.
-    const kept = this.#sorted.filter(({ id }) => entries.has(id));
-    this.#sorted = [...kept, ...added.toSorted(compare)].toSorted(compare);
-    this.#entries = entries;
+    if (kept < this.#sorted.length) this.#drop();
+    if (added.length > 0) {
+      // Two runs that are in order, which the sort notices: it takes as long as there are files.
+      this.#sorted = [...this.#sorted, ...added.toSorted(compare)].toSorted(compare);
+      this.#settled = false;
+    }
+  }
+
+  #drop(): void {
+    for (const { id, named } of this.#sorted) if (named !== this.#sets) this.#entries.delete(id);
+    this.#sorted = this.#sorted.filter(({ named }) => named === this.#sets);
     this.#settled = false;
   }
 

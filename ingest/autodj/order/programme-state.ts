@@ -55,7 +55,7 @@ export function restoreState(
     seed,
     lists: now.lists.map(({ name, memory }) => {
       const known = old?.lists.find((each) => each.name === name);
-      const recent = distinctLast(known?.recent ?? []);
+      const recent = known?.recent ?? [];
       return { name, recent: memory > 0 ? recent.slice(-memory) : [], last: known?.last ?? null };
     }),
     turns: arePlausible(old?.turns ?? []) ? (old?.turns ?? []) : [],
@@ -66,9 +66,6 @@ export function restoreState(
     queue: [...new Set(old?.queue)].slice(0, programmeLimits.requests),
   };
 }
-
-/** Each id where it is last. */
-const distinctLast = (ids: readonly string[]): string[] => [...new Set(ids.toReversed())].toReversed();
 
 /** Credits that no cycle reaches would keep the others waiting for as long as they are large. */
 function arePlausible(turns: ProgrammeState["turns"]): boolean {

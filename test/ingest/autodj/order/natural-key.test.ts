@@ -7,7 +7,7 @@ const sorted = (names: readonly string[]) => names.toSorted((a, b) => compare(na
 
 test.each([
   ["numbers by what they count", ["2.mp3", "10.mp3", "100.mp3"]],
-  ["numbers with zeros before them", ["1.mp3", "02.mp3", "010.mp3"]],
+  ["numbers with zeros before them", ["01.mp3", "2.mp3", "003.mp3"]],
   ["letters whatever their case", ["Abba", "beatles", "Cure"]],
   ["accents with their letters, composed or not", ["Éa", "ee", "E\u0301f", "eg"]],
   ["a folder before one whose name goes on", ["/music/a/z.mp3", "/music/a b/a.mp3", "/music/a-b/a.mp3"]],

@@ -34,6 +34,20 @@ test("each file that is not remembered is as likely as any other, wherever in th
   expect(chiSquare(counts)).toBeLessThan(22.5);
 });
 
+test("a file that is remembered and refused keeps no other from its turn", () => {
+  const [a = "", b = "", ...others] = ids("music", 5);
+  const came = new Set<string | null>();
+  for (let seed = 0; seed < 200; seed++) {
+    const settings = { rotations: [rotation("music", { memory: 1 })] };
+    const programme = programmeOf(settings, { music: [a, b, ...others] }, { seed });
+    programme.enqueue(b);
+    played(programme, 1);
+    programme.refuse(b);
+    for (const id of played(programme, 1)) came.add(id);
+  }
+  expect(came).toEqual(new Set([a, ...others]));
+});
+
 test("without memory, what comes says nothing of what comes next", () => {
   const files = ids("music", 8);
   const programme = programmeOf({ rotations: [rotation("music", { memory: 0 })] }, { music: files });
