@@ -36,7 +36,10 @@ export async function runUpload({ options, settings, store, progress, signal, no
   try {
     const known = new KnownTracks(join(cacheDir, "library-tracks.json"));
     const tools = { analyser, open: openTrack };
-    const files = { music: folder.files, jingles: between?.files ?? [] };
+    const jingles = between?.files ?? [];
+    // Of a folder of jingles within that of the music.
+    const isJingle = new Set(jingles.map(({ id }) => id));
+    const files = { music: folder.files.filter(({ id }) => !isJingle.has(id)), jingles };
     const upload = new Upload({ options, ...files, tools, known, progress, signal, now }, store);
     const summary = await upload.run().catch((error: unknown) => {
       if (!(error instanceof NoMusicError)) throw error;

@@ -33,17 +33,11 @@ export function uploadReport(told: Told): string {
   }
   if (refused.length > 0) {
     lines.push(`  ${count(refused.length, "file")} refused:`);
-    for (const each of refused.slice(0, shownRefusals)) {
-      lines.push(`    ${printable(each.name)} ${printable(each.reason)}`);
-    }
-    if (refused.length > shownRefusals)
-      lines.push(`    and ${refused.length - shownRefusals} more, named above`);
+    for (const each of refused) lines.push(`    ${printable(each.name)} ${printable(each.reason)}`);
   }
   if (!dryRun) lines.push(whenLine(told), "", ...whereLines(told));
   return `${lines.join("\n")}\n`;
 }
-
-const shownRefusals = 20;
 
 function whenLine({ summary: { fromMs }, now }: Told): string {
   if (fromMs === undefined) return "  nothing has changed in what plays";

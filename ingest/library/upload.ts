@@ -66,6 +66,9 @@ export class Upload {
   readonly #given: UploadGiven;
   readonly #store: Objects;
   readonly #refused: Refusal[] = [];
+  /** Tracks that are done with, and the last of them. */
+  #done = 0;
+  #doneName = "";
   #storedTracks = 0;
   #storedBytes = 0;
   #startMs = 0;
@@ -146,7 +149,6 @@ export class Upload {
     const ready = new Map<TrackFile, ReadyTrack>();
     const storing = new Map<string, Promise<void>>();
     const flight = new InFlight(tracksAtOnce);
-    let done = 0;
     progress.begin(this.#given.options.dryRun ? "reading" : "uploading", tracks.length);
     for (const track of tracks) {
       await flight.add(async () => {
@@ -154,14 +156,16 @@ export class Upload {
         const made = await this.#refusing(track.file, () => this.#ready(track, format));
         if (made) {
           // The same audio under two names is stored once.
-          const stored = storing.get(made.ready.id) ?? this.#store1(made);
+          const stored = storing.get(made.ready.id) ?? this.#put(made);
           storing.set(made.ready.id, stored);
           await this.#refusing(track.file, async () => {
             await stored;
             ready.set(track.file, made.ready);
           });
         }
-        progress.at(++done, track.file.name, this.#figure());
+        this.#done++;
+        this.#doneName = track.file.name;
+        this.#tell();
       });
     }
     await flight.settled();
@@ -197,7 +201,7 @@ export class Upload {
     return { open, cut, ready: { ...found, file, title: sanitiseTitle(file.listedTitle ?? title) } };
   }
 
-  async #store1({ open, cut, ready }: PreparedTrack): Promise<void> {
+  async #put({ open, cut, ready }: PreparedTrack): Promise<void> {
     const { options, progress } = this.#given;
     const { id, title, bytes } = ready;
     const line = `${printable(title)} (${size(bytes)})`;
@@ -207,7 +211,10 @@ export class Upload {
     if (whole.id !== id) throw new CutError("was changed and could not be recognised: try again");
     await storeTrack(whole, open, {
       store: this.#store,
-      stored: (part) => (this.#storedBytes += part),
+      stored: (part) => {
+        this.#storedBytes += part;
+        this.#tell();
+      },
     });
     this.#storedTracks++;
     progress.note(`stored  ${line}`);
@@ -227,7 +234,7 @@ export class Upload {
 
   #refuse({ name }: TrackFile, reason: string): void {
     this.#refused.push({ name, reason });
-    this.#given.progress.say(`refused ${printable(name)} ${printable(reason)}`);
+    this.#given.progress.note(`refused ${printable(name)} ${printable(reason)}`);
   }
 
   /** Two files of the same audio play once. */
@@ -267,9 +274,10 @@ export class Upload {
     return publishEdition(edition, { store, name: options.name, now, warn });
   }
 
-  #figure(): string {
+  #tell(): void {
     const { bytes, ms } = this.stored;
-    return bytes === 0 ? "" : `${size(bytes)}, ${rate(bytes, ms)}`;
+    const figure = bytes === 0 ? "" : `${size(bytes)}, ${rate(bytes, ms)}`;
+    this.#given.progress.at(this.#done, this.#doneName, figure);
   }
 }
 
