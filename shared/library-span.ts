@@ -34,7 +34,7 @@ export interface LibraryPlay {
 export class LibrarySpan {
   readonly bounds: SpanBounds;
   readonly ticksPerMs: number;
-  readonly #edition: LibraryEdition;
+  readonly edition: LibraryEdition;
   readonly #tracks: TimedRotation;
   readonly #jingles: TimedRotation | null;
   readonly #everyTracks: number;
@@ -43,7 +43,7 @@ export class LibrarySpan {
   constructor(edition: LibraryEdition, rotation: number, seed: number, bounds: SpanBounds) {
     const { tracks, jingles, rotations } = edition;
     this.bounds = bounds;
-    this.#edition = edition;
+    this.edition = edition;
     const rates = tracks.map(({ sampleRate }) => sampleRate ?? edition.sampleRate);
     this.ticksPerMs = [...new Set(rates)].reduce(leastCommonMultiple, 1_000) / 1_000;
     const ticksOf = (index: number): number => {
@@ -71,7 +71,7 @@ export class LibrarySpan {
   }
 
   ticksPerSample(track: LibraryTrack): number {
-    return (this.ticksPerMs * 1_000) / (track.sampleRate ?? this.#edition.sampleRate);
+    return (this.ticksPerMs * 1_000) / (track.sampleRate ?? this.edition.sampleRate);
   }
 
   /** What plays at a tick of this span, 0 or later. */
@@ -100,7 +100,7 @@ export class LibrarySpan {
   }
 
   #play(kind: LibraryPlay["kind"], index: number, startTick: number, endTick: number): LibraryPlay {
-    const edition = this.#edition;
+    const edition = this.edition;
     const track = edition.tracks[index];
     if (!track) throw new RangeError(`expected one of ${edition.tracks.length} tracks, got ${index}`);
     return {

@@ -20,7 +20,7 @@ export const editionLeadMs = 150_000;
 export const editionKeepMs = 600_000;
 
 /** A library's name, as in settings and keys. */
-export const libraryNamePattern = /^[0-9A-Za-z][0-9A-Za-z._-]{0,63}$/;
+export const libraryNamePattern = /^[\w-]{1,64}$/;
 
 const rateSchema = z.number().int().min(8_000).max(48_000);
 const channelsSchema = z.union([z.literal(1), z.literal(2)]);

@@ -3,15 +3,17 @@ import type { DirectoryReply, DirectorySettings, FallbackOverrides } from "./dir
 import { type EdgeSecrets, edgeSecretsSchema, noSecrets } from "../shared/edge-secrets.ts";
 import { type EdgeStation, edgeStationSchema, type MountRules } from "../shared/edge-station.ts";
 import { EventRing } from "../shared/event-ring.ts";
+import type { MountStatus } from "../shared/mount-status.ts";
 import type { StationEvent } from "../shared/station-events.ts";
 import type { Env } from "./env.ts";
 import { directoryAgeMs, mountCallTimeoutMs, ringEvents, stationAgeMs, unknownMountMs } from "./limits.ts";
 import { isolateAsked } from "./isolate-counts.ts";
 import { maxKnownMounts } from "./known-mounts.ts";
+import { libraryStatuses } from "./library/library-statuses.ts";
 import type { Host } from "./mount-feed.ts";
 import { msSince } from "./ms-since.ts";
 import { settledWithin } from "./settled-within.ts";
-import { deployedStation } from "./station.ts";
+import { deployedStation, libraryOf } from "./station.ts";
 
 /** The station has one directory. */
 export const directoryName = "station";
@@ -72,17 +74,29 @@ let events:
   | undefined;
 
 /** What is on air, at most `directoryAgeMs` old. Rejects when the directory cannot be asked and never could. */
-export const directoryListing = (host: Host): Promise<DirectoryListing> => read(host, directoryAgeMs);
+export async function directoryListing(host: Host): Promise<DirectoryListing> {
+  const value = await read(host, directoryAgeMs);
+  const libraries = await libraryStatuses(knownStation(host.env), host);
+  return libraries.length === 0 ? value : withLibraries(value, libraries);
+}
+
+/** The directory does not know of mounts where the edge plays a library: they have no object that tells it. */
+function withLibraries(value: DirectoryListing, libraries: readonly MountStatus[]): DirectoryListing {
+  const played = new Set(libraries.map(({ mount }) => mount));
+  const mounts = [...value.mounts.filter(({ mount }) => !played.has(mount)), ...libraries];
+  return { ...value, mounts: mounts.toSorted((a, b) => (a.mount < b.mount ? -1 : 1)) };
+}
 
 /** A claim that went through this isolate: its listeners may come at once. */
 export function noteKnownMount(mount: MountPath): void {
   known.add(mount);
 }
 
-/** Whether a source ever had the mount. One that has just got it is known within `unknownMountMs`. */
+/** Whether a source ever had the mount, or a library plays there. One that has just got it is known within `unknownMountMs`. */
 export async function isKnownMount(mount: MountPath, host: Host): Promise<boolean> {
-  if (!known.has(mount)) await read(host, unknownMountMs);
-  return known.has(mount);
+  const isKnown = (): boolean => known.has(mount) || libraryOf(knownStation(host.env), mount) !== undefined;
+  if (!isKnown()) await read(host, unknownMountMs);
+  return isKnown();
 }
 
 /**

@@ -2,7 +2,7 @@ import type { StoredFile } from "../shared/edge-station.ts";
 import type { SegmentRef } from "../shared/segment.ts";
 import { fileIndexKey, fileIndexSchema, fileSegments } from "../shared/stored-file.ts";
 import { isolateAsked } from "./isolate-counts.ts";
-import { fileIndexRetryMs, segmentReadTimeoutMs } from "./limits.ts";
+import { fileIndexesKept, fileIndexRetryMs, segmentReadTimeoutMs } from "./limits.ts";
 import type { Host } from "./mount-feed.ts";
 import { msSince } from "./ms-since.ts";
 import { settledWithin } from "./settled-within.ts";
@@ -19,8 +19,8 @@ interface IndexRead {
 }
 
 /**
- * What the stored files consist of: each index is read once in this isolate, whoever wants it. One that could not be had
- * is asked for again after `fileIndexRetryMs`.
+ * What the stored files consist of: each index is read once in this isolate, whoever wants it, and kept until
+ * `fileIndexesKept` others have been wanted since. One that could not be had is asked for again after `fileIndexRetryMs`.
  */
 export class FileIndexes {
   readonly #reads = new Map<string, IndexRead>();
@@ -33,22 +33,35 @@ export class FileIndexes {
     const read = this.#reads.get(id);
     if (read?.outcome) {
       // A file's content never changes.
-      if (read.outcome.segments || msSince(read.sinceMs) < fileIndexRetryMs) return read.outcome.segments;
+      if (read.outcome.segments || msSince(read.sinceMs) < fileIndexRetryMs) {
+        this.#keep(id, read);
+        return read.outcome.segments;
+      }
     } else if (read) {
       const leftMs = segmentReadTimeoutMs - msSince(read.sinceMs);
       if (leftMs > 0) return settledWithin(read.done, leftMs);
     }
     const fresh: IndexRead = { done: readIndex({ id, title }, host), sinceMs: Date.now(), outcome: null };
-    this.#reads.set(id, fresh);
+    this.#keep(id, fresh);
     host.keepAlive(
       fresh.done.then((segments) => {
         fresh.outcome = { segments };
         fresh.sinceMs = Date.now();
         // Another may have been begun meanwhile, for this one was slow.
-        if (segments) this.#reads.set(id, fresh);
+        if (segments) this.#keep(id, fresh);
       }),
     );
     return settledWithin(fresh.done, segmentReadTimeoutMs);
+  }
+
+  /** The one wanted last comes last. */
+  #keep(id: string, read: IndexRead): void {
+    this.#reads.delete(id);
+    this.#reads.set(id, read);
+    for (const oldest of this.#reads.keys()) {
+      if (this.#reads.size <= fileIndexesKept) break;
+      this.#reads.delete(oldest);
+    }
   }
 }
 

@@ -16,7 +16,7 @@ import {
 } from "../shared/edge-api.ts";
 import type { MountReply } from "../shared/mount-state.ts";
 import type { MountPath } from "../shared/units.ts";
-import { directoryName, forgetStation, noteKnownMount } from "./directory.ts";
+import { directoryName, forgetStation, knownStation, noteKnownMount, stationOf } from "./directory.ts";
 import type { Env } from "./env.ts";
 import { isSecret } from "./is-secret.ts";
 import { ingestBodyBytes, stationBodyBytes } from "./limits.ts";
@@ -24,6 +24,7 @@ import { forgetAbsence } from "./mount-feed.ts";
 import type { HoldOutcome, MountObject } from "./mount-object.ts";
 import { hostOf } from "./request-host.ts";
 import { ledgerName } from "./roster/ledger-object.ts";
+import { libraryOf } from "./station.ts";
 import { takeOver } from "./take-over.ts";
 import { icecastStatistics } from "./statistics.ts";
 
@@ -47,9 +48,14 @@ ingestApi.use((context, next) =>
   context.req.path.endsWith("/station") ? limits.station(context, next) : limits.others(context, next),
 );
 
-ingestApi.post("/claim", (context) =>
-  call(context.req.raw, claimSchema, context.env, (mount, body) => mount.claim(body as Claim)),
-);
+ingestApi.post("/claim", async (context) => {
+  const station = await stationOf(hostOf(context)).catch(() => knownStation(context.env));
+  return call(context.req.raw, claimSchema, context.env, (mount, body) => {
+    const claim = body as Claim;
+    // Its listeners ask no object who else plays: a source has a mount of its own, with this one as its fallback.
+    return libraryOf(station, claim.mount) === undefined ? mount.claim(claim) : { kind: "in-use" };
+  });
+});
 ingestApi.post("/announce", (context) => {
   const announce = async (mount: DurableObjectStub<MountObject>, body: unknown): Promise<HoldOutcome> => {
     const announcement = body as Announcement;
@@ -93,7 +99,7 @@ async function call<Body extends { mount: MountPath }>(
   request: Request,
   schema: z.ZodType<Body>,
   env: Env,
-  act: (mount: DurableObjectStub<MountObject>, body: Body) => Promise<MountReply | HoldOutcome>,
+  act: (mount: DurableObjectStub<MountObject>, body: Body) => Promise<MountReply | HoldOutcome> | MountReply,
 ): Promise<Response> {
   const body = schema.safeParse(await request.json().catch(() => null));
   if (!body.success) return malformed(body.error);

@@ -61,6 +61,9 @@ export const fileWindowMs = 60_000;
 /** How soon a stored file that could not be read is looked for again. */
 export const fileIndexRetryMs = 1_000;
 
+/** Indexes of stored files kept: a library's tracks of half a day, 20 kB each. */
+export const fileIndexesKept = 200;
+
 /** Who returns within this time does not hear the intro again: a player that reconnects. */
 export const introAgainMs = 60_000;
 /** Listeners remembered for that; the one seen longest ago goes first. */

@@ -6,6 +6,7 @@ import { segmentKey } from "../shared/object-format.ts";
 import { comparePosition, type SegmentRef } from "../shared/segment.ts";
 import type { SourceInfo } from "../shared/source/source-info.ts";
 import type { MountPath } from "../shared/units.ts";
+import { knownStation } from "./directory.ts";
 import type { Env } from "./env.ts";
 import { absentMountMs, mountCallHoldMs, mountCallRetryMs, mountCallTimeoutMs } from "./limits.ts";
 import { mountOf } from "./mount-relay.ts";
@@ -13,7 +14,8 @@ import { isolateAsked } from "./isolate-counts.ts";
 import { mountsToAttend, obeyOrders, renewRosters } from "./roster/sessions.ts";
 import { listenersHere, seatReport } from "./seat-desk.ts";
 import { type LoadedSegment, type ReadObject, SegmentCache } from "./segment-cache.ts";
-import type { Stage } from "./stage.ts";
+import type { Home } from "./stage.ts";
+import { libraryOf } from "./station.ts";
 import { Bell } from "./sleepers.ts";
 import { settledWithin } from "./settled-within.ts";
 
@@ -33,7 +35,7 @@ export interface Host {
  * The question belongs to the request of whichever listener found none standing. Requests end at any moment, so the
  * others wait for its promise only in a race with a timer, and take over when it is overdue.
  */
-export class MountFeed implements Stage {
+export class MountFeed implements Home {
   readonly mount: MountPath;
   phase: MountPhase = "off";
   source: SourceInfo | null = null;
@@ -145,7 +147,9 @@ export class MountFeed implements Stage {
     renewRosters(host);
     // Also of mounts whose listeners hear another, orders are to be heard of.
     for (const mount of mountsToAttend()) {
-      if (mount !== this.mount) feedOf(mount).attend(host);
+      // Where a library plays there are none.
+      const hasObject = libraryOf(knownStation(host.env), mount) === undefined;
+      if (mount !== this.mount && hasObject) feedOf(mount).attend(host);
     }
     try {
       const view = await mountOf(host, this.mount).view({

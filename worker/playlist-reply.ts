@@ -1,11 +1,13 @@
 import type { Context } from "hono";
+import type { EdgeStation } from "../shared/edge-station.ts";
 import { encodeMountPath } from "../shared/mount-path.ts";
 import { currentTitle } from "../shared/mount-state.ts";
 import type { MountPath } from "../shared/units.ts";
 import { directoryListing, isKnownMount, stationOf } from "./directory.ts";
 import { fileNotFound, unavailable } from "./icecast-errors.ts";
-import { feedOf, type Host } from "./mount-feed.ts";
+import type { Host } from "./mount-feed.ts";
 import { m3u, type Playlist, type PlaylistEntry, pls, vclt, xspf } from "./playlists.ts";
+import { homeOf } from "./programme.ts";
 import { replyHeaders } from "./reply-headers.ts";
 import { type App, hostOf, publicOrigin } from "./request-host.ts";
 import { listenersHere } from "./seat-desk.ts";
@@ -37,7 +39,8 @@ async function playlistOf(
   if (kind === "pls") return pls(url, rules?.stream?.name ?? station.name);
   if (rules?.hidden === true) return fileNotFound();
   const { mounts } = await directoryListing(host);
-  const entry = mounts.find((candidate) => candidate.mount === mount) ?? (await ownWord(mount, host));
+  const entry =
+    mounts.find((candidate) => candidate.mount === mount) ?? (await ownWord(mount, station, host));
   if (entry === "unknown") return unavailable();
   if (!entry) return fileNotFound();
   const shown = { ...entry, source: sourceInfoOf(entry.source, rules) };
@@ -48,9 +51,13 @@ async function playlistOf(
  * Of a mount that the directory does not list: it may have been started anew a moment ago, or the mount waits for its
  * source and has listeners. Those of this isolate are told of then.
  */
-async function ownWord(mount: MountPath, host: Host): Promise<PlaylistEntry | "unknown" | null> {
+async function ownWord(
+  mount: MountPath,
+  station: EdgeStation,
+  host: Host,
+): Promise<PlaylistEntry | "unknown" | null> {
   if (!(await isKnownMount(mount, host))) return null;
-  const feed = feedOf(mount);
+  const feed = homeOf(mount, station);
   await feed.refresh(host);
   if (feed.phase === "off" || !feed.source) return feed.isCertain ? null : "unknown";
   const title = currentTitle(feed);

@@ -6,10 +6,11 @@ import type { StageRule } from "../shared/playout.ts";
 import type { MountPath } from "../shared/units.ts";
 import { fileStageOf } from "./file-stage.ts";
 import { maxFallbacks } from "./limits.ts";
-import { feedOf, type MountFeed } from "./mount-feed.ts";
+import { libraryMountOf } from "./library/library-mount.ts";
+import { feedOf } from "./mount-feed.ts";
 import { silenceStage } from "./silence-stage.ts";
-import { rulesOf } from "./station.ts";
-import type { Stage } from "./stage.ts";
+import { libraryOf, rulesOf } from "./station.ts";
+import type { Home, Stage } from "./stage.ts";
 
 /** Where a listener of a mount may be, the best place first: those that take it over, the mount, what it falls back to. */
 export interface Programme {
@@ -18,7 +19,7 @@ export interface Programme {
   /** Index of the mount itself. */
   readonly first: number;
   /** The mount itself. */
-  readonly home: MountFeed;
+  readonly home: Home;
   readonly intro: StoredFile | null;
   /** Where the stage `first` is begun, as of now; absent: as far behind live as the listener wishes. */
   readonly from?: () => JoinPoint | null;
@@ -27,7 +28,7 @@ export interface Programme {
 type Rules = Readonly<Record<string, MountRules>>;
 
 export function programmeOf(mount: MountPath, { mounts }: Pick<EdgeStation, "mounts">): Programme {
-  const home = feedOf(mount);
+  const home = homeOf(mount, { mounts });
   const takers = Object.keys(mounts)
     .filter((name) => !isPattern(name))
     .flatMap(validMount)
@@ -36,7 +37,7 @@ export function programmeOf(mount: MountPath, { mounts }: Pick<EdgeStation, "mou
       return fallbackOverride === "all" && fallback?.kind === "mount" && fallback.mount === mount;
     });
   const before = takers.map((name) => ({
-    stage: feedOf(name) as Stage,
+    stage: homeOf(name, { mounts }) as Stage,
     rule: { returns: true, mustReturn: true },
   }));
   const chain = [...before, ...fallbackChain(mount, home, mounts)];
@@ -47,6 +48,12 @@ export function programmeOf(mount: MountPath, { mounts }: Pick<EdgeStation, "mou
     home,
     intro: rulesOf({ mounts }, mount)?.intro ?? null,
   };
+}
+
+/** A mount as this isolate's listeners hear it. */
+export function homeOf(mount: MountPath, station: Pick<EdgeStation, "mounts">): Home {
+  const library = libraryOf(station, mount);
+  return library === undefined ? feedOf(mount) : libraryMountOf(mount, library);
 }
 
 /** Settings may name what cannot be a mount. */
@@ -74,7 +81,7 @@ function fallbackChain(mount: MountPath, home: Stage, mounts: Rules): { stage: S
     if (fallback.kind === "mount") {
       if (seen.has(fallback.mount)) break;
       at = fallback.mount;
-      stage = feedOf(fallback.mount);
+      stage = homeOf(fallback.mount, { mounts });
     } else {
       at = null;
       stage = fallback.kind === "file" ? fileStageOf(fallback.file) : silenceStage;

@@ -5,6 +5,7 @@ import { directoryName, knownStation } from "./directory.ts";
 import { mountSeatsEveryMs, stationSeatsEveryMs } from "./limits.ts";
 import type { Host } from "./mount-feed.ts";
 import { msSince } from "./ms-since.ts";
+import { libraryOf } from "./station.ts";
 import { SeatPool } from "./seat-pool.ts";
 
 /** A listener's place on its mount and in the station. */
@@ -83,18 +84,21 @@ export const listenersHere = (mount?: MountPath): number =>
  */
 export function seatReport(mount: MountPath, host: Host): SeatReport {
   const report = poolOf(mount).report();
-  if (msSince(renewedMs) >= stationSeatsEveryMs) {
-    renewedMs = Date.now();
-    renewAll(host);
-  }
+  renewSeats(host);
   return report;
 }
 
-function renewAll(host: Host): void {
-  if (knownStation(host.env).maxListenersInAll !== undefined) station.renew(host, stationSeatsEveryMs);
-  for (const pool of pools.values()) {
-    // Of a mount whose listeners hear something else nobody may be asking.
-    if (pool.seated > 0) pool.renew(host, mountSeatsEveryMs);
+/** Keeps what this isolate holds alive; costs nothing while that is not due. */
+export function renewSeats(host: Host): void {
+  if (msSince(renewedMs) < stationSeatsEveryMs) return;
+  renewedMs = Date.now();
+  const settings = knownStation(host.env);
+  if (settings.maxListenersInAll !== undefined) station.renew(host, stationSeatsEveryMs);
+  for (const [mount, pool] of pools) {
+    // Of a mount whose listeners hear something else nobody may be asking. Where a library plays nobody ever asks, and only
+    // a limit needs to be told of.
+    const isTold = libraryOf(settings, mount) === undefined || pool.hasLimit;
+    if (pool.seated > 0 && isTold) pool.renew(host, mountSeatsEveryMs);
   }
 }
 

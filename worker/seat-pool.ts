@@ -58,6 +58,11 @@ export class SeatPool {
     return this.#holder.held === 0 && this.#waiting.size === 0;
   }
 
+  /** Whether there was one when the last listener came. */
+  get hasLimit(): boolean {
+    return this.#max !== undefined;
+  }
+
   /** A seat, to be given back with `leave`. `max` undefined: as many as there are listeners, at once. */
   async take(host: Host, max: number | undefined): Promise<SeatOutcome> {
     this.#max = max;

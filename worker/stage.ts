@@ -1,11 +1,13 @@
 import type { Title } from "../shared/mount-state.ts";
 import type { StageView } from "../shared/playout.ts";
 import type { SegmentRef } from "../shared/segment.ts";
+import type { SourceInfo } from "../shared/source/source-info.ts";
+import type { MountPath } from "../shared/units.ts";
 import type { Host } from "./mount-feed.ts";
 import type { LoadedSegment } from "./segment-cache.ts";
 import type { Bell } from "./sleepers.ts";
 
-/** A place to listen to, as the listeners of this isolate share it: a mount, or a file in a loop. */
+/** A place to listen to, as the listeners of this isolate share it: a mount, a library, or a file in a loop. */
 export interface Stage extends StageView {
   /** Whether what it offers is its own word, and not what is left when it could not be asked. */
   readonly isCertain: boolean;
@@ -21,4 +23,11 @@ export interface Stage extends StageView {
   attend(host: Host): number;
   /** A segment's bytes, shared; null when storage does not have them. */
   segment(ref: SegmentRef, host: Host): LoadedSegment | Promise<LoadedSegment | null>;
+}
+
+/** A mount: what listeners ask for. */
+export interface Home extends Stage {
+  readonly mount: MountPath;
+  /** Of what plays there; null while nothing does. */
+  readonly source: SourceInfo | null;
 }

@@ -19,6 +19,14 @@ export function deployedStation(env: Pick<Env, "STATION">): EdgeStation {
 export const rulesOf = ({ mounts }: Pick<EdgeStation, "mounts">, mount: MountPath): MountRules | undefined =>
   settingsOfMount(mounts, mount);
 
+/** The library that the edge plays on a mount; undefined where sources do. */
+export const libraryOf = (station: Pick<EdgeStation, "mounts">, mount: MountPath): string | undefined =>
+  rulesOf(station, mount)?.autodj?.library;
+
+/** Whether a mount has playlists of HLS: they are made of what a mount's object was told, which a library tells nothing. */
+export const hasHls = (rules: MountRules | undefined): boolean =>
+  rules?.hls !== false && rules?.autodj === undefined;
+
 export const mountLimits: MountLimits = {
   // Encoders send several times a second; over a bad line a second may pass.
   stuckMs: 2_000,

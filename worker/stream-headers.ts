@@ -1,7 +1,7 @@
 import type { EdgeStation } from "../shared/edge-station.ts";
 import { durationMs } from "../shared/segment.ts";
-import type { MountFeed } from "./mount-feed.ts";
 import { replyHeaders } from "./reply-headers.ts";
+import type { Home } from "./stage.ts";
 import { rulesOf } from "./station.ts";
 import { sourceInfoOf } from "./stream-info.ts";
 
@@ -10,7 +10,7 @@ import { sourceInfoOf } from "./stream-info.ts";
  * then, and the name, which is the station's then: VLC asks for titles only where it sees `icy-name` or `icy-genre`.
  */
 export function streamHeaders(
-  feed: MountFeed,
+  feed: Home,
   station: Pick<EdgeStation, "name" | "mounts">,
   metaint: number,
 ): Headers {
@@ -33,7 +33,7 @@ export function streamHeaders(
   return headers;
 }
 
-function measuredBitrate(feed: MountFeed): string | undefined {
+function measuredBitrate(feed: Home): string | undefined {
   const newest = feed.window.at(-1);
   return newest && String(Math.round((newest.bytes * 8) / durationMs(newest)));
 }

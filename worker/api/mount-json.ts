@@ -2,7 +2,7 @@ import type { EdgeStation } from "../../shared/edge-station.ts";
 import { encodeMountPath } from "../../shared/mount-path.ts";
 import type { MountStatus } from "../../shared/mount-status.ts";
 import type { MountPath } from "../../shared/units.ts";
-import { rulesOf } from "../station.ts";
+import { hasHls, rulesOf } from "../station.ts";
 import { shownStatus } from "../stream-info.ts";
 import type { MountJson } from "./schemas.ts";
 
@@ -42,7 +42,7 @@ export function mountJson(status: MountStatus, station: Rules): MountJson {
       m3u: `${path}.m3u`,
       pls: `${path}.pls`,
       xspf: `${path}.xspf`,
-      hls: rulesOf(station, mount.mount)?.hls === false ? null : `${path}.m3u8`,
+      hls: hasHls(rulesOf(station, mount.mount)) ? `${path}.m3u8` : null,
     },
   };
 }

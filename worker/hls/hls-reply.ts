@@ -15,7 +15,7 @@ import { fileNotFound, forbidden, unavailable } from "../icecast-errors.ts";
 import { logIn } from "../listener-auth/log-in.ts";
 import type { Host } from "../mount-feed.ts";
 import { replyHeaders } from "../reply-headers.ts";
-import { rulesOf } from "../station.ts";
+import { hasHls, rulesOf } from "../station.ts";
 import { dvrPlaylist, dvrTargetSeconds } from "./dvr-playlist.ts";
 import { hlsFeedOf, type HlsView } from "./hls-feed.ts";
 import { entryName, type HlsPath, segmentsName } from "./hls-path.ts";
@@ -35,7 +35,7 @@ export async function hlsReply(
 ): Promise<Response> {
   const rules = rulesOf(station, path.mount);
   if (rules?.noMount === true) return forbidden("mountpoint unavailable");
-  if (rules?.hls === false) return fileNotFound();
+  if (!hasHls(rules)) return fileNotFound();
   try {
     if (rules?.fallback === undefined && !(await isKnownMount(path.mount, host))) return fileNotFound();
     return await pathReply(request, path, station, host);

@@ -40,8 +40,11 @@ export async function rewound(
   burst: Burst,
   host: Host,
 ): Promise<Programme | Response> {
-  const past = new Past(programme.home, archive);
-  await programme.home.refresh(host);
+  const { home } = programme;
+  // Of a library nothing is written, so nothing is kept.
+  if (!(home instanceof MountFeed)) return notKept(moment, programme);
+  const past = new Past(home, archive);
+  await home.refresh(host);
   if (moment.kind === "bad") return refusal(400, moment.reason, past, host);
   if (moment.kind === "delay") return moment.delayMs === 0 ? programme : delayed(moment, programme, burst);
   const place = await past.placeAt(moment.atMs, host).catch(() => undefined);
@@ -57,18 +60,18 @@ export async function rewound(
       return refusal(404, "that moment is not kept", past, host);
     }
   }
-  return from(place, past, programme, burst, host);
+  return from(place, { past, home }, programme, burst, host);
 }
 
 /** Those who take the mount over take nobody who is in the past; what it falls back to is there when the past is over. */
 async function from(
   place: PastPlace,
-  past: Past,
+  { past, home }: { readonly past: Past; readonly home: MountFeed },
   programme: Programme,
   burst: Burst,
   host: Host,
 ): Promise<Programme> {
-  const { stages, rules, first, home } = programme;
+  const { stages, rules, first } = programme;
   const title = await settledWithin(past.titleBefore(place.segment, host), firstLookMs);
   const now = (): number => clock.now();
   const leadMs = leadOf(burst, place);
@@ -145,9 +148,18 @@ async function earliest(past: Past, host: Host): Promise<number | null> {
   return ms;
 }
 
+function notKept(moment: Moment | BadMoment, programme: Programme): Programme | Response {
+  if (moment.kind === "delay" && moment.delayMs === 0) return programme;
+  const isBad = moment.kind === "bad";
+  const reason = isBad ? moment.reason : "nothing is kept of this mount";
+  return new Response(`${reason}\n`, { status: isBad ? 400 : 404, headers: replyHeaders(textType) });
+}
+
+const textType = "text/plain; charset=utf-8";
+
 /** `reason`, and the earliest moment that there is. */
 async function refusal(status: 400 | 404, reason: string, past: Past, host: Host): Promise<Response> {
   const earliestMs = await earliest(past, host);
   const known = earliestMs === null ? "" : `The earliest moment is ${new Date(earliestMs).toISOString()}\n`;
-  return new Response(`${reason}\n${known}`, { status, headers: replyHeaders("text/plain; charset=utf-8") });
+  return new Response(`${reason}\n${known}`, { status, headers: replyHeaders(textType) });
 }

@@ -1,0 +1,202 @@
+import { endMs, type LibraryWindow, startMs } from "../../shared/library-schedule.ts";
+import type { LibraryPlay } from "../../shared/library-span.ts";
+import type { Title } from "../../shared/mount-state.ts";
+import type { SegmentRef } from "../../shared/segment.ts";
+import { fileSegmentKey } from "../../shared/stored-file.ts";
+import { millis, type SampleCount } from "../../shared/units.ts";
+import { fileIndexes } from "../file-indexes.ts";
+import { fileIndexRetryMs, fileWindowMs, segmentReadTimeoutMs } from "../limits.ts";
+import { type Host, loadSegment } from "../mount-feed.ts";
+import { msSince } from "../ms-since.ts";
+import type { LoadedSegment } from "../segment-cache.ts";
+import { Bell } from "../sleepers.ts";
+import type { Stage } from "../stage.ts";
+import { Library } from "./library.ts";
+import { nextPlayMs, playsKept } from "./limits.ts";
+
+/** What there is at a moment, and until when. */
+interface View extends LibraryWindow {
+  readonly play: LibraryPlay | null;
+  readonly fromMs: number;
+  readonly untilMs: number;
+  /** Plays that are heard or soon will be, of whose segments nothing is known yet. */
+  readonly wanted: readonly LibraryPlay[];
+}
+
+/**
+ * A library as the listeners of this isolate hear it, at the place that the clock tells: the same frame everywhere. Each play is an
+ * epoch of its own. Nothing is asked of anybody but storage, and nothing is written.
+ */
+export class LibraryStage implements Stage {
+  readonly name: string;
+  readonly silentMs = 0;
+  readonly patienceMs = 0;
+  readonly bell = new Bell();
+  readonly library: Library;
+  /** Of plays, by `nameOf`; empty of those that cannot be played. */
+  readonly #segments = new Map<string, readonly SegmentRef[]>();
+  readonly #stored = new WeakMap<SegmentRef, { readonly key: string; readonly ref: SegmentRef }>();
+  #view: View | null = null;
+  /** What the view was made of has changed. */
+  #isStale = true;
+  #look: { readonly done: Promise<void>; readonly sinceMs: number } | null = null;
+  #lookedMs = 0;
+
+  constructor(name: string) {
+    this.name = `the library ${JSON.stringify(name)}`;
+    this.library = new Library(name);
+  }
+
+  get phase(): "live" | "off" {
+    return this.play ? "live" : "off";
+  }
+
+  get isCertain(): boolean {
+    return this.library.isKnown;
+  }
+
+  /** What plays now; null where there is nothing. */
+  get play(): LibraryPlay | null {
+    return this.#now().play;
+  }
+
+  /** The same array until there is something newer. */
+  get window(): readonly SegmentRef[] {
+    return this.#now().window;
+  }
+
+  get titleBefore(): Title | null {
+    return this.#now().titleBefore;
+  }
+
+  get edgeAgeMs(): number {
+    return Date.now() - this.#now().edgeAtMs;
+  }
+
+  async refresh(host: Host): Promise<void> {
+    await this.know(host);
+    await this.#load(host);
+  }
+
+  attend(host: Host): number {
+    if (this.library.isDue) host.keepAlive(this.refresh(host).then(() => this.bell.ring()));
+    const { wanted, play, untilMs } = this.#now();
+    if (wanted.length > 0 && !this.#isLooking && msSince(this.#lookedMs) >= fileIndexRetryMs) {
+      host.keepAlive(this.#load(host).then(() => this.bell.ring()));
+    }
+    const nextMs = Math.max(1, Math.ceil(untilMs - Date.now()));
+    return play && wanted.length === 0 ? nextMs : Math.min(nextMs, fileIndexRetryMs);
+  }
+
+  segment(ref: SegmentRef, host: Host): LoadedSegment | Promise<LoadedSegment | null> {
+    // Slow listeners are never up to date and wait for nothing.
+    this.attend(host);
+    const stored = this.#stored.get(ref);
+    return stored ? loadSegment(stored.key, stored.ref, host) : Promise.resolve(null);
+  }
+
+  /** Brings up to date what plays when; its segments only `refresh` does. */
+  async know(host: Host): Promise<void> {
+    const before = this.library.schedule;
+    await this.library.refresh(host);
+    if (this.library.schedule !== before) this.#isStale = true;
+  }
+
+  get #isLooking(): boolean {
+    return this.#look !== null && msSince(this.#look.sinceMs) < segmentReadTimeoutMs;
+  }
+
+  /** The segments of what is wanted. One reading of each index, whoever needs it. */
+  #load(host: Host): Promise<void> {
+    const look = this.#look;
+    if (look && this.#isLooking) return look.done;
+    const { wanted } = this.#now();
+    if (wanted.length === 0) return Promise.resolve();
+    const done = Promise.all(wanted.map((play) => this.#loadPlay(play, host))).then(() => {
+      this.#lookedMs = Date.now();
+      if (this.#look?.done === done) this.#look = null;
+    });
+    this.#look = { done, sinceMs: Date.now() };
+    return done;
+  }
+
+  async #loadPlay(play: LibraryPlay, host: Host): Promise<void> {
+    const { id, title, samples } = play.track;
+    const file = await fileIndexes.segments({ id, title }, host);
+    if (!file) return;
+    const isAsSaid =
+      file.every(({ sampleRate }) => sampleRate === play.sampleRate) &&
+      file.reduce((sum, segment) => sum + segment.samples, 0) === samples;
+    // What plays when follows from the edition's word, everywhere.
+    if (!isAsSaid) console.warn("stored file is not as its library says", id, title);
+    this.#keep(play, isAsSaid ? file : []);
+    this.#isStale = true;
+  }
+
+  #keep(play: LibraryPlay, file: readonly SegmentRef[]): void {
+    const { track, epoch, sampleRate } = play;
+    const segments = file.map((stored): SegmentRef => {
+      const ref: SegmentRef = {
+        ...stored,
+        epoch,
+        startMs: millis(Math.floor(startMs(play) + (stored.firstSample * 1_000) / sampleRate)),
+        titles: stored.sequence === 0 ? [{ atSample: 0 as SampleCount, text: track.title }] : [],
+      };
+      // The title is the play's: another edition may have another for the same bytes, which are kept together.
+      this.#stored.set(ref, { key: fileSegmentKey(track.id, stored.sequence), ref: stored });
+      return ref;
+    });
+    this.#segments.set(nameOf(play), segments);
+    for (const oldest of this.#segments.keys()) {
+      if (this.#segments.size <= playsKept) break;
+      this.#segments.delete(oldest);
+    }
+  }
+
+  #now(): View {
+    const now = Date.now();
+    const view = this.#view;
+    if (view && !this.#isStale && now < view.untilMs && now >= view.fromMs) return view;
+    this.#isStale = false;
+    this.#view = this.#viewAt(now);
+    return this.#view;
+  }
+
+  #viewAt(now: number): View {
+    const { schedule } = this.library;
+    const play = schedule?.playAt(now) ?? null;
+    if (!schedule || !play) return { ...nothing, fromMs: now, untilMs: now + fileIndexRetryMs };
+    const found = schedule.window(
+      millis(now),
+      fileWindowMs,
+      (each) => this.#segments.get(nameOf(each)) ?? null,
+    );
+    const plays = schedule.plays(now - fileWindowMs, now);
+    const next = endMs(play) - now < nextPlayMs ? schedule.after(play) : null;
+    const wanted = [...plays, ...(next ? [next] : [])].filter((each) => !this.#segments.has(nameOf(each)));
+    return { ...found, play, fromMs: now, untilMs: found.nextAtMs, wanted };
+  }
+}
+
+const nothing = {
+  play: null,
+  window: [],
+  titleBefore: null,
+  edgeAtMs: Number.NEGATIVE_INFINITY,
+  nextAtMs: Number.POSITIVE_INFINITY,
+  wanted: [],
+};
+
+/** Of one play among all. */
+const nameOf = ({ epoch, track }: LibraryPlay): string => `${epoch} ${track.id}`;
+
+const stages = new Map<string, LibraryStage>();
+
+/** This isolate's stage of a library; `name` from the settings. */
+export function libraryStageOf(name: string): LibraryStage {
+  const known = stages.get(name);
+  if (known) return known;
+  const stage = new LibraryStage(name);
+  stages.set(name, stage);
+  return stage;
+}
