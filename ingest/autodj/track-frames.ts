@@ -1,5 +1,5 @@
 import { type Mp3Frame, Mp3FrameParser } from "../../shared/codec/mp3/frame-parser.ts";
-import { MainDataLedger } from "../../shared/codec/mp3/main-data.ts";
+import { type LedgerEntry, MainDataLedger } from "../../shared/codec/mp3/main-data.ts";
 import { TrackError } from "./track-error.ts";
 import type { OpenTrack } from "./track-file.ts";
 
@@ -12,16 +12,24 @@ const PUSH_BYTES = 64 * 1024;
 /** Bytes in a row that are neither frames nor tags before a file is given up: beyond any damage, and read in a moment. */
 const MAX_GARBAGE_BYTES = 8 * 1024 * 1024;
 
-export interface TrackFrame {
-  /** A view until the next call. */
-  readonly frame: Mp3Frame;
-  /** Whether all that it needs is there: a frame that is not whole makes noise in decoders. */
-  readonly whole: boolean;
+/** A frame, and whether all that it needs is there: one that is not whole makes noise in decoders. */
+export interface TrackFrame extends LedgerEntry {
+  /** Owned by the caller. */
+  readonly bytes: Uint8Array;
+  /** As a frame's; owned by the caller. */
+  readonly reservoir: Uint8Array;
+}
+
+interface Loaded extends TrackFrame {
+  readonly gap: Mp3Frame["gap"];
 }
 
 /**
  * The audio frames of one format in a file, one after the other: no tags, no Info frames, no garbage, nothing of
  * another format. Their numbers are those that `Mp3FrameParser` gives them over the whole file; nothing is estimated.
+ *
+ * The parser hands out a frame with its last byte, so one that is cut off within takes its end from what follows, and
+ * shows only by the next header's not being where it should: each frame waits here for the next.
  */
 export class TrackFrames {
   readonly #file: OpenTrack;
@@ -34,19 +42,23 @@ export class TrackFrames {
   #ended = false;
   #garbageBefore = 0;
   #ledger: MainDataLedger | null = null;
+  #waiting: Loaded | null = null;
+  #failure: unknown = null;
 
   constructor(file: OpenTrack, formatKey: string) {
     this.#file = file;
     this.#formatKey = formatKey;
   }
 
-  /** The next frame, null at the end. Rejects with TrackError. */
+  /** The next frame, null at the end. Rejects with TrackError, after all the frames that came before the failure. */
   async next(): Promise<TrackFrame | null> {
-    const frame = await this.#nextFrame();
-    return frame && { frame, whole: this.#enter(frame) };
+    const current = this.#waiting ?? (await this.#load());
+    this.#waiting = await this.#load();
+    if (!current && this.#failure !== null) throw this.#failure;
+    return this.#waiting?.gap === "damage" && current ? { ...current, whole: false } : current;
   }
 
-  /** Passes over `count` frames, or as many as there are. */
+  /** Passes over `count` frames, or as many as there are, before the first is taken. Rejects with TrackError. */
   async skip(count: number): Promise<void> {
     for (let left = count; left > 0; left--) {
       // Awaiting each of a million frames would take seconds.
@@ -56,9 +68,23 @@ export class TrackFrames {
     }
   }
 
-  #enter(frame: Mp3Frame): boolean {
+  /** Null at the end, and where the file fails: then for good. */
+  async #load(): Promise<Loaded | null> {
+    if (this.#failure !== null) return null;
+    try {
+      const frame = this.#heldFrame() ?? (await this.#nextFrame());
+      if (!frame) return null;
+      const { bytes, reservoir, gap } = frame;
+      return { bytes: bytes.slice(), reservoir: reservoir.slice(), gap, ...this.#enter(frame) };
+    } catch (error) {
+      this.#failure = error;
+      return null;
+    }
+  }
+
+  #enter(frame: Mp3Frame): LedgerEntry {
     this.#ledger ??= new MainDataLedger(frame.reservoir.length);
-    return this.#ledger.take(frame.bytes, frame.afterGap);
+    return this.#ledger.take(frame.bytes, frame.gap !== null);
   }
 
   #heldFrame(): Mp3Frame | null {

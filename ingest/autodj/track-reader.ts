@@ -63,7 +63,6 @@ export class TrackReader {
   /** Bytes of main data given out without a break: what a frame reaches back to beyond them is not on air. */
   #given = 0;
   #closed = false;
-  #failure: unknown;
 
   constructor({ file, frames, plan, at }: Opened) {
     this.#file = file;
@@ -110,23 +109,25 @@ export class TrackReader {
   async #next(pieceHasFrames: boolean): Promise<TrackFrame | null> {
     if (this.#closed) return null;
     try {
-      if (this.#failure !== undefined) throw this.#failure;
       const next = await this.#frames.next();
       if (next) return next;
       throw new TrackError(`has only ${this.#frame} of the ${this.#plan.frames} frames it had`);
     } catch (error) {
-      this.#failure = error;
       if (this.#closed || pieceHasFrames) return null;
       throw error;
     }
   }
 
-  #prepare({ frame, whole }: TrackFrame): { readonly primer: Uint8Array; readonly bytes: Uint8Array } {
-    const bytes = frame.bytes.slice();
-    if (!whole) muteFrame(bytes);
+  #prepare({
+    bytes,
+    reservoir,
+    whole,
+    known,
+  }: TrackFrame): Pick<TrackFrame, "bytes"> & { readonly primer: Uint8Array } {
+    if (!whole) muteFrame(bytes, Math.min(known, this.#given));
     else if (this.#plan.gainSteps !== 0) shiftGain(bytes, this.#plan.gainSteps);
     const reach = reachOf(bytes);
-    const primer = reach > this.#given ? primerFor(bytes, frame.reservoir) : new Uint8Array(0);
+    const primer = reach > this.#given ? primerFor(bytes, reservoir) : new Uint8Array(0);
     this.#given = Math.max(this.#given, reach) + mainDataSize(bytes);
     return { primer, bytes };
   }

@@ -22,10 +22,14 @@ export interface Mp3ParserCounts extends FrameParserCounts {
   readonly infoBytes: number;
 }
 
-/** The contract's frame, and whether it follows the one before. */
+/** The contract's frame, and how it follows the one before. */
 export interface Mp3Frame extends Frame {
-  /** Something that was no frame and no tag, or another format, came before it: what it reaches back to may be lost. */
-  readonly afterGap: boolean;
+  /**
+   * Null where it continues the frame before, or is the first. Else what it reaches back to may be lost: "damage" where
+   * garbage came between them, of which the frame before may have bytes too; "join" where whole frames did: of another
+   * format, or the Info frame of another file.
+   */
+  readonly gap: "damage" | "join" | null;
 }
 
 /** What all frames of a lock with the same bits of `KIND_MASK` share. */
@@ -72,8 +76,8 @@ export class Mp3FrameParser implements FrameParser {
   #atBoundary = true;
   #kinds = new Map<number, FrameKind>();
   #lastKind: FrameKind | null = null;
-  /** The next frame does not follow the last one. */
-  #gap = false;
+  /** Of the next frame. */
+  #gap: Mp3Frame["gap"] = null;
   #info: InfoFrame | undefined;
   #reservoir = new Reservoir();
   readonly #counts = { frames: 0, garbageBytes: 0, tagBytes: 0, infoFrames: 0, infoBytes: 0, resyncs: 0 };
@@ -200,7 +204,8 @@ export class Mp3FrameParser implements FrameParser {
     if (last && this.#garbageSinceLock) this.#counts.resyncs++;
     const sameFormat = last === null || sameRun(last, lock);
     if (!sameFormat) this.#reservoir.clear();
-    if (last && (this.#garbageSinceLock || !sameFormat)) this.#gap = true;
+    if (last && this.#garbageSinceLock) this.#gap = "damage";
+    else if (!sameFormat) this.#gap ??= "join";
     this.#garbageSinceLock = false;
     this.#atBoundary = true;
     this.#lock = lock;
@@ -215,13 +220,14 @@ export class Mp3FrameParser implements FrameParser {
       this.#counts.infoFrames++;
       this.#counts.infoBytes += bytes.length;
       if (this.#counts.frames === 0) this.#info ??= decodeInfoFrame(bytes);
+      else this.#gap ??= "join";
       return;
     }
     this.#counts.frames++;
     this.#lent = true;
     const { samples, format } = kind;
-    frames.push({ bytes, samples, format, reservoir: this.#reservoir.view(), afterGap: this.#gap });
-    this.#gap = false;
+    frames.push({ bytes, samples, format, reservoir: this.#reservoir.view(), gap: this.#gap });
+    this.#gap = null;
     if (kind.mainDataOffset > 0) this.#reservoir.push(bytes, kind.mainDataOffset, bytes.length);
   }
 

@@ -124,7 +124,7 @@ function lameTag(view: DataView, at: number): LameTag | undefined {
     .decode(new Uint8Array(view.buffer, view.byteOffset + at, ENCODER_BYTES))
     // oxlint-disable-next-line no-control-regex -- what is filled up with zeros or blanks
     .replace(/[\u0000 ]+$/, "");
-  if (!/^[A-Za-z][\x20-\x7e]{3,}$/.test(encoder) || /^LAME3\.[0-8]/.test(encoder)) return undefined;
+  if (!/^[A-Za-z][\x20-\x7e]{3,}$/.test(encoder) || /^LAME3\.[0-8]\d(?!\d)/.test(encoder)) return undefined;
   const flags = view.getUint8(at + 19);
   const delays = (view.getUint8(at + 21) << 16) | view.getUint16(at + 22);
   const trackGainDb = replayGain(view.getUint16(at + 15), 1);

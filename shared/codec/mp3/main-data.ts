@@ -1,46 +1,50 @@
 import { crcOf, writeCrc } from "./crc.ts";
 import { CRC_BYTES, decodeHeader, HEADER_BYTES, mainDataOffset } from "./header.ts";
 import { MAX_RESERVOIR_BYTES } from "./limits.ts";
-import { layer3Header, PART23_LENGTH_BITS, readBits, sideInfoLayout } from "./side-info.ts";
+import { layer3Header, PART23_LENGTH_BITS, readBits, setMainDataBegin, sideInfoLayout } from "./side-info.ts";
 
 /** `big_values` counts pairs of a granule's 576 lines. */
 const MAX_BIG_VALUES = 288;
 
+/** What the ledger says of a frame. */
+export interface LedgerEntry {
+  /** All of its data is there. */
+  readonly whole: boolean;
+  /** Bytes of main data before the frame that belong to the same run of frames, `MAX_RESERVOIR_BYTES` at most. */
+  readonly known: number;
+}
+
 /**
  * Keeps the books of the main data of a run of frames: every byte belongs to one frame at most, so a frame that reaches
- * back further than to the end of the one before, or needs more than there is, has lost what it needs or is damaged. Decoders
- * make noise of it.
+ * back further than to the end of the one before has lost what it needs, and one that needs more than there is is damaged.
+ * Decoders make noise of both.
  */
 export class MainDataLedger {
-  /** Bytes before the next frame that belong to no frame yet. */
+  #known: number;
+  /** Of the known bytes, those that belong to no frame yet. */
   #spare: number;
 
-  /** `spare`: the bytes of main data that are known before the first frame. */
-  constructor(spare: number) {
-    this.#spare = spare;
+  /** `known`: bytes of main data that are there before the first frame, all of which it may reach into. */
+  constructor(known: number) {
+    this.#known = known;
+    this.#spare = known;
   }
 
-  /**
-   * Takes the next whole frame and tells whether all of its data is there. `afterGap`: what came before it is lost.
-   * Always true for Layers I and II. Throws ProtocolError for what is no frame.
-   */
-  take(frame: Uint8Array, afterGap: boolean): boolean {
-    if (decodeHeader(frame).layer !== 3) return true;
-    if (afterGap) this.#spare = 0;
+  /** Enters the next whole frame. `afterGap`: what came before it is lost. Throws ProtocolError for what is no frame. */
+  take(frame: Uint8Array, afterGap: boolean): LedgerEntry {
+    if (decodeHeader(frame).layer !== 3) return { whole: true, known: 0 };
     const header = layer3Header(frame);
     const { mpeg1, mainDataBegin, parts } = sideInfoLayout(header);
     const reach = readBits(frame, mainDataBegin.at, mainDataBegin.bits);
+    if (afterGap || reach > this.#spare) this.#known = this.#spare = 0;
+    const known = this.#known;
     const own = frame.length - mainDataOffset(header);
-    let bits = 0;
-    let valid = reach <= this.#spare;
-    for (const part of parts) {
-      bits += readBits(frame, part, PART23_LENGTH_BITS);
-      valid &&= isGranule(frame, part, mpeg1);
-    }
+    const bits = parts.reduce((sum, part) => sum + readBits(frame, part, PART23_LENGTH_BITS), 0);
     const left = reach + own - Math.ceil(bits / 8);
-    valid &&= left >= 0;
-    this.#spare = Math.min(MAX_RESERVOIR_BYTES, valid ? left : this.#spare + own);
-    return valid;
+    const whole = reach <= known && left >= 0 && parts.every((part) => isGranule(frame, part, mpeg1));
+    this.#known = Math.min(MAX_RESERVOIR_BYTES, known + own);
+    this.#spare = Math.min(this.#known, whole ? left : this.#spare + own);
+    return { whole, known };
   }
 }
 
@@ -57,12 +61,15 @@ export const mainDataSize = (frame: Uint8Array): number =>
   decodeHeader(frame).layer === 3 ? frame.length - mainDataOffset(layer3Header(frame)) : 0;
 
 /**
- * Makes a whole frame silent, in place, and leaves its main data where it is: the frames that follow may reach into it.
- * Does nothing in Layers I and II. Throws ProtocolError for what is no frame.
+ * Makes a whole frame silent, in place, and leaves its main data where it is: the frames that follow may reach into it,
+ * and over it. Some decoders keep for the next frame only what this one could reach, so it claims the `known` bytes
+ * before it as its own. Does nothing in Layers I and II. Throws ProtocolError for what is no frame.
  */
-export function muteFrame(frame: Uint8Array): void {
+export function muteFrame(frame: Uint8Array, known: number): void {
   if (decodeHeader(frame).layer !== 3) return;
   const header = layer3Header(frame);
-  frame.fill(0, HEADER_BYTES + (header.crc ? CRC_BYTES : 0), mainDataOffset(header));
+  const at = HEADER_BYTES + (header.crc ? CRC_BYTES : 0);
+  frame.fill(0, at, mainDataOffset(header));
+  setMainDataBegin(frame, { at, header, begin: known });
   if (header.crc) writeCrc(frame, crcOf(frame, header));
 }

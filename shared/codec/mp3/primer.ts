@@ -4,10 +4,11 @@ import {
   encodeHeader,
   type FrameHeader,
   frameSize,
+  HEADER_BYTES,
   mainDataOffset,
   paddingBytes,
 } from "./header.ts";
-import { decodeSideInfo } from "./side-info.ts";
+import { decodeSideInfo, setMainDataBegin } from "./side-info.ts";
 
 const EMPTY = new Uint8Array(0);
 
@@ -66,17 +67,10 @@ function freeFormatPrimer(header: FrameHeader, size: number, needed: Uint8Array)
   const primer = new Uint8Array(count * size);
   for (let i = 0; i < count; i++) {
     primer.set(encodeHeader(header), i * size);
-    setMainDataBegin(primer, i * size, header, i * room);
+    setMainDataBegin(primer, { at: i * size + HEADER_BYTES, header, begin: i * room });
     const end = needed.length - (count - 1 - i) * room;
     const part = needed.subarray(Math.max(0, end - room), end);
     primer.set(part, (i + 1) * size - part.length);
   }
   return primer;
-}
-
-/** Writes the first bits of the side information of an unprotected frame at `at`. */
-function setMainDataBegin(frame: Uint8Array, at: number, header: FrameHeader, begin: number): void {
-  const [first, second] = header.version === "mpeg1" ? [begin >> 1, (begin & 1) << 7] : [begin, 0];
-  frame[at + 4] = first;
-  frame[at + 5] = second;
 }

@@ -58,6 +58,22 @@ export function layer3Header(frame: Uint8Array): FrameHeader {
   return header;
 }
 
+interface MainDataBegin {
+  /** Where the side information begins. */
+  readonly at: number;
+  readonly header: Pick<FrameHeader, "version">;
+  /** As much of it as the field can say counts. */
+  readonly begin: number;
+}
+
+/** Writes `main_data_begin` into side information that has no bit set before its parts. */
+export function setMainDataBegin(bytes: Uint8Array, { at, header, begin }: MainDataBegin): void {
+  const mpeg1 = header.version === "mpeg1";
+  const said = Math.min(begin, mpeg1 ? 511 : 255);
+  bytes[at] = mpeg1 ? said >> 1 : said;
+  bytes[at + 1] = mpeg1 ? (said & 1) << 7 : 0;
+}
+
 /** Up to 16 bits from bit `at` on, most significant first. */
 export function readBits(bytes: Uint8Array, at: number, count: number): number {
   const byte = at >>> 3;

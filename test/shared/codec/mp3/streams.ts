@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Frame } from "../../../../shared/codec/codec.ts";
 import { Mp3FrameParser, type Mp3ParserCounts } from "../../../../shared/codec/mp3/frame-parser.ts";
+import type { InfoFrame } from "../../../../shared/codec/mp3/lame-tag.ts";
 import { ProtocolError } from "../../../../shared/protocol-error.ts";
 
 /** Fixtures of the repository with what encoders and ffprobe say of them: frames of audio, without the Info frame. */
@@ -29,6 +30,7 @@ export const fixtureFrames = (name: string): Frame[] => parseWhole(fixture(name)
 export interface Parsed {
   readonly frames: Frame[];
   readonly counts: Mp3ParserCounts;
+  readonly info: InfoFrame | undefined;
 }
 
 /** Feeds `bytes` in chunks of the sizes given, then of the last size, and flushes. */
@@ -49,7 +51,7 @@ export function parse(bytes: Uint8Array, chunkSizes: Iterable<number>): Parsed {
     chunk.fill(0xaa);
   }
   frames.push(...parser.flush());
-  return { frames, counts: parser.counts };
+  return { frames, counts: parser.counts, info: parser.info };
 }
 
 export const parseWhole = (bytes: Uint8Array): Parsed => parse(bytes, [bytes.length]);
