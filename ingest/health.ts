@@ -1,4 +1,5 @@
 import type { MountPath } from "../shared/units.ts";
+import type { AutoDjReport } from "./autodj/auto-djs.ts";
 import { exchange } from "./http-exchange.ts";
 import { healthCacheMs, healthProbeMs, replyBytes } from "./limits.ts";
 import type { EventLoopDelay, Lateness } from "./event-loop-delay.ts";
@@ -31,6 +32,8 @@ export interface HealthReport {
       }
     >
   >;
+  /** What this host plays by itself. */
+  readonly autodjs: readonly Pick<AutoDjReport, "mount" | "onAir" | "playing" | "files" | "refused">[];
   /** The disk where they wait. `dropped`: segments of all mounts lost since the start because it was full. */
   readonly spool: Spool["state"];
   /** How late this process is with what is due, in the last 10 s: it has too much to do when this is more than a few ms. */
@@ -43,6 +46,7 @@ export interface HealthOptions {
   readonly mounts: MountTable;
   readonly spool: Pick<Spool, "state">;
   readonly eventLoop: Pick<EventLoopDelay, "lateness">;
+  readonly autodjs: () => readonly AutoDjReport[];
 }
 
 /** Whether this host can do its work: the edge answers, storage takes what it is given. */
@@ -59,7 +63,7 @@ export class Health {
   /** `shows`: of which mounts it may speak; what fails counts of all. */
   async report(shows: (mount: MountPath) => boolean = () => true): Promise<HealthReport> {
     const answers = await this.#edgeAnswers();
-    const { mounts, spool, version, eventLoop } = this.#options;
+    const { mounts, spool, version, eventLoop, autodjs } = this.#options;
     const publishers = [...mounts.publishers];
     const shown = publishers.filter(([mount]) => shows(mount));
     const failing = publishers.map(([, publisher]) => publisher.failing);
@@ -77,6 +81,9 @@ export class Health {
       queues: Object.fromEntries(
         shown.map(([mount, { queued, backlog, dropped }]) => [mount, { ...queued, backlog, dropped }]),
       ),
+      autodjs: autodjs()
+        .filter(({ mount }) => shows(mount))
+        .map(({ mount, onAir, playing, files, refused }) => ({ mount, onAir, playing, files, refused })),
       spool: spool.state,
       eventLoopDelayMs: eventLoop.lateness,
     };

@@ -4,6 +4,7 @@ import { atAddressOf } from "../config/edge-settings.ts";
 import type { IngestSettings } from "../config/ingest-settings.ts";
 import { mp3 } from "../shared/codec/mp3/mp3.ts";
 import { verifyPassword } from "../shared/password-hash.ts";
+import type { Time } from "./autodj/clock.ts";
 import { BanFiles } from "./access/ban-files.ts";
 import { MountCalls } from "./access/mount-calls.ts";
 import { PasswordCheck } from "./access/password-check.ts";
@@ -36,6 +37,8 @@ export interface IngestOptions {
   /** What the edge is to be told of the station; absent when another process tells it. */
   readonly station?: StationToTell;
   readonly version: string;
+  /** What AutoDJs go by, in a simulation. */
+  readonly autodjTime?: Time;
   readonly log: Log;
 }
 
@@ -60,7 +63,7 @@ export class Ingest {
   readonly #dumps: Dumps;
   readonly #log: Log;
 
-  constructor({ settings, station, version, log }: IngestOptions) {
+  constructor({ settings, station, version, autodjTime, log }: IngestOptions) {
     const { edgeUrl, ingestToken, ingestId } = settings;
     const current = new CurrentSettings(settings);
     const store = new S3SegmentStore(settings.storage, { log });
@@ -75,6 +78,7 @@ export class Ingest {
       sockets: () => this.connections,
       statsClients: () => services.statsClients,
       relays: () => services.relays,
+      autodjs: () => services.autodjs,
       version,
     });
     const announcer = metrics.watchAnnouncer(edge);
@@ -124,6 +128,7 @@ export class Ingest {
       metrics,
       passwords,
       version,
+      autodjTime,
       log,
     });
     const connections = new Connections({
@@ -133,7 +138,14 @@ export class Ingest {
       intake,
       mounts,
       onAirElsewhere: (mount) => services.isOnAir(mount),
-      health: new Health({ edgeUrl, version, mounts, spool, eventLoop: this.#eventLoop }),
+      health: new Health({
+        edgeUrl,
+        version,
+        mounts,
+        spool,
+        eventLoop: this.#eventLoop,
+        autodjs: () => services.autodjs,
+      }),
       codec: mp3,
       edgeUrl,
       ingestToken,
@@ -242,7 +254,7 @@ export class Ingest {
     const refusing = this.#intake.stop();
     this.#push.stop();
     this.#servers.stopListening();
-    const relays = this.#services.stopRelays();
+    const playing = this.#services.stopPlaying();
     const ending = this.#mounts.sessions.map((session) => session.end("the ingest is stopping"));
     // The sources' ends are the last that is told.
     const telling = Promise.all([
@@ -262,7 +274,7 @@ export class Ingest {
     const stopping = publishers.map((publisher) => publisher.stop());
     const patience = Promise.withResolvers<void>();
     const timer = setTimeout(patience.resolve, shutdownReleaseMs);
-    await Promise.race([Promise.all([refusing, relays, telling, ...ending]), patience.promise]);
+    await Promise.race([Promise.all([refusing, playing, telling, ...ending]), patience.promise]);
     clearTimeout(timer);
     let spooled = 0;
     let lost = 0;

@@ -2,6 +2,7 @@ import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { Announcement } from "../shared/edge-api.ts";
 import type { FrameParserCounts } from "../shared/codec/codec.ts";
 import { durationMs } from "../shared/segment.ts";
+import type { AutoDjReport } from "./autodj/auto-djs.ts";
 import type { HoldResult } from "./edge-client.ts";
 import type { Lateness } from "./event-loop-delay.ts";
 import type { SegmentObject, SegmentStore } from "./segment-publisher.ts";
@@ -25,6 +26,7 @@ export interface MetricsOptions {
   readonly sockets: () => number;
   readonly statsClients: () => number;
   readonly relays: () => readonly (readonly [string, boolean])[];
+  readonly autodjs: () => readonly AutoDjReport[];
   readonly version: string;
 }
 
@@ -141,7 +143,8 @@ export class Metrics {
   }
 
   #readings(): void {
-    const { sources, queues, spool, eventLoop, sockets, statsClients, relays, version } = this.#options;
+    const { sources, queues, spool, eventLoop, sockets, statsClients, relays, autodjs, version } =
+      this.#options;
     const total = (of: "frames" | "garbageBytes" | "resyncs"): number =>
       sources().reduce((sum, { counts }) => sum + counts[of], this.#gone[of]);
     this.#gauge("skywave_ingest_sources", "Sources on air.", () => sources().length);
@@ -191,6 +194,24 @@ export class Metrics {
     );
     this.#table("skywave_ingest_relay_on_air", "Whether a relay's stream is on its mount.", "mount", () =>
       relays().map(([mount, isOnAir]) => [mount, isOnAir ? 1 : 0]),
+    );
+    this.#table("skywave_ingest_autodj_on_air", "Whether an AutoDJ plays on its mount.", "mount", () =>
+      autodjs().map(({ mount, onAir }) => [mount, onAir ? 1 : 0]),
+    );
+    this.#table("skywave_ingest_autodj_files", "Files that an AutoDJ has found.", "mount", () =>
+      autodjs().map(({ mount, files }) => [mount, files]),
+    );
+    this.#table("skywave_ingest_autodj_refused_files", "Files of those that are not played.", "mount", () =>
+      autodjs().map(({ mount, refused }) => [mount, refused]),
+    );
+    this.#table("skywave_ingest_autodj_tracks", "Tracks that an AutoDJ has begun.", "mount", () =>
+      autodjs().map(({ mount, tracks }) => [mount, tracks]),
+    );
+    this.#table(
+      "skywave_ingest_autodj_silent_seconds",
+      "Silence that went out in place of music.",
+      "mount",
+      () => autodjs().map(({ mount, silentMs }) => [mount, silentMs / 1000]),
     );
     this.#table("skywave_ingest_info", "This release.", "version", () => [[version, 1]]);
   }

@@ -1,5 +1,6 @@
 import type { Socket } from "node:net";
 import type { IngestSettings } from "../config/ingest-settings.ts";
+import type { Codec } from "../shared/codec/codec.ts";
 import { type EdgeStation, edgeStationSchema } from "../shared/edge-station.ts";
 import type { Role } from "../shared/edge-secrets.ts";
 import { errorReply, unauthorized } from "../shared/icecast-reply.ts";
@@ -8,6 +9,10 @@ import { parseBasicAuth } from "../shared/source/basic-auth.ts";
 import { header, type RequestHead } from "../shared/source/request-head.ts";
 import { settingsOfMount } from "../shared/mount-pattern.ts";
 import { millis, type MountPath } from "../shared/units.ts";
+import { type AutoDjReport, AutoDjs } from "./autodj/auto-djs.ts";
+import { AutoDjCommands, isAutoDjPath } from "./autodj/commands.ts";
+import type { Time } from "./autodj/clock.ts";
+import { realParts } from "./autodj/real-parts.ts";
 import { rulesOfMount } from "./access/mount-rules.ts";
 import type { PasswordCheck } from "./access/password-check.ts";
 import { finish, peerAddress } from "./client-socket.ts";
@@ -25,7 +30,8 @@ import { StatsStream } from "./stats/stats-stream.ts";
 import type { SplitTarget } from "./target.ts";
 import { Webroot } from "./webroot.ts";
 
-export interface StationServicesOptions extends Pick<RelayHost, "intake" | "codec"> {
+export interface StationServicesOptions extends Pick<RelayHost, "intake"> {
+  readonly codec: Pick<Codec, "contentType" | "sourceContentTypes">;
   /** In force now. */
   readonly settings: () => IngestSettings;
   /** What the edge is told of the station; undefined where another process tells it. */
@@ -35,6 +41,8 @@ export interface StationServicesOptions extends Pick<RelayHost, "intake" | "code
   readonly metrics: Metrics;
   readonly passwords: Pick<PasswordCheck, "matches">;
   readonly version: string;
+  /** What AutoDJs go by, in a simulation. */
+  readonly autodjTime?: Time | undefined;
   readonly log: Log;
 }
 
@@ -43,6 +51,8 @@ export interface StationRequest {
   readonly socket: Socket;
   readonly head: RequestHead;
   readonly target: SplitTarget;
+  /** What came after the head. */
+  readonly rest: Uint8Array;
 }
 
 /** "wrong-login": it showed credentials that open nothing, and is to get the refusal that such logins get. */
@@ -52,10 +62,12 @@ export type StationAnswer = "answered" | "not-ours" | "wrong-login";
 const readers: readonly Role[] = ["operator", "viewer"];
 const defaultStation = edgeStationSchema.parse({});
 
-/** What this host does for the station besides taking sources: relays, directories, statistics, logs, files. */
+/** What this host does for the station besides taking sources: relays, AutoDJs, directories, statistics, logs, files. */
 export class StationServices {
   readonly #options: StationServicesOptions;
   readonly #relays: Relays;
+  readonly #autodjs: AutoDjs;
+  readonly #autodjCommands: AutoDjCommands;
   readonly #directories: Directories;
   readonly #logs: StationLogs;
   readonly #stats: StatsStream;
@@ -71,15 +83,27 @@ export class StationServices {
     const statistics = () => questions.statistics();
     this.#options = options;
     this.#questions = questions;
+    const userAgent = `Skywave/${version}`;
     this.#relays = new Relays({
       ...options,
       sourceTimeoutMs: (mount) =>
         rulesOfMount(settings().mounts, mount).sourceTimeoutMs ?? settings().limits.sourceTimeoutMs,
       ownPorts: () => [...this.#ports, ...edgePort(settings())],
-      userAgent: `Skywave/${version}`,
+      userAgent,
       statistics,
       listenersOnAir: (mount) => mounts.session(mount)?.listeners ?? null,
     });
+    this.#autodjs = new AutoDjs({
+      ...options,
+      parts: realParts(settings, log),
+      stationName: () => station().name,
+      segmentMs: () => settings().limits.segmentMs,
+      dataDir: settings().dataDir,
+      userAgent,
+      ...(options.autodjTime && { time: options.autodjTime }),
+    });
+    const { passwords } = options;
+    this.#autodjCommands = new AutoDjCommands({ autodjs: this.#autodjs, settings, passwords });
     this.#directories = new Directories({
       station: () => ({
         hostname: station().hostname,
@@ -114,6 +138,10 @@ export class StationServices {
     return this.#relays.states;
   }
 
+  get autodjs(): readonly AutoDjReport[] {
+    return this.#autodjs.reports;
+  }
+
   /** Whether it is shown to nobody who need not know of it. */
   isHidden(mount: MountPath): boolean {
     return settingsOfMount((this.#options.station() ?? defaultStation).mounts, mount)?.hidden === true;
@@ -138,8 +166,9 @@ export class StationServices {
 
   /** The settings have changed. */
   change(): void {
-    const { relays, master, directories } = this.#options.settings();
+    const { relays, autodjs, master, directories } = this.#options.settings();
     this.#relays.change({ relays, master });
+    this.#autodjs.change(autodjs);
     this.#directories.change(directories);
   }
 
@@ -148,9 +177,9 @@ export class StationServices {
     this.#logs.reopen();
   }
 
-  /** No relay comes on air any more; to be called before the sources are ended. */
-  async stopRelays(): Promise<void> {
-    await this.#relays.stop();
+  /** No relay and no AutoDJ comes on air any more; to be called before the sources are ended. */
+  async stopPlaying(): Promise<void> {
+    await Promise.all([this.#autodjs.stop(), this.#relays.stop()]);
   }
 
   /** When the sources have gone. Takes a second and a half at most. */
@@ -165,6 +194,7 @@ export class StationServices {
   async answer(request: StationRequest): Promise<StationAnswer> {
     const { socket, head, target } = request;
     if (head.method === "STATS") return this.#guarded(request, () => this.#stats.serve(socket));
+    if (isAutoDjPath(target.path)) return this.#autodjCommands.answer(request);
     if (head.method !== "GET" && head.method !== "HEAD") return "not-ours";
     if (target.path === "/metrics") {
       return this.#guarded(request, () => this.#serveMetrics(socket, head.method === "HEAD"));

@@ -1,0 +1,160 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { AutoDjSettings } from "../../config/ingest-settings.ts";
+import { MountPathError, mountPath } from "../../shared/mount-path.ts";
+import type { MountPath } from "../../shared/units.ts";
+import { AutoDj, type AutoDjHost } from "./auto-dj.ts";
+import { changeLookMs } from "./limits.ts";
+import type { TrackAnalyser } from "./parts.ts";
+import type { AutoDjState } from "./state-file.ts";
+
+/** What is told of an AutoDJ to whoever looks after this host. */
+export interface AutoDjReport {
+  readonly mount: MountPath;
+  readonly onAir: boolean;
+  /** Title of what plays; null: silence, or nothing yet. */
+  readonly playing: string | null;
+  /** Files that were found, and those of them that are not played. */
+  readonly files: number;
+  readonly refused: number;
+  /** Since the start: tracks that began, and silence in place of music. */
+  readonly tracks: number;
+  readonly silentMs: number;
+}
+
+/** An AutoDJ's mount, whatever its settings become. */
+interface Place {
+  running: AutoDj;
+  /** Settings that are to be in force; null: it is to go. */
+  wanted: AutoDjSettings | null;
+  changing: Promise<void> | null;
+}
+
+/** All AutoDJs of this host. */
+export class AutoDjs {
+  readonly #host: AutoDjHost;
+  readonly #places = new Map<MountPath, Place>();
+  /** By the loudness that they aim at. */
+  readonly #analysers = new Map<number | null, TrackAnalyser>();
+  #stopped = false;
+
+  constructor(host: AutoDjHost) {
+    this.#host = host;
+  }
+
+  get reports(): readonly AutoDjReport[] {
+    return Array.from(this.#places.values(), ({ running }) => {
+      const { mount, isOnAir, desk, tracks, silentMs } = running;
+      return {
+        mount,
+        onAir: isOnAir,
+        playing: desk?.playing?.title ?? null,
+        files: desk?.music.count ?? 0,
+        refused: desk?.music.refused.length ?? 0,
+        tracks,
+        silentMs: Math.round(silentMs),
+      };
+    });
+  }
+
+  find(mount: MountPath): AutoDj | null {
+    return this.#places.get(mount)?.running ?? null;
+  }
+
+  /** Starts what is new, ends what is no more, leaves alone what is as it was; what has changed changes when its track ends. */
+  change(all: readonly AutoDjSettings[]): void {
+    if (this.#stopped) return;
+    const wanted = new Map<MountPath, AutoDjSettings>();
+    for (const settings of all) {
+      const mount = this.#mountOf(settings);
+      if (mount !== null && !wanted.has(mount)) wanted.set(mount, settings);
+    }
+    for (const [mount, place] of this.#places) {
+      place.wanted = wanted.get(mount) ?? null;
+      wanted.delete(mount);
+      place.changing ??= this.#follow(mount, place).finally(() => {
+        place.changing = null;
+      });
+    }
+    for (const [mount, settings] of wanted) {
+      const running = this.#make(mount, settings);
+      this.#places.set(mount, { running, wanted: settings, changing: null });
+      running.start();
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    const ending = Array.from(this.#places.values(), ({ running }) => running.stop("the ingest is stopping"));
+    await Promise.all(ending);
+    await Promise.all(Array.from(this.#analysers.values(), (analyser) => analyser.stop()));
+  }
+
+  async #follow(mount: MountPath, place: Place): Promise<void> {
+    while (!this.#stopped && !isSame(place.wanted, place.running.settings)) {
+      const { wanted, running } = place;
+      if (wanted === null) {
+        this.#places.delete(mount);
+        await running.stop("the AutoDJ was taken away");
+        return;
+      }
+      const state = running.desk?.state;
+      const next = this.#make(mount, wanted, state);
+      // Meanwhile the present one plays, and it plays on when the next cannot.
+      const opened = await this.#opened(next, () => isSame(place.wanted, wanted));
+      if (opened) await running.handOver();
+      if (!opened || this.#stopped) {
+        await next.stop("its settings have changed");
+        if (opened || isSame(place.wanted, wanted)) return;
+        continue;
+      }
+      place.running = next;
+      next.start();
+      // Its session is ended by the next one's; where none comes on air, it ends here.
+      await sleep(handOverMs, undefined, { ref: false });
+      await running.stop("the AutoDJ's settings have changed");
+    }
+  }
+
+  /** Whether it is ready to play, before it has become pointless. */
+  async #opened(next: AutoDj, isWanted: () => boolean): Promise<boolean> {
+    const opening = next.open();
+    for (;;) {
+      const opened = await Promise.race([opening, sleep(changeLookMs, null, { ref: false })]);
+      if (opened !== null) return opened;
+      if (this.#stopped || !isWanted()) return false;
+    }
+  }
+
+  #make(mount: MountPath, settings: AutoDjSettings, state?: AutoDjState): AutoDj {
+    const analyser = this.#analyser(settings.loudnessLufs);
+    const given = { mount, settings, host: this.#host, analyser };
+    return new AutoDj(state === undefined ? given : { ...given, state: withoutPlaying(state) });
+  }
+
+  #analyser(loudnessLufs: number | null): TrackAnalyser {
+    const known = this.#analysers.get(loudnessLufs);
+    if (known) return known;
+    const analyser = this.#host.parts.analyser(loudnessLufs);
+    this.#analysers.set(loudnessLufs, analyser);
+    return analyser;
+  }
+
+  #mountOf({ mount }: AutoDjSettings): MountPath | null {
+    try {
+      return mountPath(mount);
+    } catch (error) {
+      if (!(error instanceof MountPathError)) throw error;
+      this.#host.log.error({ mount, reason: error.message }, "an AutoDJ has no mount");
+      return null;
+    }
+  }
+}
+
+/** How long the session of one whose settings have changed is left to be taken over. */
+const handOverMs = 3_000;
+
+/** What plays is played to its end by the one before. */
+const withoutPlaying = (state: AutoDjState): AutoDjState => ({ ...state, playing: null });
+
+const isSame = (a: AutoDjSettings | null, b: AutoDjSettings): boolean =>
+  a !== null && JSON.stringify(a) === JSON.stringify(b);

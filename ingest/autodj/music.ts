@@ -1,0 +1,182 @@
+import type { AutoDjSettings } from "../../config/ingest-settings.ts";
+import type { Log } from "../log.ts";
+import type { Programme, ProgrammeSettings } from "./order/programme.ts";
+import type { Parts, Sources } from "./parts.ts";
+import type { TrackFile } from "./track.ts";
+
+export interface MusicOptions {
+  readonly settings: Pick<AutoDjSettings, "rotations" | "jingles" | "reloadMs">;
+  readonly parts: Pick<Parts, "sources">;
+  readonly programme: Pick<Programme, "setFiles" | "refuse" | "allow">;
+  readonly log: Log;
+}
+
+interface List {
+  readonly name: string;
+  readonly sources: Sources;
+}
+
+interface Refusal {
+  readonly version: string;
+  readonly name: string;
+  readonly reason: string;
+}
+
+/** The files of one AutoDJ, of all its rotations and jingles: keeps its programme up to date with them. */
+export class Music {
+  readonly #options: MusicOptions;
+  readonly #lists: readonly List[];
+  readonly #files = new Map<string, TrackFile>();
+  readonly #refused = new Map<string, Refusal>();
+  readonly #again = new Set<NodeJS.Timeout>();
+  readonly #listeners = new Set<() => void>();
+  #read = false;
+
+  constructor(options: MusicOptions) {
+    this.#options = options;
+    const { rotations, jingles, reloadMs } = options.settings;
+    const names = jingleNames(options.settings);
+    const lists = [
+      ...rotations,
+      ...jingles.map((jingle, index) => ({ ...jingle, name: names[index] ?? "" })),
+    ];
+    this.#lists = lists.map(({ name, places }) => ({
+      name,
+      sources: options.parts.sources(places, reloadMs),
+    }));
+  }
+
+  /** Resolves when all places have been read once. */
+  async start(): Promise<void> {
+    for (const { sources } of this.#lists) sources.onChange(() => this.#take());
+    await Promise.all(this.#lists.map(({ sources }) => sources.start()));
+    this.#read = true;
+    this.#take();
+  }
+
+  get count(): number {
+    return this.#files.size;
+  }
+
+  get files(): IterableIterator<TrackFile> {
+    return this.#files.values();
+  }
+
+  /** What is not played, and why. */
+  get refused(): readonly Refusal[] {
+    return [...this.#refused.values()];
+  }
+
+  find(id: string): TrackFile | undefined {
+    return this.#files.get(id);
+  }
+
+  /** Why a file is not played; undefined when it may be. */
+  refusalOf(id: string): string | undefined {
+    return this.#refused.get(id)?.reason;
+  }
+
+  /** Called when files have come, changed or gone, and when one may be tried again. */
+  onChange(listener: () => void): void {
+    this.#listeners.add(listener);
+  }
+
+  /**
+   * Leaves a file out until it is another one; with `forMs` no longer than that, where it need not be the file's fault.
+   * Told in the log once.
+   */
+  refuse({ id, version, name }: TrackFile, reason: string, forMs?: number | undefined): void {
+    const known = this.#refused.get(id);
+    this.#options.programme.refuse(id);
+    this.#refused.set(id, { version, name, reason });
+    if (known?.version !== version || known.reason !== reason)
+      this.#options.log.warn({ file: name }, `a file is not played: it ${reason}`);
+    if (forMs === undefined) return;
+    const timer = setTimeout(() => {
+      this.#again.delete(timer);
+      this.#allow(id);
+      this.#tell();
+    }, forMs).unref();
+    this.#again.add(timer);
+  }
+
+  /**
+   * The files that somebody may mean: by id, by path or by file name; else all that have the text in their name or in
+   * what `titleOf` says.
+   */
+  search(text: string, titleOf: (file: TrackFile) => string | undefined): readonly TrackFile[] {
+    const named = this.#files.get(text) ?? this.#files.get(`file:${text}`);
+    if (named) return [named];
+    const files = [...this.#files.values()];
+    for (const isIt of [
+      ({ name }: TrackFile) => name === text,
+      ({ name }: TrackFile) => baseName(name) === text,
+    ]) {
+      const found = files.filter(isIt);
+      if (found.length > 0) return found;
+    }
+    const part = folded(text);
+    return files.filter(
+      (file) => folded(file.name).includes(part) || folded(titleOf(file) ?? "").includes(part),
+    );
+  }
+
+  async stop(): Promise<void> {
+    this.#listeners.clear();
+    for (const timer of this.#again) clearTimeout(timer);
+    await Promise.all(this.#lists.map(({ sources }) => sources.stop()));
+  }
+
+  #take(): void {
+    // A folder that has not been read yet is not an empty one.
+    if (!this.#read) return;
+    this.#files.clear();
+    for (const { name, sources } of this.#lists) {
+      const { files } = sources;
+      for (const file of files) this.#files.set(file.id, file);
+      this.#options.programme.setFiles(
+        name,
+        files.map(({ id }) => id),
+      );
+    }
+    for (const [id, { version }] of this.#refused) {
+      const file = this.#files.get(id);
+      if (file?.version !== version) this.#allow(id);
+    }
+    this.#tell();
+  }
+
+  #allow(id: string): void {
+    this.#refused.delete(id);
+    this.#options.programme.allow(id);
+  }
+
+  #tell(): void {
+    for (const listener of this.#listeners) listener();
+  }
+}
+
+/** As the programme of these settings has to know them. */
+export const programmeSettings = (
+  settings: Pick<AutoDjSettings, "rotations" | "jingles">,
+): ProgrammeSettings => {
+  const names = jingleNames(settings);
+  return {
+    rotations: settings.rotations,
+    jingles: settings.jingles.map((jingle, index) => ({ ...jingle, name: names[index] ?? "" })),
+  };
+};
+
+/** Jingles have no names: "jingle 1" and so on, unless a rotation is called that. */
+function jingleNames({ rotations, jingles }: Pick<AutoDjSettings, "rotations" | "jingles">): string[] {
+  const taken = new Set(rotations.map(({ name }) => name));
+  return jingles.map((_, index) => {
+    let name = `jingle ${index + 1}`;
+    while (taken.has(name)) name = `${name} `;
+    return name;
+  });
+}
+
+const baseName = (name: string): string => name.slice(name.lastIndexOf("/") + 1);
+
+const folded = (text: string): string => text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
