@@ -3,6 +3,7 @@ import { isIP } from "node:net";
 import { dirname, resolve } from "node:path";
 import type { EdgeStation } from "../shared/edge-station.ts";
 import { ConfigError } from "./config-error.ts";
+import { demoAutoDj } from "./demo.ts";
 import { edgeStation, type MountFile, mountFiles } from "./edge-settings.ts";
 import type { Environment } from "./environment.ts";
 import { type Flags, parseFlags } from "./flags.ts";
@@ -150,12 +151,19 @@ function combine(sources: Sources): StackSettings {
   });
   const { hostname } = station.station;
   const inStack = role === "stack" || env["SKYWAVE_PUSH_STATION"] === "1";
+  // An ingest alone may serve somebody else's station.
+  const demo = flags.demo && inStack && stationFile === undefined && music === undefined;
+  const autodjs = [
+    ...ingest.autodjs,
+    ...(music === undefined ? [] : [music.autodj]),
+    ...(demo ? [demoAutoDj(station.station.time_zone)] : []),
+  ];
   return {
     dataDir,
     ...(stationFile === undefined ? {} : { stationFile }),
     host,
     edgePort,
-    ingest: music === undefined ? ingest : { ...ingest, autodjs: [...ingest.autodjs, music.autodj] },
+    ingest: { ...ingest, autodjs },
     edge: edgeStation(station, {
       ingestHost: `${hostname === "localhost" ? urlHost(reachable(host)) : hostname}:${ingest.port}`,
       shoutcastPort: ingest.shoutcastPort,
@@ -163,8 +171,7 @@ function combine(sources: Sources): StackSettings {
     files: mountFiles(station, stationDir),
     tellsEdge: stationFile !== undefined || env["SKYWAVE_PUSH_STATION"] === "1",
     ...(music === undefined ? {} : { music: music.path }),
-    // An ingest alone may serve somebody else's station.
-    demo: flags.demo && inStack && stationFile === undefined && music === undefined,
+    demo,
     secrets,
     generatedSourcePassword: !env["SKYWAVE_SOURCE_PASSWORD"] && station.sources.password === undefined,
     generatedAdminPassword: !env["SKYWAVE_ADMIN_PASSWORD"] && station.admin.password === undefined,

@@ -9,6 +9,7 @@ export function readyBlock(settings: StackSettings, pid: number): string {
   const sourcePassword = settings.generatedSourcePassword ? ingest.sourcePassword : "<your source password>";
   const adminPassword = settings.generatedAdminPassword ? ingest.adminPassword : "<your admin password>";
   const rows: (readonly [string, string])[] = [
+    ...listenNow(settings, listen),
     ["Status page", `${listen}/`],
     ["Listen", `${listen}/<mount>, e.g. ${listen}/live.mp3; port ${ingest.port} serves listeners as well`],
     [
@@ -45,6 +46,18 @@ export function readyBlock(settings: StackSettings, pid: number): string {
     "",
     "",
   ].join("\n");
+}
+
+/** What this host itself puts on the air, whoever else comes. */
+function listenNow(
+  { ingest, music, demo }: Pick<StackSettings, "ingest" | "music" | "demo">,
+  listen: string,
+): (readonly [string, string])[] {
+  // Those of the command line come last.
+  const autodj = ingest.autodjs.at(music === undefined ? 0 : -1);
+  if (autodj === undefined) return [];
+  const what = demo ? " (music that comes with Skywave; --no-demo turns it off)" : "";
+  return [["Listen now", `${listen}${autodj.mount}${music === undefined ? what : ` (plays ${music})`}`]];
 }
 
 /** What in the station file is not as it reads, printed before anything runs; nothing where there is nothing to say. */

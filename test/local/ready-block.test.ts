@@ -33,6 +33,16 @@ describe("what an operator reads at the start", () => {
     expect(readyBlock(settingsOf(passwords + socket), 1)).not.toContain("Open to");
   });
 
+  it("says first where there is something to hear", () => {
+    const stack = (...argv: string[]) => loadStackSettings(["--data", join(folder, "data"), ...argv], {});
+    const [first, second] = readyBlock(stack(), 1).split("\n").slice(3);
+    expect(first).toContain("Listen now   http://127.0.0.1:8787/demo.mp3 (");
+    expect(second).toContain("Status page");
+    expect(readyBlock(stack("--music", folder), 1)).toContain(`:8787/autodj.mp3 (plays ${folder})\n`);
+    expect(readyBlock(stack("--no-demo"), 1)).not.toContain("Listen now");
+    expect(readyBlock(settingsOf(passwords), 1)).not.toContain("Listen now");
+  });
+
   it("begins with what of the configuration has no effect, if there is something", () => {
     const silent = "<logging><accesslog>a</accesslog></logging>";
     expect(notesBlock(settingsOf(passwords + silent))).toBe("");

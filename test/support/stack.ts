@@ -13,6 +13,8 @@ export interface StackOptions {
   readonly host?: string;
   readonly stationFile?: string;
   readonly env?: Readonly<Record<string, string>>;
+  /** Further flags; without them nothing plays on the station but what comes. */
+  readonly flags?: readonly string[];
   /** Take these ports instead of free ones. */
   readonly edgePort?: number;
   readonly ingestPort?: number;
@@ -56,6 +58,7 @@ export async function startStack(options: StackOptions = {}): Promise<Stack> {
   const edgePort = options.edgePort ?? (await freePorts());
   const ingestPort = options.ingestPort ?? (await freePorts(2));
   const flags = ["--data", dataDir, "--edge-port", `${edgePort}`, "--ingest-port", `${ingestPort}`];
+  flags.push(...(options.flags ?? ["--no-demo"]));
   if (options.host !== undefined) flags.push("--host", options.host);
   if (options.stationFile !== undefined) flags.push("--config", options.stationFile);
   const env = { ...process.env, SKYWAVE_LOG: "json", ...options.env };
