@@ -44,6 +44,13 @@ test("a sequence goes on after what played last, though that went away, and take
   expect(played(programme, 4)).toEqual([d, e, a, b]);
 });
 
+test("a file that is listed twice is one file", () => {
+  const programme = programmeOf({ rotations: [sequential("music")] }, { music: [b, a, b] });
+  expect(played(programme, 3)).toEqual([a, b, a]);
+  programme.setFiles("music", [a, a]);
+  expect(played(programme, 2)).toEqual([a, a]);
+});
+
 test("in random order, fewer files than the memory come in rounds; one alone comes again and again", () => {
   const files = ids("music", 5);
   const programme = programmeOf({ rotations: [rotation("music", { memory: 50 })] }, { music: files });
