@@ -3,7 +3,7 @@ import { ConfigError, loadOrExit } from "../config/config-error.ts";
 import { lockDataFolder } from "../config/data-lock.ts";
 import { localBucketPath } from "../config/ingest-of-station.ts";
 import { reachable, urlHost } from "../config/listening.ts";
-import { forgetStorageUrl, tellStorageUrl } from "../config/local-storage.ts";
+import { forgetRunning, tellRunning } from "../config/running-stack.ts";
 import { loadStackSettings, reloadStackSettings, type StackSettings } from "../config/settings.ts";
 import { edgeStopMs, ingestStopMs, sameInterruptMs } from "./limits.ts";
 import { level, type LogLine, readableLog } from "./log.ts";
@@ -85,8 +85,8 @@ const storagePort = await privatePort(
 if (storagePort === undefined)
   refuse([`no port near ${settings.edgePort} (--edge-port) is free for the storage endpoint`]);
 const bucketUrl = `http://127.0.0.1:${storagePort}${localBucketPath}`;
-tellStorageUrl(settings.dataDir, bucketUrl);
 const ownHost = urlHost(reachable(settings.host));
+tellRunning(settings.dataDir, { bucketUrl, edgeUrl: `http://${ownHost}:${settings.edgePort}` });
 const preload = ["--import", new URL("exit-with-parent.ts", import.meta.url).href];
 const edge = new Supervised({
   name: "edge",
@@ -117,7 +117,7 @@ const ingest = new Supervised({
 /** Ingest first: it flushes its open segments through the edge. */
 async function stop(exitCode: number): Promise<never> {
   const flushed = await ingest.stop(ingestStopMs);
-  forgetStorageUrl(settings.dataDir);
+  forgetRunning(settings.dataDir);
   const closed = await edge.stop(edgeStopMs);
   if (!flushed) say(level.error, "ingest did not stop properly, segments are lost");
   if (!closed) say(level.warn, "edge did not stop properly");
