@@ -1,4 +1,5 @@
 import { ConfigError } from "../../config/config-error.ts";
+import { runningOn } from "../../config/running-stack.ts";
 import { loadStackSettings, type StackSettings } from "../../config/settings.ts";
 import { type LibraryCommand, parseCommandLine, UsageError } from "./command-line.ts";
 import { help } from "./help.ts";
@@ -50,16 +51,19 @@ async function run(argv: readonly string[]): Promise<number> {
     onTrouble: (reason) => warn(`${reason}: trying again`),
   });
   await checkStorage(store, place, settings.dataDir);
-  return act(command, { settings, store });
+  const edgeUrl = place.isLocal ? runningOn(settings.dataDir)?.edgeUrl : process.env["SKYWAVE_EDGE_URL"];
+  return act(command, { settings, store, edgeUrl: edgeUrl?.replace(/\/+$/, "") });
 }
 
 interface Ready {
   readonly settings: StackSettings;
   readonly store: ObjectStore;
+  /** Where listeners come; undefined where this host does not know it. */
+  readonly edgeUrl: string | undefined;
 }
 
 async function act(command: Exclude<LibraryCommand, { kind: "help" }>, ready: Ready): Promise<number> {
-  const { settings, store } = ready;
+  const { settings, store, edgeUrl } = ready;
   const say = (lines: readonly string[]): void =>
     void process.stdout.write(lines.map((line) => `${line}\n`).join(""));
   switch (command.kind) {
@@ -90,7 +94,8 @@ async function act(command: Exclude<LibraryCommand, { kind: "help" }>, ready: Re
     }
     case "upload": {
       if (!command.options.dryRun) await begin("upload", command.options.name, ready);
-      const given = { options: command.options, settings, store, progress, signal: stopping.signal, now };
+      const { options } = command;
+      const given = { options, settings, store, edgeUrl, progress, signal: stopping.signal, now };
       process.stdout.write(await runUpload(given));
       return 0;
     }

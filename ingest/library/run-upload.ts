@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import type { StackSettings } from "../../config/settings.ts";
 import { pino } from "pino";
+import { defined } from "../../config/values.ts";
 import { Analyser } from "../autodj/analysis/analyser.ts";
 import { openTrack } from "../autodj/track-reader.ts";
 import type { UploadOptions } from "./command-line.ts";
@@ -16,6 +17,7 @@ interface Given {
   readonly options: UploadOptions;
   readonly settings: StackSettings;
   readonly store: ObjectStore;
+  readonly edgeUrl: string | undefined;
   readonly progress: Progress;
   readonly signal: AbortSignal;
   /** Ms since the Unix epoch. */
@@ -23,7 +25,8 @@ interface Given {
 }
 
 /** Runs an upload with the real parts; resolves to what is to be told of it. Rejects as `Upload.run` does. */
-export async function runUpload({ options, settings, store, progress, signal, now }: Given): Promise<string> {
+export async function runUpload(given: Given): Promise<string> {
+  const { options, settings, store, edgeUrl, progress, signal, now } = given;
   const cacheDir = join(settings.dataDir, "autodj");
   const opening = { cacheDir, progress, signal };
   const folder = await openMusicFolder(options.folder, opening);
@@ -45,7 +48,8 @@ export async function runUpload({ options, settings, store, progress, signal, no
       if (!(error instanceof NoMusicError)) throw error;
       throw new NoMusicError(`${printable(options.folder)} makes no library: ${error.message}`);
     });
-    return uploadReport({ name: options.name, summary, dryRun: options.dryRun, settings, now: now() });
+    const { name, dryRun } = options;
+    return uploadReport({ name, summary, dryRun, settings, now: now(), ...defined({ edgeUrl }) });
   } finally {
     await analyser.stop();
     folder.close();

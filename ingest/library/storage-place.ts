@@ -1,6 +1,6 @@
 import type { Environment } from "../../config/environment.ts";
 import type { IngestSettings } from "../../config/ingest-settings.ts";
-import { toldStorageUrl } from "../../config/local-storage.ts";
+import { runningOn } from "../../config/running-stack.ts";
 import type { StackSettings } from "../../config/settings.ts";
 import { type ObjectStore, StorageError } from "./object-store.ts";
 
@@ -31,7 +31,7 @@ export function storagePlace(
     return { storage: ingest.storage, isLocal: false };
   }
   // Without a stack: `npm run dev` serves the storage on the edge's own port.
-  const bucketUrl = toldStorageUrl(dataDir) ?? ingest.storage.bucketUrl;
+  const bucketUrl = runningOn(dataDir)?.bucketUrl ?? ingest.storage.bucketUrl;
   return { storage: { ...ingest.storage, bucketUrl }, isLocal: true };
 }
 

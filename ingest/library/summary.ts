@@ -1,5 +1,4 @@
 import type { EdgeStation } from "../../shared/edge-station.ts";
-import { reachable, urlHost } from "../../config/listening.ts";
 import type { StackSettings } from "../../config/settings.ts";
 import { formatName } from "../autodj/parts.ts";
 import { printable } from "./printable.ts";
@@ -10,7 +9,9 @@ export interface Told {
   readonly name: string;
   readonly summary: UploadSummary;
   readonly dryRun: boolean;
-  readonly settings: Pick<StackSettings, "edge" | "edgePort" | "host" | "stationFile">;
+  readonly settings: Pick<StackSettings, "edge" | "stationFile">;
+  /** Where listeners come; absent where this host does not know it. */
+  readonly edgeUrl?: string;
   /** Ms since the Unix epoch. */
   readonly now: number;
 }
@@ -41,17 +42,16 @@ export function uploadReport(told: Told): string {
 
 function whenLine({ summary: { fromMs }, now }: Told): string {
   if (fromMs === undefined) return "  nothing has changed in what plays";
-  if (fromMs <= now) return "  it plays from now on";
+  if (fromMs <= now) return "  it plays within a minute";
   return `  it plays from ${new Date(fromMs).toISOString().slice(11, 19)} UTC on, in ${Math.ceil((fromMs - now) / 1000)} s, everywhere at once`;
 }
 
 /** The addresses it is heard at; without any, what is missing in the station file. */
-function whereLines({ name, settings }: Told): string[] {
-  const { edge, host, edgePort, stationFile } = settings;
+function whereLines({ name, settings, edgeUrl }: Told): string[] {
+  const { edge, stationFile } = settings;
   const mounts = mountsOf(edge, name);
   if (mounts.length > 0) {
-    const base = `http://${urlHost(reachable(host))}:${edgePort}`;
-    return mounts.map((mount) => `Listen: ${base}${encodeURI(mount)}`);
+    return mounts.map((mount) => `Listen: ${edgeUrl ?? "the edge, at "}${encodeURI(mount)}`);
   }
   return [
     `No mount plays it yet. ${stationFile === undefined ? "A station.toml with" : `In ${printable(stationFile)}`} these lines does:`,
