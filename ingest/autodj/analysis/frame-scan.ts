@@ -2,7 +2,8 @@ import type { FrameFormat } from "../../../shared/codec/codec.ts";
 import { Mp3FrameParser } from "../../../shared/codec/mp3/frame-parser.ts";
 import { decodeHeader } from "../../../shared/codec/mp3/header.ts";
 import type { InfoFrame } from "../../../shared/codec/mp3/lame-tag.ts";
-import { minAudioShare, scanPieceBytes, strayShare } from "./limits.ts";
+import { MainDataLedger } from "../../../shared/codec/mp3/main-data.ts";
+import { maxGarbageBytes, minAudioShare, minWholeShare, scanPieceBytes, strayShare } from "./limits.ts";
 import type { Pace } from "./pace.ts";
 import type { TrackBytes } from "./track-bytes.ts";
 
@@ -25,6 +26,9 @@ interface Tally {
   readonly samplesPerFrame: number;
   frames: number;
   bytes: number;
+  /** Frames whose data is all there. */
+  whole: number;
+  readonly ledger: MainDataLedger;
   /** Ms of audio of all formats before its first frame. */
   readonly sinceMs: number;
 }
@@ -36,7 +40,7 @@ export async function scanFrames(file: TrackBytes, pace: Pace): Promise<FrameSca
   let last: Tally | undefined;
   let ms = 0;
   const take = (frames: ReturnType<Mp3FrameParser["push"]>): void => {
-    for (const { bytes, samples, format } of frames) {
+    for (const { bytes, samples, format, gap } of frames) {
       if (last?.format.key !== format.key) {
         last = tallies.get(format.key) ?? {
           format,
@@ -44,17 +48,26 @@ export async function scanFrames(file: TrackBytes, pace: Pace): Promise<FrameSca
           samplesPerFrame: samples,
           frames: 0,
           bytes: 0,
+          whole: 0,
+          ledger: new MainDataLedger(0),
           sinceMs: ms,
         };
         tallies.set(format.key, last);
       }
       last.frames++;
       last.bytes += bytes.length;
+      if (last.ledger.take(bytes, gap !== null).whole) last.whole++;
       ms += (samples * 1000) / format.sampleRate;
     }
   };
+  let garbageBefore = 0;
   for (const piece of file.pieces(0, file.size, scanPieceBytes)) {
-    take(parser.push(piece));
+    const frames = parser.push(piece);
+    take(frames);
+    const { garbageBytes } = parser.counts;
+    if (garbageBytes - garbageBefore > maxGarbageBytes)
+      return "has megabytes in a row that are no MPEG audio";
+    if (frames.length > 0) garbageBefore = garbageBytes;
     await pace();
   }
   take(parser.flush());
@@ -63,6 +76,9 @@ export async function scanFrames(file: TrackBytes, pace: Pace): Promise<FrameSca
   const { garbageBytes, infoBytes } = parser.counts;
   if (most.bytes + infoBytes < (most.bytes + infoBytes + garbageBytes) * minAudioShare) {
     return `is mostly not MPEG audio: ${most.bytes} bytes of ${file.size} are`;
+  }
+  if (most.whole < most.frames * minWholeShare) {
+    return `cannot be decoded: ${most.frames - most.whole} of its ${most.frames} frames are damaged`;
   }
   if (ms - playedMs(most) > ms * strayShare) return changeOf([...tallies.values()]);
   const { format, layer, samplesPerFrame, frames, bytes } = most;

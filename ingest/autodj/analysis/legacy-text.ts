@@ -49,7 +49,8 @@ export function guessEncoding(bytes: Uint8Array): Label {
   const eucJp = decodeStrictly(bytes, "euc-jp");
   if (eucJp !== null && KANA.test(eucJp)) return "euc-jp";
   const detected = detectedEncoding(bytes);
-  return detected === "euc-kr" && eucJp !== null && isRatherKanji(bytes, eucJp) ? "euc-jp" : detected;
+  if (eucJp === null || (detected !== "euc-kr" && detected !== "euc-jp")) return detected;
+  return kanjiOrHangul(bytes, eucJp) ?? detected;
 }
 
 const isLegacy = (field: string): boolean => {
@@ -120,14 +121,15 @@ function hasOnlyLoneAccents(bytes: Uint8Array): boolean {
 const isAsciiLetter = (byte: number): boolean => (byte | 0x20) >= 0x61 && (byte | 0x20) <= 0x7a;
 
 /**
- * Kanji without kana in EUC-JP are valid EUC-KR: its hangul stand where EUC-JP has the first third of its kanji. Titles
- * are of common syllables or of common kanji.
+ * Kanji without kana in EUC-JP are valid EUC-KR and the other way round: hangul stand where EUC-JP has the first third of
+ * its kanji. Titles are of common syllables or of common kanji. Null where that does not tell.
  */
-function isRatherKanji(bytes: Uint8Array, eucJp: string): boolean {
-  if (!HAN_ONLY_LETTERS.test(eucJp)) return false;
+function kanjiOrHangul(bytes: Uint8Array, eucJp: string): "euc-jp" | "euc-kr" | null {
   const korean = decodeStrictly(bytes, "euc-kr");
-  if (korean === null) return true;
-  return share(eucJp, COMMON_KANJI) > share(korean, COMMON_HANGUL);
+  if (korean === null || !HAN_ONLY_LETTERS.test(eucJp)) return null;
+  const lead = share(korean, COMMON_HANGUL) - share(eucJp, COMMON_KANJI);
+  if (lead === 0) return null;
+  return lead > 0 ? "euc-kr" : "euc-jp";
 }
 
 /** How many of the letters beyond ASCII are of `common`, 0 to 1. */

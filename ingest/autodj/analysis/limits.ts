@@ -27,6 +27,12 @@ export const strayShare = 0.01;
 /** A file of which less than this is audio is something else that holds some. Tags do not count. */
 export const minAudioShare = 0.2;
 
+/** Neither frames nor tags, in a row: what the reader of tracks gives a file up for. */
+export const maxGarbageBytes = 8 * mebi;
+
+/** Of a file's frames, those whose data is all there; the others play as silence. */
+export const minWholeShare = 0.5;
+
 /** What a decoder must yield of what the frames promise. */
 export const minDecodedShare = 0.5;
 

@@ -20,9 +20,9 @@ export class LoudnessMeter {
     this.#stepSamples = Math.round(sampleRate / 10);
   }
 
-  /** The largest sample so far; 1 is full scale. */
+  /** The largest sample so far; 1 is full scale. Of damage, which can be anything, no more than 100. */
   get peak(): number {
-    return this.#peak;
+    return Math.min(100, this.#peak);
   }
 
   push(channelData: readonly Float32Array[]): void {
@@ -33,7 +33,7 @@ export class LoudnessMeter {
         const samples = channelData[i];
         if (!samples) continue;
         this.#sum += filter.sumOfSquares(samples, at, end);
-        for (let n = at; n < end; n++) this.#peak = Math.max(this.#peak, Math.abs(samples[n] ?? 0));
+        this.#peak = Math.max(this.#peak, peakOf(samples, at, end));
       }
       this.#filled += end - at;
       at = end;
@@ -81,6 +81,16 @@ const BLOCK_STEPS = 4;
 const mean = (values: readonly number[]): number =>
   values.reduce((sum, value) => sum + value, 0) / values.length;
 const lufs = (power: number): number => -0.691 + 10 * Math.log10(power);
+
+function peakOf(samples: Float32Array, from: number, to: number): number {
+  let peak = 0;
+  for (let i = from; i < to; i++) {
+    const sample = samples[i] ?? 0;
+    if (sample > peak) peak = sample;
+    else if (-sample > peak) peak = -sample;
+  }
+  return peak;
+}
 
 interface Biquad {
   readonly b0: number;
