@@ -61,14 +61,8 @@ export function parseListing(xml: string): ListingPage {
 }
 
 function objectOf({ Key, Size, ETag }: Record<string, string>): ListedObject {
-  const size = Number(Size);
-  if (
-    Key === undefined ||
-    ETag === undefined ||
-    Size === undefined ||
-    !Number.isSafeInteger(size) ||
-    size < 0
-  )
+  const size = /^\d+$/.test(Size ?? "") ? Number(Size) : Infinity;
+  if (!Key || !ETag || !Number.isSafeInteger(size))
     throw new Error("the listing has an object without a key, a size or an ETag");
   return { key: Key, size, etag: ETag.startsWith('"') ? ETag : `"${ETag}"` };
 }

@@ -1,10 +1,11 @@
 import { type FSWatcher, watch } from "node:fs";
 import { readdir, stat } from "node:fs/promises";
+import { setImmediate } from "node:timers/promises";
 import { reasonOf, type Log } from "../../log.ts";
 import { naturalKey } from "../order/natural-key.ts";
 import { fileVersion, type FoundFile, isHidden, isMp3Name } from "./found.ts";
-import { folderDepth, placeFiles, placeFolders } from "./limits.ts";
-import { fileId, joined, type OsPath, resolved, shownNames, shownPath } from "./os-path.ts";
+import { filesAtOnce, folderDepth, placeFiles, placeFolders } from "./limits.ts";
+import { fileId, joined, type OsPath, resolved, shownNames } from "./os-path.ts";
 import { SteadyFiles } from "./steady-files.ts";
 
 interface Entry {
@@ -71,7 +72,7 @@ export class FolderTree {
     if (!this.#isDirty && !this.hasYoung) return this.#found;
     this.#isDirty = false;
     const root = await resolved(this.#root);
-    const visit: Visit = { found: [], files: new Set(), folders: new Map() };
+    const visit: Visit = { seen: 0, found: [], files: new Set(), folders: new Map() };
     await this.#visit({ id: fileId(root), path: root, shown: "", depth: 0 }, visit);
     for (const [id, { watcher }] of this.#folders) if (!visit.folders.has(id)) watcher?.close();
     this.#folders = visit.folders;
@@ -102,6 +103,7 @@ export class FolderTree {
     visit.folders.set(id, folder);
     if (folder.dirty) await this.#readFolder(folder, { id, path, shown, depth });
     for (const entry of folder.entries) {
+      if (++visit.seen % filesAtOnce === 0) await setImmediate();
       const name = shown === "" ? entry.name : `${shown}/${entry.name}`;
       if (entry.version === null) {
         await this.#visit({ id: entry.id, path: entry.path, shown: name, depth: depth + 1 }, visit);
@@ -192,11 +194,10 @@ export class FolderTree {
       });
       return watcher;
     } catch (error) {
-      const reason = `changes are seen only when all is read again: ${reasonOf(error)}`;
-      this.#warnOnce(
-        error instanceof Error && "code" in error && error.code === "ENOENT" ? shownPath(path) : "",
-        reason,
-      );
+      // What else is wrong with a folder shows when it is read.
+      const isFull =
+        error instanceof Error && "code" in error && /^(?:ENOSPC|EMFILE)$/.test(String(error.code));
+      if (isFull) this.#warnOnce("", `changes are seen only when all is read again: ${reasonOf(error)}`);
       return null;
     }
   }
@@ -221,6 +222,7 @@ interface Place {
 }
 
 interface Visit {
+  seen: number;
   readonly found: FoundFile[];
   readonly files: Set<string>;
   readonly folders: Map<string, Folder>;

@@ -6,6 +6,9 @@ const mebi = 1024 * kibi;
 /** Files of one AutoDJ: 20,000 albums. Some 400 bytes of memory each. */
 export const placeFiles = 200_000;
 
+/** Files that are looked through in one go: some milliseconds. */
+export const filesAtOnce = 2_000;
+
 /** Folders of one place, each with a watch of the system's: Linux gives a user 8,192 where it gives least. */
 export const placeFolders = 8_000;
 
@@ -19,7 +22,7 @@ export const steadyMs = 1_000;
 export const quietMs = 300;
 /** ...and the longest that signs may go on before. */
 export const busyMs = 2_000;
-/** Reading again takes at most one part in so many of the time. */
+/** After a reading it rests for so many times as long as that took. */
 export const restShare = 5;
 
 /** How often it is looked for a place that is not there. */

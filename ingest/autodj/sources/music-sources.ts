@@ -1,11 +1,12 @@
 import { mkdir, symlink } from "node:fs/promises";
 import { join } from "node:path";
+import { setImmediate } from "node:timers/promises";
 import type { IngestSettings, MusicPlace } from "../../../config/ingest-settings.ts";
 import type { Log } from "../../log.ts";
 import type { TrackFile } from "../track.ts";
 import { BucketReader } from "./bucket-reader.ts";
 import { type Found, type FoundFile, type FoundObject, isSame } from "./found.ts";
-import { busyMs, placeFiles, quietMs, restShare } from "./limits.ts";
+import { busyMs, filesAtOnce, placeFiles, quietMs, restShare } from "./limits.ts";
 import { ObjectCache } from "./object-cache.ts";
 import { bytesHash } from "./os-path.ts";
 import { openPlace, type Place } from "./places.ts";
@@ -40,7 +41,8 @@ export class MusicSources {
   #timer: NodeJS.Timeout | undefined;
   #dueMs = Infinity;
   #firstSignMs: number | undefined;
-  #readAllMs = -Infinity;
+  /** When everything is to be read again. */
+  #allDueMs = -Infinity;
   #restUntilMs = 0;
 
   constructor(options: SourcesOptions) {
@@ -95,23 +97,28 @@ export class MusicSources {
     const beganMs = performance.now();
     this.#firstSignMs = undefined;
     this.#dueMs = Infinity;
-    const all = beganMs - this.#readAllMs >= this.#options.reloadMs;
-    if (all) this.#readAllMs = beganMs;
+    const all = beganMs >= this.#allDueMs;
+    if (all) this.#allDueMs = beganMs + this.#options.reloadMs;
     const found: (readonly Found[])[] = [];
     for (const place of this.#places) {
       found.push(await place.read(all));
       if (this.#stopped.signal.aborted) return;
     }
-    const endedMs = performance.now();
-    this.#restUntilMs = endedMs + (endedMs - beganMs) * restShare;
-    if (found.some((each, index) => each !== this.#found[index])) this.#take(found);
+    if (found.some((each, index) => each !== this.#found[index])) await this.#take(found);
     this.#found = found;
+    // A place that takes long to read, or changes all the time, is not read all the time.
+    const endedMs = performance.now();
+    const restedMs = endedMs + (endedMs - beganMs) * restShare;
+    if (all) this.#allDueMs = Math.max(this.#allDueMs, restedMs);
+    else this.#restUntilMs = restedMs;
   }
 
-  #take(found: readonly (readonly Found[])[]): void {
+  async #take(found: readonly (readonly Found[])[]): Promise<void> {
     const before = this.#files;
     const byId = new Map<string, TrackFile>();
+    let taken = 0;
     for (const each of found.flat()) {
+      if (++taken % filesAtOnce === 0) await setImmediate();
       if (byId.has(each.id) || byId.size >= placeFiles) continue;
       const known = this.#byId.get(each.id);
       byId.set(each.id, known !== undefined && isSame(each, known) ? known : this.#track(each));
@@ -145,7 +152,7 @@ export class MusicSources {
   }
 
   #listAgain(): void {
-    this.#readAllMs = -Infinity;
+    this.#allDueMs = -Infinity;
     this.#sign();
   }
 
@@ -177,9 +184,8 @@ export class MusicSources {
     const again = this.#places.flatMap(({ againMs }) =>
       againMs === null ? [] : [now + Math.min(againMs, reloadMs)],
     );
-    const dueMs = Math.min(this.#readAllMs + reloadMs, this.#dueMs, ...again);
-    // A place that takes long to read, or changes all the time, is not read all the time.
-    const waitMs = Math.max(dueMs, this.#restUntilMs) - now;
+    const signedMs = Math.max(Math.min(this.#dueMs, ...again), this.#restUntilMs);
+    const waitMs = Math.min(this.#allDueMs, signedMs) - now;
     this.#timer = setTimeout(() => void this.#readNow(), Math.max(0, waitMs)).unref();
   }
 }

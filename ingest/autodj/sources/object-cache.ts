@@ -43,7 +43,6 @@ export class ObjectCache {
 
   /** Where the object's bytes are; fetches it unless it is there. Who asks for the same shares the fetch. */
   async path(object: ListedObject, signal: AbortSignal): Promise<string> {
-    signal.throwIfAborted();
     if (object.size > this.#maxBytes)
       throw new BucketError(`is larger than the ${this.#maxBytes} bytes that are kept of storage`);
     await (this.#tidied ??= this.#tidy().catch((error: unknown) => {
@@ -70,10 +69,11 @@ export class ObjectCache {
 
   /** One fetch for all who ask; it ends when nobody waits any more. */
   async #shared(name: string, object: ListedObject, signal: AbortSignal): Promise<string> {
+    if (signal.aborted) throw new BucketError(givenUp);
     const fetch = this.#fetches.get(name) ?? this.#begin(name, object);
     fetch.waiting++;
     const leave = Promise.withResolvers<never>();
-    const left = () => leave.reject(new BucketError("given up"));
+    const left = () => leave.reject(new BucketError(givenUp));
     signal.addEventListener("abort", left, { once: true });
     try {
       return await Promise.race([fetch.path, leave.promise]);
@@ -170,6 +170,8 @@ export class ObjectCache {
     }
   }
 }
+
+const givenUp = "given up";
 
 const ending = ".mp3";
 const partEnding = ".part";

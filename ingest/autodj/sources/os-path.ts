@@ -32,10 +32,6 @@ export function shownNames(names: readonly Buffer[]): string[] {
 /** A guess takes half a millisecond, and more names make it no better. */
 const guessedNames = 64;
 
-/** For people, of a whole path. */
-export const shownPath = (path: OsPath): string =>
-  typeof path === "string" ? path : (shownNames([path])[0] ?? "");
-
 /** `file:` and the path. One that is not UTF-8 is made another by a hash of its bytes. */
 export const fileId = (path: OsPath): string =>
   typeof path === "string" ? `file:${path}` : `file:${path.toString()} #${bytesHash(path)}`;
