@@ -130,12 +130,11 @@ export class AutoDj {
       },
     );
     const desk = await this.#opened;
+    if (!desk) return false;
     const untilMs = performance.now() + firstTrackMs;
-    while (desk && !desk.deck.isReady && !desk.isIdle && performance.now() < untilMs) {
-      if (this.#stopped.signal.aborted) break;
-      await sleep(20, undefined, { ref: false });
-    }
-    return desk !== null;
+    const isUndecided = () => !desk.deck.isReady && !desk.isIdle && !this.#stopped.signal.aborted;
+    while (isUndecided() && performance.now() < untilMs) await sleep(20, undefined, { ref: false });
+    return true;
   }
 
   start(): void {

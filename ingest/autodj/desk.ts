@@ -135,12 +135,18 @@ export class Desk {
 
   /** Requests that wait, the next one first: the one that is being prepared already is among them. */
   get queue(): readonly TrackTold[] {
-    const begun = [...this.deck.waiting, ...this.#upcoming.picks].filter(({ kind }) => kind === "request");
-    const ids = [...begun.map(({ id }) => id), ...this.#programme.queue];
+    const ids = [...this.#begun, ...this.#programme.queue];
     return ids.flatMap((id) => this.#tell(id, { id, kind: "request", rotation: null }));
   }
 
+  /** Requests that are being prepared, or are about to play. */
+  get #begun(): readonly string[] {
+    const picks = [...this.deck.waiting, ...this.#upcoming.picks];
+    return picks.filter(({ kind }) => kind === "request").map(({ id }) => id);
+  }
+
   enqueue(file: TrackFile): Enqueued {
+    if (this.#begun.includes(file.id)) return "waiting";
     const enqueued = this.#programme.enqueue(file.id);
     if (enqueued === "queued") this.#upcoming.requested();
     this.save();
