@@ -184,6 +184,44 @@ describe("a change of format", () => {
   });
 });
 
+describe("what a frame does not continue", () => {
+  const info = fixture("vbr-v2.mp3").slice(137, 137 + 417);
+  const vbr = fixtureFrames("vbr-v2.mp3");
+
+  it.each([
+    [
+      "nothing, at the beginning of a stream that begins with garbage",
+      concat(noise(500, 2), run(cbr, 9, 20)),
+      [],
+    ],
+    ["frames before garbage", concat(run(cbr, 0, 9), noise(500, 2), run(cbr, 9, 20)), [[9, "damage"]]],
+    [
+      "frames of another format",
+      concat(run(cbr, 0, 9), run(mono, 0, 5), run(cbr, 9, 20)),
+      [
+        [9, "join"],
+        [14, "join"],
+      ],
+    ],
+    [
+      "frames of another file with its Info frame",
+      concat(info, run(vbr, 0, 9), info, run(vbr, 0, 9)),
+      [[9, "join"]],
+    ],
+    [
+      "garbage before an Info frame",
+      concat(run(vbr, 0, 9), noise(99, 2), info, run(vbr, 0, 9)),
+      [[9, "damage"]],
+    ],
+    ["all that a tag parts, since a tag is no loss", concat(run(cbr, 0, 9), id3v2(999), run(cbr, 9, 20)), []],
+  ] as const)("is told: %s", (_name, bytes, expected) => {
+    for (const { frames } of [parseWhole(bytes), parse(bytes, [1]), parse(bytes, [333])]) {
+      const gaps = frames.flatMap(({ gap }, at) => (gap === null ? [] : [[at, gap]]));
+      expect(gaps).toEqual(expected);
+    }
+  });
+});
+
 describe("any input", () => {
   /** Pieces that streams are made of, good and bad. */
   const piece = fc.oneof(

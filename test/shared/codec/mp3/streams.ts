@@ -2,7 +2,11 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Frame } from "../../../../shared/codec/codec.ts";
-import { Mp3FrameParser, type Mp3ParserCounts } from "../../../../shared/codec/mp3/frame-parser.ts";
+import {
+  type Mp3Frame,
+  Mp3FrameParser,
+  type Mp3ParserCounts,
+} from "../../../../shared/codec/mp3/frame-parser.ts";
 import type { InfoFrame } from "../../../../shared/codec/mp3/lame-tag.ts";
 import { ProtocolError } from "../../../../shared/protocol-error.ts";
 
@@ -28,7 +32,7 @@ export const fixture = (name: string): Uint8Array => new Uint8Array(readFileSync
 export const fixtureFrames = (name: string): Frame[] => parseWhole(fixture(name)).frames;
 
 export interface Parsed {
-  readonly frames: Frame[];
+  readonly frames: Mp3Frame[];
   readonly counts: Mp3ParserCounts;
   readonly info: InfoFrame | undefined;
 }
@@ -36,7 +40,7 @@ export interface Parsed {
 /** Feeds `bytes` in chunks of the sizes given, then of the last size, and flushes. */
 export function parse(bytes: Uint8Array, chunkSizes: Iterable<number>): Parsed {
   const parser = new Mp3FrameParser();
-  const frames: Frame[] = [];
+  const frames: Mp3Frame[] = [];
   const sizes = chunkSizes[Symbol.iterator]();
   let size = 1;
   for (let at = 0; at < bytes.length; at += size) {
