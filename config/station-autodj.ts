@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { libraryNamePattern } from "../shared/library.ts";
 import { choice, flag, list, seconds, slot, table, text, timeZone, whole } from "./station-fields.ts";
 
 /** Stations without a DJ: `[[autodj]]` of a station file. */
@@ -99,7 +100,7 @@ export const highestBitrate = (sampleRate: number): number =>
 
 const libraryName = () => {
   const error = "must be the name of a library: 1 to 64 letters, digits, - and _";
-  return z.string({ error }).regex(/^[\w-]{1,64}$/, { error });
+  return z.string({ error }).regex(libraryNamePattern, { error });
 };
 
 export const autodjTable = table({

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { libraryNamePattern } from "./library.ts";
 import type { MountPath } from "./units.ts";
 
 const listenersSchema = z.number().int().min(0);
@@ -85,7 +86,7 @@ const mountRulesSchema = z.object({
   /** Whether its recordings are published as a podcast. */
   podcast: z.boolean().optional(),
   /** The edge plays it, from a library in storage. */
-  autodj: z.object({ library: z.string().regex(/^[\w-]{1,64}$/) }).optional(),
+  autodj: z.object({ library: z.string().regex(libraryNamePattern) }).optional(),
 });
 export type MountRules = z.infer<typeof mountRulesSchema>;
 
