@@ -9,10 +9,12 @@ import {
   type LibraryEdition,
   libraryEditionKey,
 } from "../../shared/library.ts";
+import { mp3 } from "../../shared/codec/mp3/mp3.ts";
 import { type Bucket, bucketOf } from "../support/bucket.ts";
 import { requireClient, spawnClient } from "../support/clients.ts";
 import { type Fault, type FaultProxy, openFaultProxy } from "../support/fault-proxy.ts";
 import { excerptOf } from "../support/fixture-audio.ts";
+import { listen } from "../support/listen.ts";
 import { type Stack, startStack } from "../support/stack.ts";
 import { waitFor } from "../support/wait.ts";
 
@@ -25,7 +27,8 @@ let proxies: FaultProxy[] = [];
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "skywave library "));
-  stack = await startStack();
+  writeFileSync(stationFile(), '[[autodj]]\nmount = "/plain.mp3"\nkind = "edge"\nlibrary = "plain"\n');
+  stack = await startStack({ stationFile: stationFile() });
   bucket = bucketOf(stack);
 });
 afterAll(async () => {
@@ -34,6 +37,8 @@ afterAll(async () => {
   await stack?.stop();
   rmSync(folder, { recursive: true, force: true });
 });
+
+const stationFile = (): string => join(folder, "station.toml");
 
 const audio = ["cbr128-joint44.mp3", "vbr-v2.mp3"];
 let folders = 0;
@@ -54,6 +59,9 @@ function musicFolder(name: string, seconds: number): string {
   }
   return path;
 }
+
+/** Flags for the stack's own station file and ports. */
+const config = (): string[] => ["--config", stationFile()];
 
 interface Ran {
   readonly status: number | null;
@@ -98,6 +106,58 @@ async function storageBehind(decide: (path: string, method: string) => Fault): P
   };
 }
 
+/** Listens to the mount that plays a library, and holds what comes against the objects of its edition. */
+async function hearFrom(name: string, edition: LibraryEdition): Promise<void> {
+  const url = `${stack.edgeUrl}/${name}.mp3`;
+  const listening = await waitFor(
+    `${url} to be on the air`,
+    async () => {
+      const reply = await listen(url, { icy: true });
+      if (reply.status === 200) return reply;
+      reply.close();
+      return false;
+    },
+    90_000,
+  );
+  const metaint = Number(listening.headers["icy-metaint"]);
+  await waitFor("some seconds of music", () => listening.bytes().length > 120_000, 60_000);
+  listening.close();
+  const { audio: heard, titles } = deinterleave(listening.bytes(), metaint);
+  const stored: Buffer[] = [];
+  for (const { id } of edition.tracks) {
+    for (const key of (await bucket.keys()).filter(
+      (each) => each.startsWith(`file/v1/${id}/`) && each.endsWith(".mp3"),
+    ))
+      stored.push((await bucket.object(key)).body);
+  }
+  const all = new Set(stored.flatMap((body) => framesIn(body).map((frame) => frame.toString("base64"))));
+  const frames = framesIn(heard).slice(0, -1);
+  const foreign = frames.filter((frame) => !all.has(frame.toString("base64")));
+  expect(frames.length).toBeGreaterThan(100);
+  // A primer where it joined, and silence at most where one track follows another.
+  expect(foreign.length, `${foreign.length} of ${frames.length} frames are not the library's`).toBeLessThan(
+    5,
+  );
+  expect(edition.tracks.map(({ title }) => title)).toContain(titles[0]);
+}
+
+const framesIn = (body: Buffer): Buffer[] =>
+  mp3.indexFrames(body).map(({ offset, size }) => body.subarray(offset, offset + size));
+
+function deinterleave(bytes: Buffer, metaint: number): { audio: Buffer; titles: string[] } {
+  const parts: Buffer[] = [];
+  const titles: string[] = [];
+  for (let at = 0; at < bytes.length; ) {
+    parts.push(bytes.subarray(at, at + metaint));
+    at += metaint;
+    const length = (bytes[at] ?? 0) * 16;
+    const title = /StreamTitle='(.*?)';/.exec(bytes.subarray(at + 1, at + 1 + length).toString())?.[1];
+    if (title) titles.push(title);
+    at += 1 + length;
+  }
+  return { audio: Buffer.concat(parts), titles };
+}
+
 const pass = (): Fault => "pass";
 const putsOf = ({ requests }: FaultProxy, part: string) =>
   requests.filter(({ method, path, status }) => method === "PUT" && path.includes(part) && status === 200);
@@ -106,11 +166,12 @@ describe("npm run library", () => {
   it.concurrent("uploads a folder, then nothing again, then what has changed", async () => {
     const music = musicFolder("plain", 9);
     writeFileSync(join(music, "broken \u001b[31m.mp3"), "This is no music.");
-    const first = await library(["upload", "plain"]);
+    const first = await library(["upload", "plain", ...config()]);
     expect(first.stdout, first.stderr).toMatch(/^Library plain: 6 tracks, \d:\d\d of music, 44100 stereo\n/);
     expect(first.stdout).toContain("6 tracks uploaded");
     expect(first.stdout).toMatch(/1 file refused:\n {4}broken \\x1b\[31m\.mp3 \S+/);
-    expect(first.stdout).toContain('library = "plain"');
+    expect(first.stdout).toContain("it plays within a minute");
+    expect(first.stdout).toContain(`Listen: ${stack.edgeUrl}/plain.mp3\n`);
     expect(first.stdout + first.stderr).not.toContain("\u001b");
     expect(first.status).toBe(0);
 
@@ -144,6 +205,7 @@ describe("npm run library", () => {
     expect(third.stdout).toContain("everywhere at once");
     const editions = await currentOf("plain");
     expect(editions, "the edition that plays stays named").toHaveLength(2);
+    await hearFrom("plain", edition);
     expect((await newestOf("plain")).tracks.map(({ title }) => title)).not.toContain("3 plain");
     expect((await newestOf("plain")).seed).toBe(edition.seed);
 
