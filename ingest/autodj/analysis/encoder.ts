@@ -14,7 +14,7 @@ export interface Encoder {
   finish(): Uint8Array;
 }
 
-/** LAME at a constant bitrate. Throws RangeError for a rate or bitrate that MP3 lacks. */
+/** LAME at a constant bitrate; below 256 kb/s it takes up to half a decibel off, so as not to clip. Throws RangeError for a rate or bitrate that MP3 lacks. */
 export async function openEncoder(options: {
   readonly sampleRate: number;
   readonly channels: 1 | 2;
