@@ -84,6 +84,7 @@ export class MusicSources {
     clearTimeout(this.#timer);
     this.#listeners.clear();
     for (const place of this.#places) place.close();
+    this.#cache?.close();
   }
 
   #readNow(): Promise<void> {

@@ -24,9 +24,13 @@ interface Fetch {
   waiting: number;
 }
 
+/** Caches of this process by their folder: one for each rotation of each AutoDJ. */
+const sharers = new Map<string, Set<ObjectCache>>();
+
 /**
  * Objects of the bucket as files on this host: `<hash of key and ETag>.mp3`, whole or not there. Least recently asked
- * for goes first when there are more than `maxBytes`, but none of the last few: somebody plays them.
+ * for goes first when there are more than `maxBytes`, but none of the last few that any cache of the folder gave out:
+ * somebody plays them.
  */
 export class ObjectCache {
   readonly #options: Options;
@@ -39,6 +43,15 @@ export class ObjectCache {
   constructor(options: Options) {
     this.#options = options;
     this.#maxBytes = options.maxBytes ?? cacheBytes;
+    const sharing = sharers.get(options.dir) ?? new Set();
+    sharers.set(options.dir, sharing.add(this));
+  }
+
+  /** Nothing that it gave out is in use any more. */
+  close(): void {
+    const sharing = sharers.get(this.#options.dir);
+    sharing?.delete(this);
+    if (sharing?.size === 0) sharers.delete(this.#options.dir);
   }
 
   /** Where the object's bytes are; fetches it unless it is there. Who asks for the same shares the fetch. */
@@ -137,10 +150,12 @@ export class ObjectCache {
   /** Removes what was asked for longest ago until `bytes` more fit. */
   async #makeRoom(bytes: number): Promise<void> {
     const files = await this.#files();
+    const inUse = new Set(this.#inUse);
+    for (const each of sharers.get(this.#options.dir) ?? []) for (const name of each.#inUse) inUse.add(name);
     let total = files.reduce((sum, { size }) => sum + size, bytes);
     for (const { name, size } of files.toSorted((a, b) => a.usedMs - b.usedMs)) {
       if (total <= this.#maxBytes) return;
-      if (this.#inUse.includes(name) || !name.endsWith(ending)) continue;
+      if (inUse.has(name) || !name.endsWith(ending)) continue;
       await rm(join(this.#options.dir, name), { force: true });
       total -= size;
     }

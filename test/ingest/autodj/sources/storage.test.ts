@@ -131,8 +131,10 @@ describe("music in the station's bucket", () => {
       isUp = false;
       music.write("b.mp3");
       await untilNames(sources, "a.mp3", "b.mp3");
-      const ofStorage = music.warnings.filter((line) => line.includes("four"));
-      expect(ofStorage).toEqual(Array(2).fill('{"place":"storage:four/","reason":"storage answered 503"}'));
+      const ofStorage = () => music.warnings.filter((line) => line.includes("four"));
+      await waitFor("the second warning", () => ofStorage().length === 2);
+      expect(ofStorage()).toEqual(Array(2).fill('{"place":"storage:four/","reason":"storage answered 503"}'));
+      expect(namesOf(sources)).toEqual(["a.mp3", "b.mp3"]);
     } finally {
       proxy.close();
       proxy.closeAllConnections();
@@ -161,9 +163,14 @@ describe("objects kept on this host", () => {
       },
     });
     const path = (key: string) => cache.path(object(key, bodies[key] ?? ""), new AbortController().signal);
+    caches.push(cache);
     return { cache, reads, path };
   };
   const never = new AbortController().signal;
+  const caches: ObjectCache[] = [];
+  afterEach(() => {
+    for (const cache of caches.splice(0)) cache.close();
+  });
 
   it("are fetched once, also for many who ask at once", async () => {
     const { reads, path } = cacheOf({ a: "hello" });
@@ -217,6 +224,17 @@ describe("objects kept on this host", () => {
     const files: string[] = [];
     for (const key of "abcdef") files.push(await path(key));
     expect(files.map((file) => existsSync(file))).toEqual([false, false, true, true, true, true]);
+  });
+
+  it("stay for another who shares the folder, until that one is closed", async () => {
+    const bodies = Object.fromEntries([..."abcdef"].map((key) => [key, key.repeat(100)]));
+    const [one, two] = [cacheOf(bodies, 150), cacheOf(bodies, 150)];
+    const played = await one.path("a");
+    for (const key of "bcd") await two.path(key);
+    expect(existsSync(played)).toBe(true);
+    one.cache.close();
+    await two.path("e");
+    expect(existsSync(played)).toBe(false);
   });
 
   it("are given up when nobody waits for them any more, and not before", async () => {
