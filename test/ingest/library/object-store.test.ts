@@ -121,5 +121,5 @@ test("an interruption ends what waits for another try", async () => {
     signal: stopping.signal,
     onTrouble: () => stopping.abort(new Error("stopped")),
   });
-  await expect(store.get("k")).rejects.toThrow();
+  await expect(store.get("k")).rejects.toThrow("abort");
 });

@@ -1,6 +1,7 @@
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { parseCommandLine } from "../../../ingest/library/command-line.ts";
 import { KnownTracks } from "../../../ingest/library/known-tracks.ts";
@@ -86,9 +87,17 @@ const titles = () => newest().tracks.map(({ title }) => title);
 
 describe("an upload", () => {
   it("stores each track's segments, then its index, then the edition, then what is current", async () => {
+    const whole: number[] = [];
+    store.before = async (request) => {
+      // Segments take their time; their index is not to wait for less.
+      if (/^PUT file.*mp3$/.test(request)) await sleep(5);
+      const [, prefix] = /^PUT (file\/.*\/)index\.json$/.exec(request) ?? [];
+      if (prefix !== undefined) whole.push(store.keys(prefix).length);
+    };
     const summary = await upload();
     expect(summary).toMatchObject({ tracks: 3, jingles: 0, refused: [], fromMs: store.nowMs });
     expect(summary.stored).toMatchObject({ tracks: 3 });
+    expect(whole, "segments that are there before the index").toEqual([3, 3, 3]);
     expect(titles()).toEqual(["a", "b", "sub/c"]);
     const puts = store.asked.filter((each) => each.startsWith("PUT "));
     expect(puts.at(-1)).toBe(`PUT ${currentEditionsKey("day")}`);
