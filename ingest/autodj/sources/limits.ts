@@ -43,6 +43,8 @@ export const placeObjects = 200_000;
 export const listingBytes = 8 * mebi;
 /** How long storage has for a page. */
 export const listingMs = 15_000;
+/** How long other places wait for a listing that is slow. */
+export const listingPatienceMs = 2_000;
 /** Until a listing that failed is tried again, at most; `reloadMs` where that is less. */
 export const listingRetryMs = 30_000;
 

@@ -1,13 +1,15 @@
 import { type FSWatcher, watch } from "node:fs";
 import { stat } from "node:fs/promises";
 import { basename, dirname } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { MusicPlace } from "../../../config/ingest-settings.ts";
 import type { Log } from "../../log.ts";
 import { reasonOf } from "../../log.ts";
+import type { ListedObject } from "./bucket-listing.ts";
 import type { BucketReader } from "./bucket-reader.ts";
 import { FolderTree } from "./folder-tree.ts";
 import { fileVersion, type Found, isHidden, isMp3Name } from "./found.ts";
-import { leftOutTold, listingRetryMs, missingLookMs, steadyMs } from "./limits.ts";
+import { leftOutTold, listingPatienceMs, listingRetryMs, missingLookMs, steadyMs } from "./limits.ts";
 import { readMusicList } from "./list-reader.ts";
 import { listKind } from "./music-list.ts";
 import { fileId, resolved } from "./os-path.ts";
@@ -170,8 +172,10 @@ class StoragePlace implements Place {
   readonly #prefix: string;
   readonly #options: PlaceOptions;
   readonly #told: Told;
-  #found: readonly Found[] = [];
-  #isKnown = false;
+  #found: readonly Found[] = nothing;
+  #listing: Promise<void> | null = null;
+  /** When a listing that failed is tried again; null: it did not. */
+  #retryAtMs: number | null = null;
 
   constructor({ prefix, shown }: Extract<MusicPlace, { kind: "storage" }>, options: PlaceOptions) {
     this.#prefix = prefix;
@@ -180,39 +184,56 @@ class StoragePlace implements Place {
   }
 
   get againMs(): number | null {
-    return this.#isKnown ? null : listingRetryMs;
+    return this.#retryAtMs === null ? null : Math.max(0, this.#retryAtMs - performance.now());
   }
 
+  /** Of a listing that takes longer than others should wait for it, the end is a sign. */
   async read(all: boolean): Promise<readonly Found[]> {
-    if (this.#isKnown && !all) return this.#found;
-    const { bucket, signal } = this.#options;
-    try {
-      if (bucket === undefined) throw new Error("there is no storage");
-      const folder = this.#prefix.slice(0, this.#prefix.lastIndexOf("/") + 1);
-      const objects = await bucket.list(this.#prefix, signal);
-      this.#found = objects
-        .filter(({ key }) => isMp3Name(key) && !key.slice(folder.length).split("/").some(isHidden))
-        .map(({ key, size, etag }) => ({ key, size, etag, sortedAs: naturalKey(key) }))
-        .toSorted((a, b) => (a.sortedAs < b.sortedAs ? -1 : a.sortedAs > b.sortedAs ? 1 : 0))
-        .map(({ key, size, etag }) => ({
-          kind: "object",
-          id: `storage:${key}`,
-          version: etag,
-          name: key.slice(folder.length),
-          key,
-          size,
-        }));
-      this.#isKnown = true;
-      this.#told.read(this.#found.length);
-    } catch (error) {
-      this.#isKnown = false;
-      if (!signal.aborted) this.#told.problem(reasonOf(error));
+    const isDue = all || (this.#retryAtMs !== null && performance.now() >= this.#retryAtMs);
+    if (isDue && this.#listing === null) {
+      const before = this.#found;
+      let isAwaited = true;
+      this.#listing = this.#list().then(() => {
+        this.#listing = null;
+        if (!isAwaited && this.#found !== before) this.#options.onSign();
+      });
+      await Promise.race([this.#listing, sleep(listingPatienceMs, undefined, { ref: false })]);
+      isAwaited = false;
     }
     return this.#found;
   }
 
+  async #list(): Promise<void> {
+    this.#retryAtMs = null;
+    const { bucket, signal } = this.#options;
+    try {
+      if (bucket === undefined) throw new Error("there is no storage");
+      this.#found = this.#musicOf(await bucket.list(this.#prefix, signal));
+      this.#told.read(this.#found.length);
+    } catch (error) {
+      this.#retryAtMs = performance.now() + listingRetryMs;
+      if (!signal.aborted) this.#told.problem(reasonOf(error));
+    }
+  }
+
+  #musicOf(objects: readonly ListedObject[]): Found[] {
+    const folder = this.#prefix.slice(0, this.#prefix.lastIndexOf("/") + 1);
+    return objects
+      .filter(({ key }) => isMp3Name(key) && !key.slice(folder.length).split("/").some(isHidden))
+      .map((object) => ({ ...object, sortedAs: naturalKey(object.key) }))
+      .toSorted((a, b) => (a.sortedAs < b.sortedAs ? -1 : a.sortedAs > b.sortedAs ? 1 : 0))
+      .map(({ key, size, etag }) => ({
+        kind: "object",
+        id: `storage:${key}`,
+        version: etag,
+        name: key.slice(folder.length),
+        key,
+        size,
+      }));
+  }
+
   close(): void {
-    // Nothing is open.
+    // The signal ends what is under way.
   }
 }
 

@@ -105,40 +105,58 @@ describe("music in the station's bucket", () => {
     expect(namesOf(sources)).toEqual(keys.map((key) => key.slice("many/".length)));
   }, 60_000);
 
-  it("is waited for while storage does not answer, and stays when it stops answering", async () => {
-    await put("four/a.mp3", "x");
-    let isUp = false;
-    const target = new URL(storage.bucketUrl);
-    const proxy = http.createServer((request, response) => {
-      if (!isUp) return void response.writeHead(503).end("<Error><Code>SlowDown</Code></Error>");
-      const headers = { ...request.headers };
-      const to = { host: target.hostname, port: target.port, path: request.url, headers };
-      http.get(to, (reply) => void reply.pipe(response.writeHead(reply.statusCode ?? 500, reply.headers)));
-      return undefined;
-    });
-    await new Promise<void>((resolve) => proxy.listen(0, "127.0.0.1", resolve));
-    const address = proxy.address();
-    const port = typeof address === "object" ? address?.port : 0;
-    const bucketUrl = storage.bucketUrl.replace(target.host, `127.0.0.1:${port}`);
-    try {
-      const sources = await music.open([place("four/"), music.place()], {
-        storage: { ...storage, bucketUrl },
-        reloadMs: 200,
+  describe("behind a line that may fail", () => {
+    let line: "up" | "down" | "stuck" = "up";
+    let proxy: http.Server;
+    let behind: IngestSettings["storage"];
+    beforeEach(async () => {
+      line = "up";
+      const target = new URL(storage.bucketUrl);
+      proxy = http.createServer((request, response) => {
+        if (line === "stuck") return;
+        if (line === "down") {
+          response.writeHead(503).end("<Error><Code>SlowDown</Code></Error>");
+          return;
+        }
+        const { url, headers } = request;
+        const to = { host: target.hostname, port: target.port, path: url, headers };
+        http.get(to, (reply) => void reply.pipe(response.writeHead(reply.statusCode ?? 500, reply.headers)));
       });
+      await new Promise<void>((resolve) => proxy.listen(0, "127.0.0.1", resolve));
+      const address = proxy.address();
+      const port = typeof address === "object" ? address?.port : 0;
+      behind = { ...storage, bucketUrl: storage.bucketUrl.replace(target.host, `127.0.0.1:${port}`) };
+    });
+    afterEach(() => {
+      proxy.close();
+      proxy.closeAllConnections();
+    });
+
+    it("is waited for while storage does not answer, and stays when it stops answering", async () => {
+      await put("four/a.mp3", "x");
+      line = "down";
+      const sources = await music.open([place("four/"), music.place()], { storage: behind, reloadMs: 200 });
       expect(sources.files).toEqual([]);
-      isUp = true;
+      line = "up";
       await untilNames(sources, "a.mp3");
-      isUp = false;
+      line = "down";
       music.write("b.mp3");
       await untilNames(sources, "a.mp3", "b.mp3");
-      const ofStorage = () => music.warnings.filter((line) => line.includes("four"));
+      const ofStorage = () => music.warnings.filter((each) => each.includes("four"));
       await waitFor("the second warning", () => ofStorage().length === 2);
       expect(ofStorage()).toEqual(Array(2).fill('{"place":"storage:four/","reason":"storage answered 503"}'));
       expect(namesOf(sources)).toEqual(["a.mp3", "b.mp3"]);
-    } finally {
-      proxy.close();
-      proxy.closeAllConnections();
-    }
+    });
+
+    it("holds up no other place while storage says nothing", async () => {
+      await put("five/a.mp3", "x");
+      music.write("b.mp3");
+      line = "stuck";
+      const sources = await music.open([place("five/"), music.place()], { storage: behind });
+      expect(namesOf(sources)).toEqual(["b.mp3"]);
+      music.write("c.mp3");
+      await untilNames(sources, "b.mp3", "c.mp3");
+    });
   });
 });
 
