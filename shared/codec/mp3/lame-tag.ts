@@ -41,7 +41,7 @@ export interface InfoFrame {
   readonly lame?: LameTag;
 }
 
-export interface LameTag {
+interface LameTag {
   /** As it stands there, without what fills it up: "LAME3.100", "Lavf59.27". */
   readonly encoder: string;
   /** Samples that the encoder put before the first one of the sound; a decoder adds `DECODER_DELAY`. */
