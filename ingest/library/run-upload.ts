@@ -49,7 +49,8 @@ export async function runUpload(given: Given): Promise<string> {
       throw new NoMusicError(`${printable(options.folder)} makes no library: ${error.message}`);
     });
     const { name, dryRun } = options;
-    return uploadReport({ name, summary, dryRun, settings, now: now(), ...defined({ edgeUrl }) });
+    const { operations } = store;
+    return uploadReport({ name, summary, dryRun, operations, settings, now: now(), ...defined({ edgeUrl }) });
   } finally {
     await analyser.stop();
     folder.close();

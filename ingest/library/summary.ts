@@ -1,6 +1,7 @@
 import type { EdgeStation } from "../../shared/edge-station.ts";
 import type { StackSettings } from "../../config/settings.ts";
 import { formatName } from "../autodj/parts.ts";
+import type { Operations } from "./object-store.ts";
 import { printable } from "./printable.ts";
 import type { UploadSummary } from "./upload.ts";
 import { count, duration, rate, size } from "./words.ts";
@@ -9,6 +10,8 @@ export interface Told {
   readonly name: string;
   readonly summary: UploadSummary;
   readonly dryRun: boolean;
+  /** Of the whole command: what storage bills. */
+  readonly operations: Operations;
   readonly settings: Pick<StackSettings, "edge" | "stationFile">;
   /** Where listeners come; absent where this host does not know it. */
   readonly edgeUrl?: string;
@@ -18,7 +21,7 @@ export interface Told {
 
 /** What came of an upload, for whoever started it. */
 export function uploadReport(told: Told): string {
-  const { name, summary, dryRun } = told;
+  const { name, summary, dryRun, operations } = told;
   const { tracks, jingles, playMs, format, refused, stored } = summary;
   const between = jingles === 0 ? "" : ` and ${count(jingles, "jingle")}`;
   const lines = [
@@ -27,10 +30,11 @@ export function uploadReport(told: Told): string {
   if (dryRun) lines.push("  nothing was stored: it was a dry run");
   else if (stored.tracks === 0) lines.push("  storage had them all");
   else {
-    const speed = rate(stored.bytes, stored.ms);
-    lines.push(
-      `  ${count(stored.tracks, "track")} uploaded, ${size(stored.bytes)} in ${duration(stored.ms)}${speed === "" ? "" : ` (${speed})`}`,
-    );
+    const { bytes, ms } = stored;
+    const speed = rate(bytes, ms);
+    const asked = count(operations.puts + operations.lists, "operation");
+    const figures = `${size(bytes)} in ${duration(ms)}${speed === "" ? "" : ` (${speed})`}`;
+    lines.push(`  ${count(stored.tracks, "track")} uploaded, ${figures}, ${asked} of storage`);
   }
   if (refused.length > 0) {
     lines.push(`  ${count(refused.length, "file")} refused:`);
