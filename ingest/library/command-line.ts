@@ -6,7 +6,7 @@ import type { Mp3Format } from "../autodj/parts.ts";
 import { printable } from "./printable.ts";
 
 /** Where everything is; as typed. */
-export interface Places {
+interface Places {
   readonly config?: string;
   readonly data?: string;
 }

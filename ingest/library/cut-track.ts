@@ -7,7 +7,7 @@ import { epoch, millis } from "../../shared/units.ts";
 import { trackSegmentMs } from "./limits.ts";
 
 /** The audio of a track as it is to play, some of it at a time; what a TrackReader is here. */
-export interface TrackAudio {
+interface TrackAudio {
   /** Whole frames; null at the end. */
   read(): Promise<{ readonly bytes: Uint8Array; readonly samples: number } | null>;
   close(): unknown;

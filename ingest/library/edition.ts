@@ -14,7 +14,7 @@ export interface EditionTrack extends Required<Pick<LibraryTrack, "id" | "title"
   readonly weight: number;
 }
 
-export interface EditionRules {
+interface EditionRules {
   readonly order: "random" | "sequential";
   readonly memory: number;
   /** A jingle after so many tracks. */

@@ -68,5 +68,5 @@ function whereLines({ name, settings, edgeUrl }: Told): string[] {
 }
 
 /** Mounts that are told to play a library. */
-export const mountsOf = ({ mounts }: Pick<EdgeStation, "mounts">, library: string): string[] =>
+const mountsOf = ({ mounts }: Pick<EdgeStation, "mounts">, library: string): string[] =>
   Object.entries(mounts ?? {}).flatMap(([mount, { autodj }]) => (autodj?.library === library ? [mount] : []));
