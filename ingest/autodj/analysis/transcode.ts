@@ -1,4 +1,4 @@
-import { closeSync, openSync, rmSync, writeSync } from "node:fs";
+import { closeSync, openSync, rmSync, writeFileSync } from "node:fs";
 import { DECODER_DELAY, type InfoFrame } from "../../../shared/codec/mp3/lame-tag.ts";
 import { factsOfEncoded } from "./analyse-file.ts";
 import type { Sound } from "./decoder.ts";
@@ -40,16 +40,16 @@ async function encodeTo(
 ): Promise<number> {
   const { format, kbps, to } = order;
   const encoder = await openEncoder({ ...format, kbps });
-  const channels = Array.from(
-    { length: format.channels },
-    () => new Resampler(scan.format.sampleRate, format.sampleRate),
+  const isSameRate = scan.format.sampleRate === format.sampleRate;
+  const channels = Array.from({ length: format.channels }, () =>
+    isSameRate ? asItIs : new Resampler(scan.format.sampleRate, format.sampleRate),
   );
   const output = openSync(to, "w", 0o600);
   let samples = 0;
   const encode = (channelData: readonly Float32Array[]): void => {
     for (const channel of channelData) clip(channel);
     samples += channelData[0]?.length ?? 0;
-    writeSync(output, encoder.encode(channelData));
+    writeFileSync(output, encoder.encode(channelData));
   };
   try {
     const window = soundOf(scan);
@@ -60,12 +60,15 @@ async function encodeTo(
       encode(channels.map((channel, i) => channel.push(inputs[i] ?? new Float32Array(0))));
     }
     encode(channels.map((channel) => channel.flush()));
-    writeSync(output, encoder.finish());
+    writeFileSync(output, encoder.finish());
   } finally {
     closeSync(output);
   }
   return samples;
 }
+
+/** For a `Resampler` where the rate stays. */
+const asItIs = { push: (samples: Float32Array) => samples, flush: () => new Float32Array(0) };
 
 interface SoundWindow {
   readonly start: number;
