@@ -250,7 +250,8 @@ export class AutoDj {
     const sizes = new PieceSizes({ segmentMs, pieceMs, sampleRate, samplesPerFrame });
     const missedMs = session.gapMs ?? 0;
     const clock = new SampleClock(time.now() - leadMs - (missedMs <= catchUpMs ? missedMs : 0));
-    while (!over.aborted && !session.hasEnded && !this.#isHandedOver) {
+    const goesOn = () => !this.#isHandedOver && !desk.deck.isOver;
+    while (!over.aborted && !session.hasEnded && goesOn()) {
       const lateMs = time.now() - clock.dueMs;
       if (lateMs < 0) {
         await time.wait(Math.ceil(-lateMs), over);
@@ -262,7 +263,7 @@ export class AutoDj {
       }
       this.#push(session, desk, { frames: sizes.next(), clock });
     }
-    if (this.#isHandedOver) await untilAborted(over, this.#stopped.signal);
+    if (!goesOn()) await untilAborted(over, this.#stopped.signal);
   }
 
   #push(
@@ -279,7 +280,8 @@ export class AutoDj {
       clock.add(part.samples, part.sampleRate);
       left -= part.frames;
     }
-    if (left > 0) {
+    // Behind its last track comes its successor's first.
+    if (left > 0 && !desk.deck.isOver) {
       const { silence, samplesPerFrame, sampleRate } = desk.format;
       if (desk.isIdle) this.#tellIdle(session);
       session.push(repeated(silence, left));

@@ -26,7 +26,7 @@ interface Place {
   running: AutoDj;
   /** Settings that are to be in force; null: it is to go. */
   wanted: AutoDjSettings | null;
-  changing: Promise<void> | null;
+  isChanging: boolean;
 }
 
 /** All AutoDJs of this host. */
@@ -71,13 +71,11 @@ export class AutoDjs {
     for (const [mount, place] of this.#places) {
       place.wanted = wanted.get(mount) ?? null;
       wanted.delete(mount);
-      place.changing ??= this.#follow(mount, place).finally(() => {
-        place.changing = null;
-      });
+      if (!place.isChanging) void this.#follow(mount, place);
     }
     for (const [mount, settings] of wanted) {
       const running = this.#make(mount, settings);
-      this.#places.set(mount, { running, wanted: settings, changing: null });
+      this.#places.set(mount, { running, wanted: settings, isChanging: false });
       running.start();
     }
   }
@@ -89,7 +87,9 @@ export class AutoDjs {
     await Promise.all(Array.from(this.#analysers.values(), (analyser) => analyser.stop()));
   }
 
+  /** One at a time for each place, until what runs is what is wanted. */
   async #follow(mount: MountPath, place: Place): Promise<void> {
+    place.isChanging = true;
     while (!this.#stopped && !isSame(place.wanted, place.running.settings)) {
       const { wanted, running } = place;
       if (wanted === null) {
@@ -104,15 +104,21 @@ export class AutoDjs {
       if (opened) await running.handOver();
       if (!opened || this.#stopped) {
         await next.stop("its settings have changed");
-        if (opened || isSame(place.wanted, wanted)) return;
+        // What cannot begin is not tried again until the settings change.
+        if (opened || isSame(place.wanted, wanted)) break;
         continue;
       }
       place.running = next;
       next.start();
       // Its session is ended by the next one's; where none comes on air, it ends here.
-      await sleep(handOverMs, undefined, { ref: false });
+      const untilMs = performance.now() + handOverMs;
+      while (!next.isOnAir && !this.#stopped && performance.now() < untilMs) {
+        await sleep(handOverLookMs, undefined, { ref: false });
+      }
       await running.stop("the AutoDJ's settings have changed");
     }
+    // In the turn in which it was seen that nothing more is to be done.
+    place.isChanging = false;
   }
 
   /** Whether it is ready to play, before it has become pointless. */
@@ -152,6 +158,7 @@ export class AutoDjs {
 
 /** How long the session of one whose settings have changed is left to be taken over. */
 const handOverMs = 3_000;
+const handOverLookMs = 20;
 
 /** What plays is played to its end by the one before. */
 const withoutPlaying = (state: AutoDjState): AutoDjState => ({ ...state, playing: null });

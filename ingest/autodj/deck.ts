@@ -115,6 +115,11 @@ export class Deck {
     return this.#playing ? this.#ended.promise : Promise.resolve();
   }
 
+  /** The last track has ended. */
+  get isOver(): boolean {
+    return this.#isLast && this.#playing === null;
+  }
+
   /** What was taken to be played and has not begun. */
   get waiting(): readonly ProgrammePick[] {
     const loaded = new Set([...this.#pieces.map(({ of }) => of), ...(this.#loading ? [this.#loading] : [])]);

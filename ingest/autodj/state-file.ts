@@ -67,9 +67,7 @@ export class StateFile {
   /** Written as soon as what is being written is; of several the newest. */
   save(state: AutoDjState): void {
     this.#next = state;
-    this.#writing ??= this.#write().finally(() => {
-      this.#writing = null;
-    });
+    this.#writing ??= this.#write();
   }
 
   /** Resolves when everything is written, or cannot be. */
@@ -92,6 +90,8 @@ export class StateFile {
         this.#fails = true;
       }
     }
+    // In the turn in which it was seen that nothing more is to be written.
+    this.#writing = null;
   }
 }
 

@@ -39,6 +39,7 @@ export const routeAccess: Readonly<Record<string, Access>> = {
   "POST /api/ingest/v1/records": ingest,
 
   "ALL /admin/*": { kind: "command" },
+  "ALL /admin/autodj/*": operators,
   "GET /admin/admin.css": anybody,
   "GET /admin/admin.js": anybody,
   "GET /admin/admin-words.js": anybody,

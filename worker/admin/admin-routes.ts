@@ -1,6 +1,7 @@
 import { Hono } from "hono";
 import type { Context } from "hono";
 import { admit } from "../access/admit.ts";
+import { stationOf } from "../directory.ts";
 import { badRequest, unavailable } from "../icecast-errors.ts";
 import { replyHeaders } from "../reply-headers.ts";
 import { type App, hostOf, publicOrigin } from "../request-host.ts";
@@ -34,6 +35,16 @@ admin.get("/console-log.json", async (context) => {
   return visitor instanceof Response ? visitor : json(await consoleLog(hostOf(context)));
 });
 
+// AutoDJs are on their ingest hosts, which the edge cannot ask.
+admin.all("/autodj/*", async (context) => {
+  const host = hostOf(context);
+  const visitor = await admit(context.req.raw, ["admin", "operator"], host);
+  if (visitor instanceof Response) return visitor;
+  const { ingestHost } = await stationOf(host);
+  const where = ingestHost === undefined ? "" : `, ${ingestHost}`;
+  return json({ error: `AutoDJs answer on the port where sources connect${where}` }, 404);
+});
+
 admin.all("/*", async (context) => {
   const { pathname } = new URL(context.req.url);
   // Without its slash the page's own addresses would lead elsewhere.
@@ -59,7 +70,8 @@ const lookers = ["admin", "operator", "viewer"] as const;
 
 const originOf = (context: Context<App>): Promise<string> => publicOrigin(context);
 
-const json = (value: unknown): Response =>
+const json = (value: unknown, status = 200): Response =>
   new Response(JSON.stringify(value), {
+    status,
     headers: { ...replyHeaders("application/json; charset=utf-8"), "X-Content-Type-Options": "nosniff" },
   });

@@ -1,0 +1,355 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, describe, expect, it } from "vitest";
+import type { AutoDjSettings } from "../../../config/ingest-settings.ts";
+import { AutoDjs } from "../../../ingest/autodj/auto-djs.ts";
+import { autoDjCredential } from "../../../ingest/autodj/house.ts";
+import { openLog } from "../../../ingest/log.ts";
+import { SourceEvents } from "../../../ingest/source-events.ts";
+import type { SourceLine } from "../../../ingest/source-intake.ts";
+import type { SourceSession } from "../../../ingest/source-session.ts";
+import { mp3 } from "../../../shared/codec/mp3/mp3.ts";
+import { mountPath } from "../../../shared/mount-path.ts";
+import { waitFor } from "../../support/wait.ts";
+import { type FakeMusic, FakeMusic as Music, sampleRate, samplesPerFrame, settingsOf } from "./fake-parts.ts";
+import { SimulatedTime } from "./simulated-time.ts";
+
+const mount = mountPath("/autodj.mp3");
+const segmentMs = 2_000;
+
+/** A session that keeps in short what comes: titles, and per push the number of its first frame, or "silence". */
+class FakeSession {
+  readonly credential = autoDjCredential(mount);
+  readonly gapMs: number | null = null;
+  readonly said: string[] = [];
+  hasEnded = false;
+  frames = 0;
+  silent = 0;
+  /** Called with each push, before it counts. */
+  onPush: (bytes: Uint8Array) => void = () => undefined;
+
+  push(bytes: Uint8Array): number {
+    if (this.hasEnded) throw new Error("it has ended");
+    this.onPush(bytes);
+    const spans = mp3.indexFrames(bytes);
+    const number = new DataView(bytes.buffer, bytes.byteOffset).getUint32(413);
+    const isSilence = number === 0;
+    if (isSilence) this.silent += spans.length;
+    this.frames += spans.length;
+    this.said.push(isSilence ? "silence" : `${number - 1}+${spans.length}`);
+    return 0;
+  }
+
+  setTitle({ text }: { readonly text: string }): void {
+    this.said.push(`"${text}"`);
+  }
+
+  async end(): Promise<void> {
+    this.hasEnded = true;
+  }
+
+  /** Titles and the places where the stretches between them began. */
+  get outline(): string[] {
+    const found: string[] = [];
+    for (const [index, word] of this.said.entries()) {
+      const before = this.said[index - 1] ?? "";
+      if (word.startsWith('"')) found.push(word);
+      else if (before.startsWith('"') || (word === "silence") !== (before === "silence"))
+        found.push(word.split("+")[0] ?? "");
+    }
+    return found;
+  }
+}
+
+const folders: string[] = [];
+const running: AutoDjs[] = [];
+afterEach(async () => {
+  await Promise.all(running.splice(0).map((each) => each.stop()));
+  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
+});
+
+function newFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), "autodj-"));
+  folders.push(folder);
+  return folder;
+}
+
+interface Host {
+  readonly autodjs: AutoDjs;
+  readonly sessions: FakeSession[];
+  readonly lines: string[];
+  /** What the next claims get instead of a session. */
+  readonly refusals: string[];
+  /** Another source takes the mount, and goes. */
+  takeOver(): void;
+  free(): void;
+}
+
+function open(
+  music: FakeMusic,
+  {
+    time = new SimulatedTime(),
+    dataDir = newFolder(),
+    settings = settingsOf(),
+  }: { time?: SimulatedTime; dataDir?: string; settings?: AutoDjSettings } = {},
+): Host {
+  const sessions: FakeSession[] = [];
+  const lines: string[] = [];
+  const refusals: string[] = [];
+  const log = openLog("info", { write: (line) => void lines.push(line) });
+  const events = new SourceEvents(log);
+  let line: SourceLine | null = null;
+  let isTaken = false;
+  const current = () => {
+    const last = sessions.at(-1);
+    return last && !last.hasEnded ? last : null;
+  };
+  const autodjs = new AutoDjs({
+    intake: {
+      admit: async (_, given) => {
+        const refusal = refusals.shift();
+        if (refusal !== undefined) return refusal as "edge-unavailable";
+        await current()?.end();
+        line?.destroy();
+        line = given;
+        const session = new FakeSession();
+        sessions.push(session);
+        return session as unknown as SourceSession;
+      },
+    },
+    mounts: {
+      isHeld: () => isTaken || current() !== null,
+      session: () => (isTaken ? null : (current() as unknown as SourceSession)),
+      entering: () => null,
+    },
+    events,
+    codec: mp3,
+    parts: music.parts,
+    stationName: () => "Station",
+    segmentMs: () => segmentMs,
+    dataDir,
+    userAgent: "test",
+    time,
+    random: () => 0.5,
+    log,
+  });
+  running.push(autodjs);
+  autodjs.change([settings]);
+  return {
+    autodjs,
+    sessions,
+    lines,
+    refusals,
+    takeOver() {
+      isTaken = true;
+      void current()?.end();
+      line?.destroy();
+    },
+    free() {
+      isTaken = false;
+      const source = { mount } as SourceSession;
+      events.emit({ kind: "disconnected", source, reason: "test", atMs: time.wall() });
+    },
+  };
+}
+
+const first = async (host: Host, index = 0): Promise<FakeSession> =>
+  waitFor("a session", () => host.sessions[index]);
+const until = (what: string, is: () => boolean) => waitFor(what, () => (is() ? true : undefined), 20_000);
+
+/** The clock's own test goes on for a week. */
+const longMs = 6 * 3_600_000;
+
+describe("an AutoDJ", () => {
+  it("has sent exactly what was due after hours, late timers or not", async () => {
+    const time = new SimulatedTime();
+    let count = 0;
+    time.lateMs = () => (count++ % 7 === 0 ? 40 : 0.4);
+    const startMs = time.now();
+    time.untilMs = startMs + longMs;
+    const host = open(new Music({ "a.mp3": 10_000, "b.mp3": 25_001 }), { time });
+    const session = await first(host);
+    let [leastAhead, mostAhead] = [Infinity, -Infinity];
+    session.onPush = () => {
+      const aheadMs = (session.frames * samplesPerFrame * 1000) / sampleRate - (time.now() - startMs);
+      if (session.frames < 100) return;
+      leastAhead = Math.min(leastAhead, aheadMs);
+      mostAhead = Math.max(mostAhead, aheadMs);
+    };
+    await until("the hours to pass", () => time.now() >= time.untilMs);
+    // Whatever the timers did: what is ahead is what it began with, less what one timer was late by, and a piece.
+    expect(leastAhead).toBeGreaterThan(500 - 45);
+    expect(mostAhead).toBeLessThanOrEqual(500 + 450);
+    expect(session.silent).toBe(0);
+    expect(time.waits).toBeLessThan((longMs / 1000) * 3);
+  }, 60_000);
+
+  it("does not pour in what it missed when it was suspended", async () => {
+    const time = new SimulatedTime();
+    time.untilMs = time.now() + 120_000;
+    let count = 0;
+    time.lateMs = () => (++count === 20 ? 60_000 : 0);
+    const host = open(new Music({ "a.mp3": 100_000 }), { time });
+    const session = await first(host);
+    await until("two minutes", () => time.now() >= time.untilMs);
+    const seconds = (session.frames * samplesPerFrame) / sampleRate;
+    expect(seconds).toBeGreaterThan(58);
+    expect(seconds).toBeLessThan(63);
+    expect(host.lines.filter((line) => line.includes("was not let play"))).toHaveLength(1);
+  });
+
+  it("joins tracks on a frame, each title before its first", async () => {
+    const time = new SimulatedTime();
+    time.untilMs = time.now() + 30_000;
+    const host = open(new Music({ "a.mp3": 100, "b.mp3": 77, "c.mp3": 1 }), { time });
+    const session = await first(host);
+    await until("half a minute", () => time.now() >= time.untilMs);
+    expect(session.outline.slice(0, 8)).toEqual(['"a"', "0", '"b"', "0", '"c"', "0", '"a"', "0"]);
+    const sizes = session.said.map((word) => Number(word.split("+")[1] ?? 0));
+    const [a = 0, b = 0, c = 0] = ['"a"', '"b"', '"c"'].map((title) => session.said.indexOf(title));
+    expect(sizes.slice(a, b).reduce((sum, size) => sum + size)).toBe(100);
+    expect(sizes.slice(b, c).reduce((sum, size) => sum + size)).toBe(77);
+    expect(session.silent).toBe(0);
+  });
+
+  it("is silent under the station's name while there is no music, warns once, and plays what comes", async () => {
+    const music = new Music();
+    const host = open(music, { time: slow() });
+    const session = await first(host);
+    await until("silence", () => session.silent > 30);
+    music.set("new.mp3", 1_000);
+    await until("music", () => session.outline.length >= 4);
+    expect(session.outline).toEqual(['"Test FM"', "silence", '"new"', "0"]);
+    expect(host.lines.filter((line) => line.includes("nothing to play"))).toHaveLength(1);
+  });
+
+  it("passes over what is no music, with its reason, without a frame of silence", async () => {
+    const time = new SimulatedTime();
+    time.untilMs = time.now() + 20_000;
+    const host = open(new Music({ "a.mp3": 200, "b.mp3": "is empty", "c.mp3": 200 }), { time });
+    const session = await first(host);
+    await until("the time", () => time.now() >= time.untilMs);
+    expect(session.outline.slice(0, 6)).toEqual(['"a"', "0", '"c"', "0", '"a"', "0"]);
+    expect(session.silent).toBe(0);
+    const told = host.lines.filter((line) => line.includes("a file is not played: it is empty"));
+    expect(told).toHaveLength(1);
+    expect(told[0]).toContain("b.mp3");
+  });
+
+  it("lets others play first when a track takes long to be ready, and plays it then", async () => {
+    const music = new Music({ "a.mp3": 400, "b.mp3": 400, "c.mp3": 400 });
+    const held = music.hold("b.mp3");
+    const host = open(music, { time: slow() });
+    const session = await first(host);
+    await until("the first track to be over", () => session.silent > 0);
+    held.resolve();
+    await until("the next", () => session.outline.includes('"b"'));
+    expect(session.outline.slice(0, 4)).toEqual(['"a"', "0", "silence", '"b"']);
+  });
+
+  it("gives the mount to whoever takes it and goes on where it was, with the title", async () => {
+    const host = open(new Music({ "a.mp3": 100_000 }), { time: slow() });
+    const before = await first(host);
+    await until("some of it", () => before.frames > 100);
+    host.takeOver();
+    const sent = before.frames;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(before.frames).toBe(sent);
+    expect(host.sessions).toHaveLength(1);
+    host.free();
+    const after = await first(host, 1);
+    await until("more of it", () => after.frames > 10);
+    expect(after.outline.slice(0, 2)).toEqual(['"a"', `${sent}`]);
+  });
+
+  it("tries on when the mount cannot be had", async () => {
+    const music = new Music({ "a.mp3": 1_000 });
+    const dataDir = newFolder();
+    const host = open(music, { time: slow(), dataDir });
+    host.refusals.push("edge-unavailable", "edge-unavailable", "mount-in-use");
+    const session = await first(host);
+    await until("music", () => session.frames > 0);
+    expect(host.lines.filter((line) => line.includes("cannot have its mount"))).toHaveLength(1);
+  });
+
+  it("goes on within its track, and with what was picked to follow it, in another process", async () => {
+    const dataDir = newFolder();
+    const music = new Music({ "a.mp3": 100_000, "b.mp3": 300, "c.mp3": 300 });
+    const one = open(music, { time: slow(), dataDir });
+    const before = await first(one);
+    await until("some of it", () => before.frames > 200);
+    await one.autodjs.stop();
+    music.opened.length = 0;
+    const two = open(music, { time: slow(), dataDir });
+    const after = await first(two);
+    await until("more of it", () => after.frames > 10);
+    expect(after.outline.slice(0, 2)).toEqual(['"a"', `${before.frames}`]);
+    expect(
+      two.autodjs
+        .find(mount)
+        ?.desk?.next(2)
+        .map(({ file }) => file),
+    ).toEqual(["b.mp3", "c.mp3"]);
+  });
+
+  it("begins anew where the track has changed meanwhile", async () => {
+    const dataDir = newFolder();
+    const music = new Music({ "a.mp3": 100_000, "b.mp3": 30_000 });
+    const one = open(music, { time: slow(), dataDir });
+    const before = await first(one);
+    await until("some of it", () => before.frames > 200);
+    await one.autodjs.stop();
+    music.set("a.mp3", 50_000);
+    const after = await first(open(music, { time: slow(), dataDir }));
+    await until("more of it", () => after.frames > 10);
+    expect(after.outline.slice(0, 2)).toEqual(['"b"', "0"]);
+  });
+
+  it("is left alone by settings that are the same, changes at its track's end, and ends when it is taken away", async () => {
+    const time = slow();
+    const host = open(new Music({ "a.mp3": 1_500, "b.mp3": 1_500 }), { time });
+    const before = await first(host);
+    await until("some of it", () => before.frames > 50);
+    host.autodjs.change([settingsOf()]);
+    const changed = settingsOf({ info: { name: "Other FM" } });
+    host.autodjs.change([changed]);
+    const after = await first(host, 1);
+    // To the track's last frame, and not one of silence behind it.
+    expect(before.frames).toBe(1_500);
+    expect(before.silent).toBe(0);
+    await until("the next track", () => after.frames > 10);
+    expect(after.outline.slice(0, 2)).toEqual(['"b"', "0"]);
+    host.autodjs.change([]);
+    await until("its end", () => after.hasEnded);
+    expect(host.autodjs.find(mount)).toBeNull();
+  });
+
+  it("plays a request next, and then what was to come", async () => {
+    const host = open(new Music({ "a.mp3": 1_500, "b.mp3": 300, "c.mp3": 300, "d.mp3": 300 }), {
+      time: slow(),
+    });
+    const session = await first(host);
+    await until("some of it", () => session.frames > 50);
+    const desk = host.autodjs.find(mount)?.desk;
+    const [file] = desk?.search("d.mp3") ?? [];
+    expect(file && desk?.enqueue(file)).toBe("queued");
+    expect(file && desk?.enqueue(file)).toBe("waiting");
+    expect(desk?.next(3).map((track) => track.file)).toEqual(["d.mp3", "b.mp3", "c.mp3"]);
+    expect(desk?.deck.skip()?.file.name).toBe("a.mp3");
+    await until("the request and more", () => session.outline.length >= 6);
+    expect(session.outline.filter((word) => word.startsWith('"'))).toEqual(['"a"', '"d"', '"b"']);
+    expect(session.silent).toBe(0);
+  });
+});
+
+/** Fast, and yet so slow that a test can step in. */
+function slow(): SimulatedTime {
+  const time = new SimulatedTime();
+  const { wait } = time;
+  time.wait = async (ms, signal) => {
+    await new Promise((resolve) => setTimeout(resolve, 4));
+    await wait.call(time, ms, signal);
+  };
+  return time;
+}
