@@ -168,7 +168,7 @@ export interface AutoDjSettings {
 }
 
 /** What a source says of its stream in its `ice-*` headers; absent: not said. */
-export interface AutoDjInfo {
+interface AutoDjInfo {
   readonly name?: string;
   readonly description?: string;
   readonly genre?: string;
