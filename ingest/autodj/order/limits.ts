@@ -2,6 +2,8 @@
 export const programmeLimits = {
   /** Files that a rotation remembers, however much its settings ask for: over two days of songs, some 100 kB of paths. */
   memory: 1000,
+  /** Files after the last one of a sequence that are known should it go away: more than an album that goes as a whole, some 10 kB of paths. */
+  after: 100,
   /** Other jingles before one comes again: enough not to sound stuck, few enough that their order stays open. */
   jingleMemory: 3,
   /** Requests that wait: about six hours of songs. One more is turned away, for nobody waits as long as that. */

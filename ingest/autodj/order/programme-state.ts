@@ -15,6 +15,8 @@ const list = z.object({
   recent: z.array(z.string()),
   /** Where its sequence is; requests do not move it. In sequential order only. */
   last: z.string().nullable(),
+  /** What came after `last` when that was last there, the next one first: where to go on when it has gone. */
+  after: z.array(z.string()),
 });
 
 export const programmeStateSchema = z.object({
@@ -56,7 +58,12 @@ export function restoreState(
     lists: now.lists.map(({ name, memory }) => {
       const known = old?.lists.find((each) => each.name === name);
       const recent = known?.recent ?? [];
-      return { name, recent: memory > 0 ? recent.slice(-memory) : [], last: known?.last ?? null };
+      return {
+        name,
+        recent: memory > 0 ? recent.slice(-memory) : [],
+        last: known?.last ?? null,
+        after: known?.after.slice(0, programmeLimits.after) ?? [],
+      };
     }),
     turns: arePlausible(old?.turns ?? []) ? (old?.turns ?? []) : [],
     jingles: now.jingles.map((name) => {

@@ -45,8 +45,9 @@ interface Every {
  * 2. The request that has waited longest, whatever the times of its rotation and whether or not it has just played. A
  *    file waits once at a time.
  * 3. A track of the rotation whose turn it is among those whose times hold and that have a playable file. In random order
- *    what played last is left out, also when another rotation or a request played it; a file that went away is
- *    remembered, so that it does not come twice because it was replaced.
+ *    what played last is left out, up to half of the files, also when another rotation or a request played it; a file
+ *    that went away is remembered, so that it does not come twice because it was replaced. In sequential order files
+ *    come as they are listed; where the last one went away it goes on with what came after that.
  *
  * Times count at the moment of the pick: what plays is never cut. All of it follows from the state, the files and the
  * moment, so `peek` says what `next` will give.
@@ -105,15 +106,16 @@ export class Programme {
   }
 
   /**
-   * All files of a rotation or a jingle. Requests for files that no rotation has any more are dropped, but not before
-   * all rotations have been read. Files that went away are no longer refused.
+   * All files of a rotation or a jingle, in the order in which a sequence plays them. Requests for files that no rotation
+   * has any more are dropped, but not before all rotations have been read. Files that went away are no longer refused.
    */
   setFiles(rotation: string, ids: Iterable<string>): void {
     const list = this.#lists.find(({ name }) => name === rotation);
     if (!list) throw new TypeError(`no rotation is named ${rotation}`);
-    const before =
-      this.#refused.size === 0 ? [] : [...list.files.ids()].filter((id) => this.#refused.has(id));
+    const before = this.#refused.size === 0 ? [] : list.files.ids().filter((id) => this.#refused.has(id));
     list.files.set(ids);
+    const own = listState(this.#state, list);
+    if (own?.last != null && list.files.has(own.last)) follow(own, list, own.last);
     for (const id of before) if (!this.#listOf(id)) this.#refused.delete(id);
     this.#unread.delete(list);
     if (this.#unread.size > 0) return;
@@ -241,7 +243,10 @@ export class Programme {
   }
 }
 
-const listState = (state: ProgrammeState, { name }: List) => state.lists.find((each) => each.name === name);
+type ListState = ProgrammeState["lists"][number];
+
+const listState = (state: ProgrammeState, { name }: List): ListState | undefined =>
+  state.lists.find((each) => each.name === name);
 
 function draw(state: ProgrammeState, list: List): string | null {
   const own = listState(state, list);
@@ -249,9 +254,15 @@ function draw(state: ProgrammeState, list: List): string | null {
   if (list.order === "random") {
     return drawRandom(list.files, { recent: own.recent, memory: list.memory, seed: state.seed });
   }
-  const next = drawNext(list.files, own.last);
-  own.last = next ?? own.last;
+  const next = drawNext(list.files, own);
+  if (next !== null) follow(own, list, next);
   return next;
+}
+
+/** The sequence goes on after `last`, which the list has. */
+function follow(own: ListState, { files }: List, last: string): void {
+  own.last = last;
+  own.after = files.after(last, programmeLimits.after);
 }
 
 function remember(state: ProgrammeState, list: List, id: string): void {

@@ -10,7 +10,8 @@ export class ProgrammeModel {
   readonly #refused = new Set<string>();
   /** Everything that played, by list that had it then. */
   readonly #heard = new Map<string, string[]>();
-  readonly #last = new Map<string, string>();
+  /** Of sequences: what played last, and all that came after it when it was last there. */
+  readonly #last = new Map<string, { readonly id: string; readonly after: readonly string[] }>();
   readonly #jingles: { tracks: number; sinceMs: number | undefined }[];
   queue: string[] = [];
 
@@ -27,9 +28,12 @@ export class ProgrammeModel {
     return this.#refused;
   }
 
-  setFiles(name: string, ids: readonly string[]): void {
+  setFiles(name: string, given: readonly string[]): void {
     const before = this.#files.get(name) ?? [];
+    const ids = [...new Set(given)];
     this.#files.set(name, ids);
+    const last = this.#last.get(name);
+    if (last && ids.includes(last.id)) this.#playedLast(name, last.id);
     for (const id of before) if (!this.#isListed(id)) this.#refused.delete(id);
     this.queue = this.queue.filter((id) => this.#isListed(id));
   }
@@ -86,22 +90,39 @@ export class ProgrammeModel {
   }
 
   #checkOrder({ id, rotation }: ProgrammePick): void {
-    const playable = this.#playable(rotation).toSorted();
+    const playable = this.#playable(rotation);
     assert(playable.includes(id), `${id} is not playable`);
     const own = this.#settings.rotations.find(({ name }) => name === rotation);
     const settings = own ?? { memory: 3, ...this.#settings.jingles[Number(rotation.slice(-1)) - 1] };
     if (settings.order === "sequential") {
-      const last = this.#last.get(rotation);
-      const next = playable.find((each) => last === undefined || each > last) ?? playable[0];
-      assert.equal(id, next);
-      this.#last.set(rotation, id);
+      assert.equal(
+        id,
+        this.#inOrder(rotation).find((each) => playable.includes(each)),
+      );
+      this.#playedLast(rotation, id);
     } else {
       const others = new Set<string>();
       for (const each of (this.#heard.get(rotation) ?? []).toReversed()) {
-        if (others.size < Math.min(settings.memory, playable.length - 1)) others.add(each);
+        if (others.size < settings.memory && others.size + 1 <= playable.length / 2) others.add(each);
       }
       assert(!others.has(id), `${id} comes again too soon`);
     }
+  }
+
+  /** The files of a sequence from where it goes on, round to the last. */
+  #inOrder(name: string): readonly string[] {
+    const files = this.#files.get(name) ?? [];
+    const last = this.#last.get(name);
+    const goesOn = files.includes(last?.id ?? "")
+      ? last?.after
+      : last?.after.filter((id) => files.includes(id));
+    const from = Math.max(0, files.indexOf(goesOn?.[0] ?? ""));
+    return [...files.slice(from), ...files.slice(0, from)];
+  }
+
+  #playedLast(name: string, id: string): void {
+    const files = this.#files.get(name) ?? [];
+    this.#last.set(name, { id, after: files.slice(files.indexOf(id) + 1) });
   }
 
   #count({ id, kind, rotation }: ProgrammePick, now: number): void {

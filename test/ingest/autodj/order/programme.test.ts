@@ -27,36 +27,60 @@ test("without a file there is nothing; with the first there is", () => {
   expect(programmeOf({}, {}).next(millis(0))).toBeNull();
 });
 
-test("a sequence goes by the names' natural order, round and round", () => {
-  const files = ids("music", 12);
-  const programme = programmeOf({ rotations: [sequential("music")] }, { music: files.toReversed() });
-  expect(played(programme, 24)).toEqual([...files, ...files]);
+test("a sequence is in the order in which files are listed, round and round", () => {
+  const files = [d, "file:/music/10.mp3", a, "storage:jazz/b.mp3", c];
+  const programme = programmeOf({ rotations: [sequential("music")] }, { music: files });
+  expect(played(programme, 10)).toEqual([...files, ...files]);
 });
 
-test("a sequence goes on after what played last, though that went away, and takes in what came", () => {
-  const programme = programmeOf({ rotations: [sequential("music")] }, { music: [a, b, d] });
-  expect(played(programme, 2)).toEqual([a, b]);
-  programme.setFiles("music", [a, c, d]);
-  expect(played(programme, 1)).toEqual([c]);
-  programme.setFiles("music", []);
-  expect(played(programme, 1)).toEqual([null]);
-  programme.setFiles("music", [a, b, c, d, e]);
-  expect(played(programme, 4)).toEqual([d, e, a, b]);
-});
-
-test("a file that is listed twice is one file", () => {
-  const programme = programmeOf({ rotations: [sequential("music")] }, { music: [b, a, b] });
-  expect(played(programme, 3)).toEqual([a, b, a]);
+test("a file that is listed twice is one file, at its first place", () => {
+  const programme = programmeOf({ rotations: [sequential("music")] }, { music: [b, a, b, c, a] });
+  expect(played(programme, 4)).toEqual([b, a, c, b]);
   programme.setFiles("music", [a, a]);
   expect(played(programme, 2)).toEqual([a, a]);
 });
 
-test("in random order, fewer files than the memory come in rounds; one alone comes again and again", () => {
-  const files = ids("music", 5);
-  const programme = programmeOf({ rotations: [rotation("music", { memory: 50 })] }, { music: files });
-  const first = played(programme, 5);
-  expect(first.toSorted()).toEqual(files);
-  expect(played(programme, 5)).toEqual(first);
+test("a sequence goes on after what played last wherever that is now, and takes in what came", () => {
+  const programme = programmeOf({ rotations: [sequential("music")] }, { music: [a, b, c] });
+  expect(played(programme, 2)).toEqual([a, b]);
+  programme.setFiles("music", [c, b, d, a, e]);
+  expect(played(programme, 4)).toEqual([d, a, e, c]);
+});
+
+test("a sequence whose last file is gone goes on with what came after it, as far as that is there", () => {
+  const programme = programmeOf({ rotations: [sequential("music")] }, { music: [a, b, c, d, e] });
+  expect(played(programme, 2)).toEqual([a, b]);
+  programme.setFiles("music", [e, a, c, d]);
+  expect(programme.peek(millis(0), 1)[0]?.id).toBe(c);
+  programme.setFiles("music", []);
+  expect(played(programme, 1)).toEqual([null]);
+  programme.setFiles("music", [e, a, d]);
+  expect(programme.peek(millis(0), 1)[0]?.id).toBe(d);
+  programme.refuse(d);
+  expect(programme.peek(millis(0), 1)[0]?.id).toBe(e);
+  programme.setFiles("music", ["new", a]);
+  expect(played(programme, 3)).toEqual(["new", a, "new"]);
+});
+
+test("a sequence whose last file went away while nobody looked goes on with what came after it", () => {
+  const settings = { rotations: [sequential("music")] };
+  const before = programmeOf(settings, { music: [a, b, c, d] });
+  played(before, 2);
+  const state: unknown = JSON.parse(JSON.stringify(before.state));
+  expect(played(programmeOf(settings, { music: [a, d, c] }, { state }), 3)).toEqual([c, a, d]);
+  expect(played(programmeOf(settings, { music: [a, e] }, { state }), 2)).toEqual([a, e]);
+});
+
+test("a sequence knows what comes after its last file as far as it may, and no further", () => {
+  const files = ids("music", programmeLimits.after + 3);
+  const goesOnAt = (from: number) => {
+    const programme = programmeOf({ rotations: [sequential("music")] }, { music: files });
+    played(programme, 1);
+    programme.setFiles("music", ["new", ...files.slice(from)]);
+    return played(programme, 1)[0];
+  };
+  expect(goesOnAt(programmeLimits.after)).toBe(files[programmeLimits.after]);
+  expect(goesOnAt(programmeLimits.after + 1)).toBe("new");
 });
 
 test("a file that went away and came back is remembered", () => {
@@ -79,7 +103,7 @@ test("a file that went away and came back is remembered", () => {
 });
 
 test("what a request or another rotation played does not come again at once", () => {
-  const files = ids("music", 10);
+  const files = ids("music", 12);
   for (let seed = 0; seed < 50; seed++) {
     const both = { rotations: [rotation("day", { memory: 6 }), rotation("night", { memory: 6 })] };
     const programme = programmeOf(both, { day: files, night: files }, { seed });
@@ -269,7 +293,7 @@ test.each([
 });
 
 test("a state with what no programme would write plays on", () => {
-  const music = { name: "music", recent: [b, b, a, "gone", a], last: "gone" };
+  const music = { name: "music", recent: [b, b, a, "gone", a], last: "gone", after: ids("gone", 1000) };
   const state = {
     format: 1,
     seed: [0, 0, 0, 0],
@@ -285,8 +309,12 @@ test("a state with what no programme would write plays on", () => {
     rotations: [rotation("music", { memory: 2 }), rotation("new")],
     jingles: [jingle({ everyTracks: 5 })],
   };
-  const programme = programmeOf(settings, { music: [a, b, c], new: [d], "jingle 1": ["j"] }, { state });
-  expect(played(programme, 5).toSorted()).toEqual([b, c, d, d, "j"].toSorted());
+  const programme = programmeOf(settings, { music: [a, b, c, d], new: [e], "jingle 1": ["j"] }, { state });
+  expect(programme.state.lists[0]?.after).toHaveLength(programmeLimits.after);
+  const heard = played(programme, 5);
+  expect(new Set(heard).size).toBe(4);
+  expect(heard).not.toContain(a);
+  expect(heard.filter((id) => id === e)).toHaveLength(2);
 });
 
 test("a state of other settings counts for what both have", () => {
@@ -302,10 +330,10 @@ test("a state of other settings counts for what both have", () => {
 test("the state is small, however long the programme and large the library", () => {
   const files = ids("music", 3000);
   const settings = {
-    rotations: [rotation("a", { memory: 1e6 }), rotation("b", { memory: 1e6 })],
+    rotations: [rotation("a", { memory: 1e6 }), rotation("b", { memory: 1e6 }), sequential("c")],
     jingles: [jingle({ everyTracks: 4, order: "random" })],
   };
-  const programme = programmeOf(settings, { a: files, b: files, "jingle 1": ids("j", 50) });
+  const programme = programmeOf(settings, { a: files, b: files, c: files, "jingle 1": ids("j", 50) });
   for (const id of files) programme.enqueue(id);
   for (const id of files.slice(0, 500)) programme.refuse(id);
   played(programme, 2500);
@@ -313,8 +341,10 @@ test("the state is small, however long the programme and large the library", () 
   expect(state.lists.map(({ recent }) => recent.length)).toEqual([
     programmeLimits.memory,
     programmeLimits.memory,
+    0,
     programmeLimits.jingleMemory,
   ]);
+  expect(state.lists[2]?.after).toHaveLength(programmeLimits.after);
   expect(JSON.stringify(state).length).toBeLessThan(100_000);
   expect(programmeStateSchema.parse(JSON.parse(JSON.stringify(state)))).toEqual(state);
 });
