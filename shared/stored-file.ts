@@ -9,7 +9,9 @@ import { epoch, millis, type SampleCount, sequence } from "./units.ts";
  *
  * Keys: `file/v1/<id>/<sequence>.<extension>`, sequence in 10 decimal digits from 0, bodies and metadata as a
  * segment's (`object-format.ts`); `file/v1/<id>/index.json`, put last: who finds it finds all the others.
- *   id  the first 32 hexadecimal digits of the SHA-256 of all bodies in order: another content is another file
+ *   id  the first 32 hexadecimal digits of the SHA-256 of all bodies in order: another content is another file. A library's
+ *       tracks (`library.ts`) are cut otherwise, so that what is hashed begins with a line that says how; their segments have
+ *       `library: 1` in their metadata too, which tells them from the files of mounts.
  *
  * Index: JSON, `FileIndex`.
  */

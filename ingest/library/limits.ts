@@ -43,3 +43,6 @@ export const plainProgressMs = 5_000;
 
 /** How often a folder is looked at until nothing in it is being written, a second apart: what is still written then is left out. */
 export const settleTries = 4;
+
+/** A track that no edition names is what an upload left that was never run again, once nothing was put for so long: an upload that is under way keeps `prune` off by itself. */
+export const abandonedMs = 24 * 60 * 60_000;

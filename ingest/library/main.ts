@@ -86,7 +86,7 @@ async function act(command: Exclude<LibraryCommand, { kind: "help" }>, ready: Re
       const { tracks, objects, bytes, editions } = await prune({ store, now, warn });
       const gone = `${count(tracks, "track")} (${count(objects, "object")}, ${size(bytes)}) and ${count(editions, "edition")}`;
       say([
-        editions === 0
+        editions + objects === 0
           ? "there is nothing that no library plays any more"
           : `deleted ${gone} that no library plays any more`,
       ]);

@@ -59,7 +59,7 @@ export interface ListedObject {
 }
 
 /** The bucket as the commands use it. */
-export type Objects = Pick<ObjectStore, "delete" | "get" | "has" | "list" | "put">;
+export type Objects = Pick<ObjectStore, "delete" | "get" | "has" | "list" | "metadata" | "put">;
 
 /** What requests cost: R2 bills puts and lists, and reads at a twelfth of that. Tries that failed are counted as well. */
 export interface Operations {
@@ -125,10 +125,19 @@ export class ObjectStore {
   }
 
   async has(key: string): Promise<boolean> {
+    return (await this.metadata(key)) !== null;
+  }
+
+  /** Custom metadata of an object, names without their prefix; null when there is none. */
+  async metadata(key: string): Promise<Readonly<Record<string, string>> | null> {
     return this.#patiently(async () => {
       this.operations.reads++;
       const reply = await this.#send({ method: "HEAD", key, maxReplyBytes: replyBytes });
-      return reply.status !== 404 && ok(reply).status === 200;
+      if (reply.status === 404) return null;
+      const found: Record<string, string> = {};
+      for (const [name, value] of Object.entries(ok(reply).headers))
+        if (name.startsWith(metaPrefix)) found[name.slice(metaPrefix.length)] = String(value);
+      return found;
     });
   }
 
@@ -137,7 +146,7 @@ export class ObjectStore {
     const headers: Record<string, string> = { "Content-Type": object.contentType };
     if (condition === "absent") headers["If-None-Match"] = "*";
     else if (condition) headers["If-Match"] = condition.etag;
-    for (const [name, value] of Object.entries(object.metadata)) headers[`x-amz-meta-${name}`] = value;
+    for (const [name, value] of Object.entries(object.metadata)) headers[metaPrefix + name] = value;
     return this.#patiently(async () => {
       this.operations.puts++;
       const { body } = object;
@@ -220,6 +229,8 @@ export class ObjectStore {
     }
   }
 }
+
+const metaPrefix = "x-amz-meta-";
 
 interface StoreRequest extends Pick<HttpRequest, "method" | "maxReplyBytes"> {
   readonly key?: string;

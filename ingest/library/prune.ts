@@ -2,11 +2,12 @@ import { libraryEditionKey } from "../../shared/library.ts";
 import { stillHeard } from "./edition.ts";
 import { InFlight } from "./in-flight.ts";
 import { putCurrent, readCurrent, readEdition } from "./library-store.ts";
-import { deletionsAtOnce } from "./limits.ts";
+import { abandonedMs, deletionsAtOnce } from "./limits.ts";
 import type { ObjectStore } from "./object-store.ts";
+import { libraryMark } from "./store-track.ts";
 import { fileIndexKey } from "../../shared/stored-file.ts";
 
-type PruneStore = Pick<ObjectStore, "delete" | "get" | "list" | "put">;
+type PruneStore = Pick<ObjectStore, "delete" | "get" | "list" | "metadata" | "put">;
 
 export interface Pruned {
   readonly tracks: number;
@@ -23,8 +24,8 @@ interface Given {
 }
 
 /**
- * Deletes the editions that nobody hears any more, and the tracks that only they name. Nothing else: a stored file that no
- * edition ever named is a mount's fallback or intro. An edition goes after its tracks: one that is broken off goes on where
+ * Deletes the editions that nobody hears any more, the tracks that only they name, and what uploads left behind that were
+ * broken off and never run again. Nothing else: other stored files are mounts' fallbacks and intros. An edition goes after its tracks: one that is broken off goes on where
  * it was. Rejects with LibraryError, before anything is deleted, where an edition cannot be read: it may name any track.
  */
 export async function prune({ store, now, warn }: Given): Promise<Pruned> {
@@ -48,6 +49,7 @@ export async function prune({ store, now, warn }: Given): Promise<Pruned> {
     }
   }
   const unplayed = new Set([...over.values()].flat().filter((id) => !played.has(id)));
+  for await (const id of abandoned(store, { played, nowMs: now() })) unplayed.add(id);
   let [objects, bytes, tracks] = [0, 0, 0];
   for (const id of unplayed) {
     const gone = await deleteTrack(store, id);
@@ -70,6 +72,38 @@ export async function editionsInStorage(store: Pick<ObjectStore, "list">): Promi
     libraries.set(name, editions);
   }
   return libraries;
+}
+
+interface Leftover {
+  readonly id: string;
+  /** Of one of its segments. */
+  key: string;
+  /** When the newest of its objects was put, ms since the Unix epoch. */
+  putMs: number;
+}
+
+/** Tracks of libraries that no edition of now names and that nobody works on. */
+async function* abandoned(
+  store: Pick<ObjectStore, "list" | "metadata">,
+  { played, nowMs }: { readonly played: ReadonlySet<string>; readonly nowMs: number },
+): AsyncGenerator<string> {
+  let last = null as Leftover | null;
+  const isAbandoned = async ({ id, key, putMs }: Leftover): Promise<boolean> =>
+    !played.has(id) &&
+    nowMs - putMs > abandonedMs &&
+    (await store.metadata(key))?.["library"] === libraryMark.library;
+  for await (const { key, putMs } of store.list("file/v1/")) {
+    const [, id, name = ""] = /^file\/v1\/([0-9a-f]{32})\/(.*)$/.exec(key) ?? [];
+    if (id === undefined) continue;
+    if (last?.id !== id) {
+      if (last && (await isAbandoned(last))) yield last.id;
+      last = { id, key, putMs };
+    }
+    last.putMs = Math.max(last.putMs, putMs);
+    // An index has no metadata; it comes after the segments.
+    if (!name.endsWith(".json")) last.key = key;
+  }
+  if (last && (await isAbandoned(last))) yield last.id;
 }
 
 /** Its index first: who finds an index finds all the rest. */

@@ -34,7 +34,8 @@ export async function storeTrack(
       continue;
     }
     const { contentType } = mp3;
-    const object = { body: segment.body, contentType, metadata: encodeSegmentMetadata(segment) };
+    const metadata = { ...encodeSegmentMetadata(segment), ...libraryMark };
+    const object = { body: segment.body, contentType, metadata };
     put += segment.bytes;
     await flight.add(async () => {
       await store.put(key, object, "absent");
@@ -47,6 +48,9 @@ export async function storeTrack(
   await store.put(fileIndexKey(id), { body, contentType: "application/json", metadata: {} }, "absent");
   return put;
 }
+
+/** Custom metadata of a library's segments: a stored file without it is a mount's fallback or intro (`shared/stored-file.ts`). */
+export const libraryMark = { library: "1" } as const;
 
 const changed = "was changed while it was uploaded";
 

@@ -53,6 +53,8 @@ export async function putUpSign(work: Work, { store, who, now }: Given): Promise
   const signs: ListedObject[] = [];
   for await (const sign of store.list(signPrefix)) signs.push(sign);
   const nowMs = signs.find((sign) => sign.key === key)?.putMs ?? now();
+  const isOver = (sign: ListedObject): boolean => nowMs - sign.putMs >= Math.max(...Object.values(validMs));
+  for (const sign of signs.filter(isOver)) await store.delete(sign.key);
   const other = inTheWayOf[work].find((kind) =>
     signs.some((sign) => sign.key.startsWith(`${signPrefix}${kind}-`) && nowMs - sign.putMs < validMs[kind]),
   );

@@ -28,6 +28,11 @@ export class MemoryObjects implements Objects {
     return this.kept.has(key);
   }
 
+  async metadata(key: string) {
+    await this.#ask(`HEAD ${key}`);
+    return this.kept.get(key)?.metadata ?? null;
+  }
+
   async put(...[key, object, condition]: Parameters<Objects["put"]>) {
     await this.#ask(`PUT ${key}`);
     const there = this.kept.get(key);

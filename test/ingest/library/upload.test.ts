@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { parseCommandLine } from "../../../ingest/library/command-line.ts";
 import { KnownTracks } from "../../../ingest/library/known-tracks.ts";
 import { prune } from "../../../ingest/library/prune.ts";
+import { abandonedMs } from "../../../ingest/library/limits.ts";
 import { Upload, type UploadSummary } from "../../../ingest/library/upload.ts";
 import { putUpSign } from "../../../ingest/library/work-sign.ts";
 import type { Progress } from "../../../ingest/library/progress.ts";
@@ -277,6 +278,29 @@ describe("pruning", () => {
     expect(store.keys("file/")).toEqual(all.filter((key) => !key.includes(first?.id ?? "none")));
     expect(editions()).toHaveLength(1);
     expect(await run()).toMatchObject({ tracks: 0, editions: 0 });
+  });
+
+  it("deletes what an upload left that was never run again, a day later, and no mount's file", async () => {
+    const fallback = `file/v1/${"f".repeat(32)}/`;
+    for (const name of ["0000000000.mp3", "index.json"])
+      await store.put(fallback + name, {
+        body: new Uint8Array(3),
+        contentType: "",
+        metadata: { format: "1" },
+      });
+    let left = 9;
+    store.before = (request) => {
+      if (request.startsWith("PUT") && left-- <= 0) throw new Error("gone");
+    };
+    await expect(upload()).rejects.toThrow("gone");
+    store.before = () => undefined;
+    const leftBehind = store.keys("file/").filter((key) => !key.startsWith(fallback)).length;
+    expect(leftBehind).toBeGreaterThan(4);
+    store.nowMs += abandonedMs;
+    expect(await run()).toMatchObject({ tracks: 0, objects: 0 });
+    store.nowMs += 1;
+    expect(await run()).toMatchObject({ objects: leftBehind, editions: 0 });
+    expect(store.keys("file/")).toEqual([`${fallback}0000000000.mp3`, `${fallback}index.json`]);
   });
 
   it("deletes nothing where an edition cannot be read", async () => {
