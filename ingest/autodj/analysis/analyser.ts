@@ -1,3 +1,4 @@
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { type Log, reasonOf } from "../../log.ts";
 import type { Analysis, TrackFile, TrackPlan } from "../track.ts";
@@ -8,7 +9,7 @@ import { analysisMs, knownFiles, transcodeMs } from "./limits.ts";
 import { SharedJobs } from "./shared-jobs.ts";
 import type { Finding, TargetFormat, TrackFacts } from "./track-facts.ts";
 import { analysisOf, planOf } from "./track-plan.ts";
-import { TranscodeCache } from "./transcode-cache.ts";
+import { TranscodeCache, type TranscodeKey } from "./transcode-cache.ts";
 
 interface AnalyserOptions {
   /** Folder of its own; made when there is something to keep. */
@@ -113,26 +114,20 @@ export class Analyser {
     }
   }
 
-  async #encode(
-    key: Parameters<TranscodeCache["get"]>[0] & { file: TrackFile },
-    signal: AbortSignal,
-  ): Promise<TranscodedFile> {
+  async #encode(key: TranscodeKey & { file: TrackFile }, signal: AbortSignal): Promise<TranscodedFile> {
+    const { file, format, kbps } = key;
+    let to: string | undefined;
     try {
-      const [path, to] = await Promise.all([key.file.path(signal), this.#transcodes.place(key)]);
-      const transcode = {
-        path,
-        to,
-        format: key.format,
-        kbps: key.kbps,
-        wantsLevel: this.#loudnessLufs !== null,
-      };
-      const finding = await this.#thread.run(
-        { kind: "transcode", transcode },
-        { limitMs: transcodeMs, signal },
-      );
+      const path = await file.path(signal);
+      to = await this.#transcodes.place(key);
+      const transcode = { path, to, format, kbps, wantsLevel: this.#loudnessLufs !== null };
+      const job = { kind: "transcode", transcode } as const;
+      const finding = await this.#thread.run(job, { limitMs: transcodeMs, signal });
       if (finding.kind === "refused") throw new JobError(finding.reason);
       return await this.#transcodes.keep(key, to, finding.facts);
     } catch (error) {
+      // A thread that died has left it.
+      if (to !== undefined) await rm(to, { force: true }).catch(() => {});
       if (signal.aborted) throw error;
       throw new TrackError(`cannot be encoded anew: ${reasonOf(error)}`, { cause: error });
     }

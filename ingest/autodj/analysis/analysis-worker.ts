@@ -7,11 +7,14 @@ import type { Order, Report } from "./worker-messages.ts";
 
 /** The thread of an Analyser: one job at a time, in the order of its messages. */
 
-/** On Linux 0 is the calling thread, elsewhere the process: there the thread rests between pieces instead. */
+/**
+ * A tenth of what the process's other threads get where all want to run; at the lowest priority it would be a hundredth, and files would seem to
+ * hang. On Linux 0 is the calling thread, elsewhere the process: there the thread rests between pieces instead.
+ */
 const hasOwnPriority = process.platform === "linux";
 if (hasOwnPriority) {
   try {
-    setPriority(0, constants.priority.PRIORITY_LOW);
+    setPriority(0, constants.priority.PRIORITY_BELOW_NORMAL);
   } catch {
     // A host that forbids it gets the work done at its usual priority.
   }

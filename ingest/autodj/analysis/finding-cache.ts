@@ -90,9 +90,14 @@ export class FindingCache {
   }
 }
 
+let parts = 0;
+
+/** A name beside `path` that nobody else writes to: other processes and other analysers may share the folder. */
+export const partOf = (path: string): string => `${path}.${process.pid}-${++parts}.part`;
+
 /** Under another name first, so that no reader meets half of it. */
 export async function writeWhole(path: string, text: string): Promise<void> {
-  const part = `${path}.${process.pid}.part`;
+  const part = partOf(path);
   try {
     await writeFile(part, text, { mode: 0o600 });
     await rename(part, path);

@@ -2,8 +2,8 @@
 
 const mebi = 1024 * 1024;
 
-/** Read of a file at once: half a millisecond to parse, at 128 kb/s 4 s to decode. */
-export const pieceBytes = 64 * 1024;
+/** Read of a file at once to be decoded: at 128 kb/s 2 s of sound, which take 5 ms, and to be encoded anew 50. */
+export const pieceBytes = 32 * 1024;
 
 /** Read at once where frames are only counted. */
 export const scanPieceBytes = 1 * mebi;
@@ -48,8 +48,8 @@ export const probeMs = 5_000;
 export const maxGainDb = 12;
 export const minGainDb = -60;
 
-/** The thread is ended when it has not said for so long that it goes on: a decoder in a loop, a disk that hangs. */
-export const silentThreadMs = 30_000;
+/** The thread is ended when it has not said for so long that it goes on: a decoder in a loop, a disk that hangs. A host whose processors are all taken leaves it a hundredth of one. */
+export const silentThreadMs = 60_000;
 
 /** How often it says so at most. */
 export const aliveMs = 1_000;

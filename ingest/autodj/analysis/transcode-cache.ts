@@ -3,7 +3,7 @@ import { mkdir, readdir, readFile, rename, rm, stat, utimes } from "node:fs/prom
 import { join } from "node:path";
 import * as z from "zod";
 import type { TrackFile } from "../track.ts";
-import { jsonOf, writeWhole } from "./finding-cache.ts";
+import { jsonOf, partOf, writeWhole } from "./finding-cache.ts";
 import { transcodedBytes, transcodeMs } from "./limits.ts";
 import { type TargetFormat, type TrackFacts, trackFactsSchema } from "./track-facts.ts";
 
@@ -47,7 +47,7 @@ export class TranscodeCache {
   /** Where to write the file for `keep`: nobody else writes there. */
   async place(key: TranscodeKey): Promise<string> {
     await mkdir(this.#folder, { recursive: true, mode: 0o700 });
-    return `${this.#pathOf(key)}.${process.pid}.part`;
+    return partOf(this.#pathOf(key));
   }
 
   /** Takes over what was written at `part`. */

@@ -96,6 +96,13 @@ describe("what cannot be played is refused", () => {
     expect(finding).toMatchObject({ kind: "refused", reason: expect.stringContaining("cannot be decoded") });
   });
 
+  test("a tag that is too large to be skipped by its own word", async () => {
+    const tag = tags.id3v2(3, [{ id: "APIC", body: zeros(20_000_000) }]);
+    expect(await analyse(tag, audio)).toMatchObject({
+      reason: "has megabytes in a row that are no MPEG audio",
+    });
+  });
+
   test("what is no file, or is not there, and looking again may find otherwise", async () => {
     const link = join(folder, "dangling.mp3");
     symlinkSync(join(folder, "nowhere"), link);

@@ -9,6 +9,7 @@ import { FIXTURES, fixturePath } from "../../../shared/codec/mp3/streams.ts";
 import { requireClient } from "../../../support/clients.ts";
 import { temporaryFolder, tone } from "./music-folder.ts";
 
+const PROGRAM = "ffmpeg";
 const folder = temporaryFolder();
 
 async function measured(path: string): Promise<Measured & { readonly pieces: number }> {
@@ -28,7 +29,7 @@ async function measured(path: string): Promise<Measured & { readonly pieces: num
 /** What ffmpeg's ebur128 says, in steps of 0.1. */
 function ffmpegSays(path: string): { lufs: number; peakDbfs: number } {
   const args = ["-nostats", "-i", path, "-af", "ebur128=peak=sample", "-f", "null", "-"];
-  const text = spawnSync("ffmpeg", args).stderr.toString();
+  const text = spawnSync(PROGRAM, args).stderr.toString();
   const summary = text.slice(text.lastIndexOf("Summary"));
   return {
     lufs: Number(/I:\s+(-?[\d.]+)/.exec(summary)?.[1]),
@@ -38,7 +39,7 @@ function ffmpegSays(path: string): { lufs: number; peakDbfs: number } {
 
 describe("loudness and peak are those that ffmpeg finds", () => {
   it.for(FIXTURES.filter(({ name }) => name !== "freeformat.mp3"))("in $name", async ({ name }, context) => {
-    requireClient(context, "ffmpeg");
+    requireClient(context, PROGRAM);
     const { lufs, peakDbfs } = ffmpegSays(fixturePath(name));
     const { loudnessLufs, peak, decodedShare } = await measured(fixturePath(name));
     expect(Math.abs((loudnessLufs ?? 0) - lufs)).toBeLessThan(0.2);
