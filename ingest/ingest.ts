@@ -194,6 +194,13 @@ export class Ingest {
     return this.#servers.connections;
   }
 
+  /** Segments of all mounts that wait to be published. */
+  get waitingSegments(): number {
+    let waiting = 0;
+    for (const { queued } of this.#mounts.publishers.values()) waiting += queued.segments;
+    return waiting;
+  }
+
   /** File operations of the spool or of dumps are under way. */
   get diskIsBusy(): boolean {
     return this.#spool.isBusy || this.#dumps.isBusy;

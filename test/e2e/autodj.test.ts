@@ -7,12 +7,13 @@ import { mp3 } from "../../shared/codec/mp3/mp3.ts";
 import { excerptOf, fixtures } from "../support/fixture-audio.ts";
 import { FrameList } from "../support/frame-check.ts";
 import { heardOf, outline } from "../support/heard.ts";
+import { bucketOf } from "../support/bucket.ts";
 import { basic } from "../support/icecast-wire.ts";
+import { type IngestProcess, startIngest } from "../support/ingest-process.ts";
 import { listen, type Listening } from "../support/listen.ts";
 import { logLines } from "../support/log-lines.ts";
 import { rawRequest } from "../support/raw-request.ts";
-import type { Stack } from "../support/stack.ts";
-import { startStation } from "../support/station.ts";
+import { type Stack, startStack } from "../support/stack.ts";
 import { framesOf, streamMp3 } from "../support/stream-mp3.ts";
 import { waitFor } from "../support/wait.ts";
 
@@ -41,7 +42,8 @@ function fill(): void {
   write(join(order, "1 one-hundred.mp3"), "cbr128-joint44.mp3", 5);
   write(join(order, "2 three-hundred.mp3"), "cbr320.mp3", 5);
   write(join(order, "3 checked.mp3"), "crc128.mp3", 5);
-  for (const name of ["resumed", "shared"]) write(join(folder(name), "variable.mp3"), "vbr-v2.mp3");
+  for (const name of ["resumed", "shared", "twin", "later"])
+    write(join(folder(name), "variable.mp3"), "vbr-v2.mp3");
   const asked = folder("asked");
   write(join(asked, "1 variable.mp3"), "vbr-v2.mp3");
   write(join(asked, "2 three-hundred.mp3"), "cbr320.mp3");
@@ -64,7 +66,10 @@ order = "sequential"
 loudness_lufs = false
 ${more}`;
 
-const station = `[sources]
+const bad = "transcode = false\nformat = '44100 stereo'";
+const stationFile = join(music, "station.toml");
+const twinFile = join(music, "twin.toml");
+const station = (mounts: string): string => `[sources]
 password = "source-pw"
 [admin]
 password = "admin-pw"
@@ -78,23 +83,41 @@ password = "olga-pw"
 name = "vera"
 role = "viewer"
 password = "vera-pw"
+${mounts}`;
+const mounts = `
 ${autodj("order", 'name = "Order FM"')}
 ${autodj("resumed")}
 ${autodj("shared")}
 ${autodj("asked")}
-${autodj("bad", "transcode = false\nformat = '44100 stereo'")}
+${autodj("bad", bad)}
 ${autodj("empty", 'name = "Empty FM"')}
 `;
 
 let stack: Stack;
+let twins: readonly IngestProcess[] = [];
 const listeners: Listening[] = [];
 
 beforeAll(async () => {
   fill();
-  stack = await startStation(station);
+  writeFileSync(stationFile, station(mounts));
+  writeFileSync(twinFile, station(autodj("twin")));
+  stack = await startStack({ stationFile });
+  const bucket = bucketOf(stack);
+  const { password, adminPassword, edgeUrl } = stack;
+  const twin = {
+    stack,
+    bucket,
+    edgeUrl,
+    bucketUrl: bucket.url,
+    password,
+    adminPassword,
+    stationFile: twinFile,
+  };
+  twins = [await startIngest(twin), await startIngest(twin)];
 });
 afterAll(async () => {
   for (const { close } of listeners) close();
+  await Promise.all(twins.map((twin) => twin.stop()));
   await stack?.stop();
   rmSync(music, { recursive: true, force: true });
 });
@@ -310,6 +333,36 @@ describe("an AutoDJ", () => {
     expect((await command(line, login, headers)).status).toBe(status);
   });
 });
+
+it("plays on one of two hosts that have it, and on the other when that one has died", async () => {
+  const listener = await hear("/twin.mp3");
+  const onAir = () => twins.filter((twin) => twin.log().includes("source on air"));
+  const [first, ...others] = onAir();
+  expect(others).toEqual([]);
+  await first?.end("SIGKILL");
+  await waitFor("the other host to play", () => onAir().length === 2, 20_000);
+  const heard = await waitFor("both to be heard", () => {
+    const runs = heardOf(listener, lists).runs.flatMap((run) => ("last" in run ? [run] : []));
+    return runs.length >= 2 ? runs : undefined;
+  });
+  expect(heard[1]?.first).toBeLessThanOrEqual(2);
+}, 50_000);
+
+it("is left alone, begun or ended as the settings say when they are read again", async () => {
+  const onAir = (mount: string) => saying("source on air", mount).length;
+  expect(onAir("/asked.mp3")).toBe(1);
+  const changed = mounts.replace(autodj("bad", bad), autodj("later"));
+  writeFileSync(stationFile, station(changed));
+  process.kill(stack.pid, "SIGHUP");
+  await waitFor("the new one to be on air", () => onAir("/later.mp3") === 1);
+  const [ended] = await waitFor("the old one's end", () => {
+    const lines = saying("source ended", "/bad.mp3");
+    return lines.length > 0 ? lines : undefined;
+  });
+  expect(ended?.["reason"]).toBe("the AutoDJ was taken away");
+  expect(onAir("/asked.mp3")).toBe(1);
+  expect(saying("source ended", "/asked.mp3")).toEqual([]);
+}, 30_000);
 
 it("goes on within the track after a restart", async () => {
   const listener = await hear("/resumed.mp3");
