@@ -8,6 +8,7 @@ import { bucketOf } from "../test/support/bucket.ts";
 import { freePorts } from "../test/support/free-port.ts";
 import { startIngest } from "../test/support/ingest-process.ts";
 import { startStack } from "../test/support/stack.ts";
+import { BareIngest } from "./support/bare-ingest.ts";
 import { Histogram } from "./support/histogram.ts";
 import { startIcecast } from "../test/support/icecast-server.ts";
 import { atMost, type Findings, figure, medianOf, shareBudget } from "./support/row.ts";
@@ -120,7 +121,7 @@ async function ingestBench(options: IngestBenchOptions): Promise<IngestResult> {
   const rows: Row[] = [];
   for (const count of sources) {
     for (let round = 0; round < rounds; round++) {
-      for (const open of [openIngest, openIcecast]) {
+      for (const open of [openIngest, openBare, openIcecast]) {
         const server = await open(count);
         if (server) rows.push(await measured(server, count, options));
       }
@@ -214,6 +215,23 @@ async function openIngest(count: number): Promise<Server> {
       await ingest.stop();
       await store.close();
       rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** What of that Node itself costs. */
+async function openBare(): Promise<Server> {
+  const store = await NullStore.open(await freePorts());
+  const port = await freePorts();
+  const bare = await BareIngest.open(port, store.url);
+  return {
+    name: "bare Node, no frames, nothing signed",
+    port,
+    password,
+    pid: bare.pid,
+    async stop() {
+      await bare.close();
+      await store.close();
     },
   };
 }
@@ -349,13 +367,14 @@ function ratios(rows: readonly Row[]): string {
       const values = rows.filter((row) => row.sources === count && row.server.startsWith(server)).map(of);
       return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
     };
-    const ratio = (of: (row: Row) => number): string =>
-      (median("Skywave, null", of) / median("Icecast", of)).toFixed(2);
-    return `| ${count} | ${ratio(({ cpuUs }) => cpuUs)} | ${ratio(({ kibPerSource }) => kibPerSource)} |`;
+    const ratio = (server: string, of: (row: Row) => number): string =>
+      (median(server, of) / median("Icecast", of)).toFixed(2);
+    const ours = "Skywave, null";
+    return `| ${count} | ${ratio(ours, ({ cpuUs }) => cpuUs)} | ${ratio("bare", ({ cpuUs }) => cpuUs)} | ${ratio(ours, ({ kibPerSource }) => kibPerSource)} |`;
   });
-  return ["| sources | CPU, ours / Icecast's | memory, ours / Icecast's |", "|--:|--:|--:|", ...lines].join(
-    "\n",
-  );
+  const head =
+    "| sources | CPU, ours / Icecast's | CPU, bare Node's / Icecast's | memory, ours / Icecast's |";
+  return [head, "|--:|--:|--:|--:|", ...lines].join("\n");
 }
 
 if (import.meta.main) {
