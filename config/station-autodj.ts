@@ -38,7 +38,9 @@ const places = () => {
 };
 
 const order = () => choice("random", "sequential").default("random");
-const memory = () => whole(0, 100_000).default(50);
+/** Tracks that a rotation remembers: over two days of songs. Their ids, some 100 kB, are written each time a track begins. */
+export const mostMemory = 1000;
+const memory = () => whole(0, mostMemory).default(50);
 const times = () => list(slot(), 64).default([]);
 const nameText = () => {
   const error = "must be text of 1 to 64 characters";

@@ -1,7 +1,9 @@
+import { mostMemory } from "../../../config/station-autodj.ts";
+
 /** What a programme keeps is small, whatever it plays: its state is written each time a track begins. */
 export const programmeLimits = {
-  /** Files that a rotation remembers, however much its settings ask for: over two days of songs, some 100 kB of paths. */
-  memory: 1000,
+  /** Files that a rotation remembers: as many as a station file may ask for. */
+  memory: mostMemory,
   /** Files after the last one of a sequence that are known should it go away: more than an album that goes as a whole, some 10 kB of paths. */
   after: 100,
   /** Other jingles before one comes again: enough not to sound stuck, few enough that their order stays open. */

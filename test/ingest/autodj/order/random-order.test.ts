@@ -1,5 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { autodjTable } from "../../../../config/station-autodj.ts";
+import { programmeLimits } from "../../../../ingest/autodj/order/limits.ts";
 import { ids, played, programmeOf, rotation } from "./settings.ts";
 
 /** How far counts are from what is expected of each; its mean is one less than there are counts. */
@@ -111,13 +113,16 @@ test("every file comes, in forty rounds at most, however much is remembered", ()
   );
 });
 
-test("a sequence has every file in each round", () => {
-  fc.assert(
-    fc.property(fc.integer({ min: 1, max: 30 }), fc.nat({ max: 60 }), (count, before) => {
-      const settings = { rotations: [rotation("music", { order: "sequential" })] };
-      const programme = programmeOf(settings, { music: ids("music", count) });
-      played(programme, before);
-      expect(new Set(played(programme, count)).size).toBe(count);
-    }),
-  );
+test("a station file asks for no more memory than there is", () => {
+  const autodj = (memory: number) => ({
+    mount: "/a",
+    music: ["a"],
+    memory,
+    rotation: [{ music: ["a"], memory }],
+  });
+  expect(autodjTable.parse(autodj(1000)).rotation[0]?.memory).toBe(programmeLimits.memory);
+  expect(autodjTable.safeParse(autodj(1001)).error?.issues.map(({ path }) => path.join("."))).toEqual([
+    "memory",
+    "rotation.0.memory",
+  ]);
 });
