@@ -37,6 +37,8 @@ export const publishTries = 8;
 /** A sign of work under way in storage (`work-sign.ts`) is refreshed so often, and is worth nothing after the other. */
 export const signRefreshMs = 10 * 60_000;
 export const signValidMs = 60 * 60_000;
+/** How long storage may fail when one is put up or taken down. */
+export const signPatienceMs = 5_000;
 
 /** Lines of progress for a reader who is no terminal. */
 export const plainProgressMs = 5_000;

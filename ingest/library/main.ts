@@ -3,6 +3,7 @@ import { runningOn } from "../../config/running-stack.ts";
 import { loadStackSettings, type StackSettings } from "../../config/settings.ts";
 import { type LibraryCommand, parseCommandLine, UsageError } from "./command-line.ts";
 import { help } from "./help.ts";
+import { signPatienceMs } from "./limits.ts";
 import { LibraryError } from "./library-store.ts";
 import { listLibraries, listTracks } from "./list.ts";
 import { ObjectStore, StorageError } from "./object-store.ts";
@@ -51,13 +52,21 @@ async function run(argv: readonly string[]): Promise<number> {
     onTrouble: (reason) => warn(`${reason}: trying again`),
   });
   await checkStorage(store, place, settings.dataDir);
+  // An interrupted command still takes its sign down.
+  const signs = new ObjectStore(place.storage, {
+    signal: new AbortController().signal,
+    onTrouble: () => undefined,
+    patienceMs: signPatienceMs,
+  });
   const edgeUrl = place.isLocal ? runningOn(settings.dataDir)?.edgeUrl : process.env["SKYWAVE_EDGE_URL"];
-  return act(command, { settings, store, edgeUrl: edgeUrl?.replace(/\/+$/, "") });
+  return act(command, { settings, store, signs, edgeUrl: edgeUrl?.replace(/\/+$/, "") });
 }
 
 interface Ready {
   readonly settings: StackSettings;
   readonly store: ObjectStore;
+  /** For the signs of work under way. */
+  readonly signs: ObjectStore;
   /** Where listeners come; undefined where this host does not know it. */
   readonly edgeUrl: string | undefined;
 }
@@ -125,9 +134,9 @@ async function remove(
 }
 
 /** Keeps work that does not go together with it away. Throws LibraryError while there is some. */
-async function begin(kind: Work, what: string, { settings, store }: Ready): Promise<void> {
+async function begin(kind: Work, what: string, { settings, signs }: Ready): Promise<void> {
   const who = `${settings.ingest.ingestId} ${what}`;
-  const sign = await putUpSign(kind, { store, who, now });
+  const sign = await putUpSign(kind, { store: signs, who, now });
   if (typeof sign === "string") throw new LibraryError(inTheWay[sign]);
   work = sign;
 }

@@ -66,9 +66,9 @@ export class Upload {
   readonly #given: UploadGiven;
   readonly #store: Objects;
   readonly #refused: Refusal[] = [];
-  /** Tracks that are done with, and the last of them. */
+  /** Tracks that are done with, and the one that was begun last. */
   #done = 0;
-  #doneName = "";
+  #begun = "";
   #storedTracks = 0;
   #storedBytes = 0;
   #startMs = 0;
@@ -153,6 +153,7 @@ export class Upload {
     for (const track of tracks) {
       await flight.add(async () => {
         signal.throwIfAborted();
+        this.#begun = track.file.name;
         const made = await this.#refusing(track.file, () => this.#ready(track, format));
         if (made) {
           // The same audio under two names is stored once.
@@ -164,7 +165,6 @@ export class Upload {
           });
         }
         this.#done++;
-        this.#doneName = track.file.name;
         this.#tell();
       });
     }
@@ -277,7 +277,7 @@ export class Upload {
   #tell(): void {
     const { bytes, ms } = this.stored;
     const figure = bytes === 0 ? "" : `${size(bytes)}, ${rate(bytes, ms)}`;
-    this.#given.progress.at(this.#done, this.#doneName, figure);
+    this.#given.progress.at(this.#done, this.#begun, figure);
   }
 }
 
