@@ -50,17 +50,15 @@ export class LibrarySchedule {
     return span && span.playAt(Math.floor((now - span.bounds.fromMs) * span.ticksPerMs));
   }
 
+  /** What less than a millisecond is left for does not come. */
   after({ span, endTick }: LibraryPlay): LibraryPlay | null {
     const { fromMs, untilMs } = span.bounds;
-    const isLast = endTick >= (untilMs - fromMs) * span.ticksPerMs;
+    const isLast = endTick > (untilMs - 1 - fromMs) * span.ticksPerMs;
     return isLast ? this.playAt(untilMs) : span.playAt(endTick);
   }
 
   before({ span, startTick }: LibraryPlay): LibraryPlay | null {
-    if (startTick > 0) return span.playAt(startTick - 1);
-    const { fromMs } = span.bounds;
-    const earlier = this.#spanAt(fromMs - 1);
-    return earlier && earlier.playAt((fromMs - earlier.bounds.fromMs) * earlier.ticksPerMs - 1);
+    return startTick > 0 ? span.playAt(startTick - 1) : this.playAt(span.bounds.fromMs - 1);
   }
 
   /** The first whole ms at or after `ms` at which a play is over: another edition that begins then cuts nothing off. */

@@ -52,11 +52,12 @@ async function take(
     pool.leave(host);
     return inAll;
   }
+  let at = mount;
   let taken = true;
   const leaveMount = (last: Host): void => {
     pool.leave(last);
     // The count goes along with the next question, which nobody asks when nobody is left.
-    if (pool.seated === 0) pool.renew(last, 0);
+    if (pool.seated === 0 && isTold(at, pool, last)) pool.renew(last, 0);
   };
   return {
     leave(last) {
@@ -68,7 +69,8 @@ async function take(
     moveTo(other, last) {
       if (!taken) return;
       leaveMount(last);
-      pool = poolOf(other);
+      at = other;
+      pool = poolOf(at);
       pool.add(last);
     },
   };
@@ -92,15 +94,16 @@ export function seatReport(mount: MountPath, host: Host): SeatReport {
 export function renewSeats(host: Host): void {
   if (msSince(renewedMs) < stationSeatsEveryMs) return;
   renewedMs = Date.now();
-  const settings = knownStation(host.env);
-  if (settings.maxListenersInAll !== undefined) station.renew(host, stationSeatsEveryMs);
+  if (knownStation(host.env).maxListenersInAll !== undefined) station.renew(host, stationSeatsEveryMs);
   for (const [mount, pool] of pools) {
-    // Of a mount whose listeners hear something else nobody may be asking. Where a library plays nobody ever asks, and only
-    // a limit needs to be told of.
-    const isTold = libraryOf(settings, mount) === undefined || pool.hasLimit;
-    if (pool.seated > 0 && isTold) pool.renew(host, mountSeatsEveryMs);
+    // Of a mount whose listeners hear something else nobody may be asking.
+    if (pool.seated > 0 && isTold(mount, pool, host)) pool.renew(host, mountSeatsEveryMs);
   }
 }
+
+/** Where a library plays the mount's object needs to know of listeners only for a limit. */
+const isTold = (mount: MountPath, pool: SeatPool, { env }: Host): boolean =>
+  pool.hasLimit || libraryOf(knownStation(env), mount) === undefined;
 
 const pools = new Map<MountPath, SeatPool>();
 let runtime: string | undefined;

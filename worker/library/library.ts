@@ -12,7 +12,7 @@ import { fileWindowMs } from "../limits.ts";
 import type { Host } from "../mount-feed.ts";
 import { msSince } from "../ms-since.ts";
 import { settledWithin } from "../settled-within.ts";
-import { libraryAgeMs, libraryReadTimeoutMs, libraryRetryMs } from "./limits.ts";
+import { libraryAbsentMs, libraryAgeMs, libraryReadTimeoutMs, libraryRetryMs } from "./limits.ts";
 
 /**
  * A library as this isolate knows it: which editions play is read once a minute, each edition once. While storage fails the
@@ -72,7 +72,7 @@ export class Library {
     try {
       const current = await this.#current(host);
       const isWhole = await this.#take(current, host);
-      if (isWhole) this.#lookAgainMs = libraryAgeMs;
+      if (isWhole) this.#lookAgainMs = this.#schedule ? libraryAgeMs : libraryAbsentMs;
     } catch (error) {
       console.warn("library cannot be read", this.name, String(error));
     } finally {

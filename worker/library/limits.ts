@@ -6,6 +6,9 @@ export const libraryAgeMs = 60_000;
 /** How soon it is asked for again when it could not be had. */
 export const libraryRetryMs = 2_000;
 
+/** How soon a library is looked for again that was not there: somebody waits for the first upload. */
+export const libraryAbsentMs = 10_000;
+
 /** How long a reading of it may take before another listener begins one; an edition of 10,000 tracks has a megabyte. */
 export const libraryReadTimeoutMs = 5_000;
 
