@@ -3,7 +3,7 @@ import { isIP } from "node:net";
 import { dirname, resolve } from "node:path";
 import type { EdgeStation } from "../shared/edge-station.ts";
 import { ConfigError } from "./config-error.ts";
-import { demoAutoDj } from "./demo.ts";
+import { demoAutoDj, withDemo } from "./demo.ts";
 import { edgeStation, type MountFile, mountFiles } from "./edge-settings.ts";
 import type { Environment } from "./environment.ts";
 import { type Flags, parseFlags } from "./flags.ts";
@@ -158,16 +158,17 @@ function combine(sources: Sources): StackSettings {
     ...(music === undefined ? [] : [music.autodj]),
     ...(demo ? [demoAutoDj(station.station.time_zone)] : []),
   ];
+  const edge = edgeStation(station, {
+    ingestHost: `${hostname === "localhost" ? urlHost(reachable(host)) : hostname}:${ingest.port}`,
+    shoutcastPort: ingest.shoutcastPort,
+  });
   return {
     dataDir,
     ...(stationFile === undefined ? {} : { stationFile }),
     host,
     edgePort,
     ingest: { ...ingest, autodjs },
-    edge: edgeStation(station, {
-      ingestHost: `${hostname === "localhost" ? urlHost(reachable(host)) : hostname}:${ingest.port}`,
-      shoutcastPort: ingest.shoutcastPort,
-    }),
+    edge: demo ? withDemo(edge) : edge,
     files: mountFiles(station, stationDir),
     tellsEdge: stationFile !== undefined || env["SKYWAVE_PUSH_STATION"] === "1",
     ...(music === undefined ? {} : { music: music.path }),
