@@ -62,7 +62,6 @@ async function measure(): Promise<string> {
   closing.push(() => plain.destroy());
   const listeners = { autodj: await onAir(mounts.autodj), liquidsoap: await onAir(mounts.liquidsoap) };
   closing.push(() => Object.values(listeners).forEach((each) => each.close()));
-  const lookedIntoAt = usages();
   say("warming up");
   await sleep(warmUpMs);
 
@@ -85,7 +84,7 @@ async function measure(): Promise<string> {
     autodj: heardJoins(listeners.autodj, toneTracks),
     liquidsoap: heardJoins(listeners.liquidsoap, toneTracks),
   };
-  return [machine.join("\n"), tableOf(readings, heard), notesOf(lookedIntoAt, readings, heard)].join("\n\n");
+  return [machine.join("\n"), tableOf(readings, heard), notesOf(readings, heard)].join("\n\n");
 }
 
 type Process = "autodj" | "fed" | "plain" | "nothing" | "liquidsoap";
@@ -140,14 +139,18 @@ const onAir = (mount: string): Promise<Listening> =>
     30_000,
   );
 
-/** Of each window the ms of CPU per second that one process used more than another. */
-const cpuMs = (readings: readonly Reading[], process: Process, less?: Process): Figure | null =>
+/** Of each window the ms of CPU per second that some processes used more than others. */
+const cpuMs = (
+  readings: readonly Reading[],
+  processes: readonly Process[],
+  less: readonly Process[] = [],
+): Figure | null =>
   medianOf(
     readings.slice(1).map((after, window) => {
       const before = readings[window] ?? after;
-      const used = (name: Process) => after[name].cpuSeconds - before[name].cpuSeconds;
-      const seconds = (after[process].atMs - before[process].atMs) / 1000;
-      return ((used(process) - (less === undefined ? 0 : used(less))) * 1000) / seconds;
+      const used = (names: readonly Process[]) =>
+        names.reduce((sum, name) => sum + after[name].cpuSeconds - before[name].cpuSeconds, 0);
+      return ((used(processes) - used(less)) * 1000) / ((after.nothing.atMs - before.nothing.atMs) / 1000);
     }),
   );
 
@@ -172,16 +175,16 @@ function tableOf(readings: readonly Reading[], heard: Heard): string {
   const missing = ({ joins }: HeardJoins) => joins.filter(({ titleMs }) => titleMs === null).length;
   const same = ({ sameFrames, frames }: HeardJoins) => `${((100 * sameFrames) / frames).toFixed(1)} %`;
   const rows: (readonly [string, string, string])[] = [
-    ["CPU of the player's own process, ms a second", "–", shown(cpuMs(readings, "liquidsoap"))],
     [
-      "CPU of the ingest above one without a source, ms a second",
-      shown(cpuMs(readings, "autodj", "nothing")),
-      shown(cpuMs(readings, "fed", "nothing")),
+      "CPU, ms a second: the mount and who plays on it, above an ingest without either",
+      shown(cpuMs(readings, ["autodj"], ["nothing"])),
+      shown(cpuMs(readings, ["liquidsoap", "fed"], ["nothing"])),
     ],
+    ["… of it the player's own process", "–", shown(cpuMs(readings, ["liquidsoap"]))],
     [
-      "… above one with a source that only sends",
-      shown(cpuMs(readings, "autodj", "plain")),
-      shown(cpuMs(readings, "fed", "plain")),
+      "… of it the ingest, above one with a source that only sends",
+      shown(cpuMs(readings, ["autodj"], ["plain"])),
+      shown(cpuMs(readings, ["fed"], ["plain"])),
     ],
     ["memory of the player's own process, MiB", "–", shown(mib(readings, "liquidsoap"), 0)],
     [
@@ -192,7 +195,7 @@ function tableOf(readings: readonly Reading[], heard: Heard): string {
     ["joins heard", `${heard.autodj.joins.length}`, `${heard.liquidsoap.joins.length}`],
     ["without sound at a join, ms", shown(gaps(heard.autodj)), shown(gaps(heard.liquidsoap))],
     [
-      "without sound elsewhere, times",
+      "without sound within a track, times",
       `${heard.autodj.otherGapsMs.length}`,
       `${heard.liquidsoap.otherGapsMs.length}`,
     ],
@@ -209,11 +212,11 @@ function tableOf(readings: readonly Reading[], heard: Heard): string {
   return ["| what | AutoDJ | Liquidsoap |", "|---|--:|--:|", ...lines].join("\n");
 }
 
-function notesOf(start: Reading, [first]: readonly Reading[], { autodj, liquidsoap }: Heard): string {
-  const since = (name: Process): number => (first?.[name].cpuSeconds ?? 0) - start[name].cpuSeconds;
+function notesOf([first]: readonly Reading[], { autodj, liquidsoap }: Heard): string {
+  const used = (name: Process): number => first?.[name].cpuSeconds ?? 0;
   return [
     `- medians of ${windows} windows of ${windowMs / 1000} s, and of all joins, with least and most; heard: ${autodj.seconds.toFixed(0)} s and ${liquidsoap.seconds.toFixed(0)} s`,
-    `- in the ${warmUpMs / 1000} s before, with the files looked into for the first time, the AutoDJ's ingest used ${(since("autodj") - since("plain")).toFixed(1)} s of CPU more than one with a source that only sends; Liquidsoap ${since("liquidsoap").toFixed(1)} s`,
+    `- before that, once: looking into ${tracks} files, ${(tracks * trackSeconds) / 60} minutes of audio, costs ${(used("autodj") - used("plain")).toFixed(1)} s of CPU (start included, less that of an ingest with a source that only sends); Liquidsoap's start ${used("liquidsoap").toFixed(1)} s`,
   ].join("\n");
 }
 

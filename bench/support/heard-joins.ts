@@ -8,7 +8,7 @@ import type { ToneTrack } from "./tone-tracks.ts";
 export interface HeardJoins {
   readonly seconds: number;
   readonly joins: readonly Join[];
-  /** Stretches without sound elsewhere, ms. */
+  /** Stretches without sound within tracks, ms. */
   readonly otherGapsMs: readonly number[];
   readonly frames: number;
   /** Frames that are in the tracks' files, byte for byte. */
@@ -65,6 +65,7 @@ export function heardJoins(listening: Listening, tracks: readonly ToneTrack[]): 
     seconds: pcm.length / sampleRate,
     joins,
     otherGapsMs: gaps
+      .filter((gap) => gap.atMs > (begins[0]?.atMs ?? 0))
       .filter((gap) => begins.every(({ atMs }) => Math.abs(gap.atMs - atMs) >= nearMs))
       .map(({ ms }) => ms),
     frames: index.length,
