@@ -5,7 +5,7 @@
  */
 export class FileList {
   readonly #isRefused: (id: string) => boolean;
-  #listed: readonly string[] = [];
+  #listed: string[] = [];
   /** Of `#listed`, by id. */
   #indexes = new Map<string, number>();
   #playable: string[] = [];
@@ -19,8 +19,13 @@ export class FileList {
 
   /** Replaces the files; an id that is given twice counts once, at its first place. */
   set(ids: Iterable<string>): void {
-    this.#listed = [...new Set(ids)];
-    this.#indexes = new Map(this.#listed.map((id, index) => [id, index]));
+    this.#listed = [];
+    this.#indexes = new Map();
+    for (const id of ids) {
+      if (this.#indexes.has(id)) continue;
+      this.#indexes.set(id, this.#listed.length);
+      this.#listed.push(id);
+    }
     this.#settled = false;
   }
 
