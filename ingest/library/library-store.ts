@@ -60,7 +60,8 @@ interface Publishing {
  */
 export async function publishEdition(edition: LibraryEdition, publishing: Publishing): Promise<number> {
   const { store, name, now, warn } = publishing;
-  const text = JSON.stringify(edition);
+  // One that the edge could not read would take the library off the air.
+  const text = JSON.stringify(libraryEditionSchema.parse(edition));
   const id = editionName(now(), createHash("sha256").update(text).digest("hex"));
   await store.put(libraryEditionKey(name, id), jsonObject(text));
   for (let tries = 1; ; tries++) {

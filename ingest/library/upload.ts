@@ -1,7 +1,7 @@
 import { randomInt } from "node:crypto";
 import type { LibraryEdition } from "../../shared/library.ts";
 import { fileIndexKey } from "../../shared/stored-file.ts";
-import { sanitiseTitle } from "../../shared/title.ts";
+import { cutToBytes, sanitiseTitle } from "../../shared/title.ts";
 import type { Mp3Format } from "../autodj/parts.ts";
 import type { TrackFile } from "../autodj/track.ts";
 import type { UploadOptions } from "./command-line.ts";
@@ -58,9 +58,9 @@ interface ReadyTrack extends KnownTrack {
 }
 
 /**
- * Makes storage have what the folders have, and plays that from now on. Rejects with NoMusicError, UsageError, CutError's
- * kin never: a file that cannot be stored is refused by name; with StorageError when storage failed for too long; with the
- * signal's reason. What was stored by then stays and is not stored again.
+ * Makes storage have what the folders have, and plays that from now on. A file that cannot be stored is refused by name.
+ * Rejects with NoMusicError, with UsageError, with StorageError when storage failed for too long, or with the signal's
+ * reason. What was stored by then stays and is not stored again.
  */
 export class Upload {
   readonly #given: UploadGiven;
@@ -198,7 +198,7 @@ export class Upload {
       bytes: cut ? bytesOf(cut.index) : 0,
     };
     known.add(key, found);
-    return { open, cut, ready: { ...found, file, title: sanitiseTitle(file.listedTitle ?? title) } };
+    return { open, cut, ready: { ...found, file, title: titleOf(file.listedTitle ?? title) } };
   }
 
   async #put({ open, cut, ready }: PreparedTrack): Promise<void> {
@@ -280,6 +280,9 @@ export class Upload {
     this.#given.progress.at(this.#done, this.#begun, figure);
   }
 }
+
+/** As an edition may have it: 1,024 UTF-16 units at most, and no text has more of them than bytes. */
+const titleOf = (text: string): string => cutToBytes(sanitiseTitle(text), 1024);
 
 interface PreparedTrack {
   readonly open: OpenTrack;

@@ -209,6 +209,15 @@ describe("an upload", () => {
     expect(titles()).toEqual(["a", "sub/c"]);
   });
 
+  it("makes titles what an edition may have", async () => {
+    const name = `${"長い ".repeat(2_000)}\u0007.mp3`;
+    await upload({ music: [{ name, frames: songs[0]?.frames ?? [] }] });
+    const [title = ""] = titles();
+    expect(title).toMatch(/^(長い ?)+長?$/);
+    expect(title.length).toBeGreaterThan(300);
+    expect(Buffer.byteLength(title)).toBeLessThanOrEqual(1024);
+  });
+
   it("stores the same audio under two names once, and says which is left out", async () => {
     const copy: FakeTrack = { name: "copy of a.mp3", frames: songs[0]?.frames ?? [] };
     const summary = await upload({ music: [...songs, copy] });
