@@ -4,6 +4,7 @@ import { atAddressOf } from "../config/edge-settings.ts";
 import type { IngestSettings } from "../config/ingest-settings.ts";
 import { mp3 } from "../shared/codec/mp3/mp3.ts";
 import { verifyPassword } from "../shared/password-hash.ts";
+import type { AutoDjReport } from "./autodj/auto-djs.ts";
 import type { Time } from "./autodj/clock.ts";
 import { BanFiles } from "./access/ban-files.ts";
 import { MountCalls } from "./access/mount-calls.ts";
@@ -192,6 +193,11 @@ export class Ingest {
   /** Sockets open on all ports. */
   get connections(): number {
     return this.#servers.connections;
+  }
+
+  /** What this host plays by itself. */
+  get autodjs(): readonly AutoDjReport[] {
+    return this.#services.autodjs;
   }
 
   /** Segments of all mounts that wait to be published. */

@@ -120,7 +120,11 @@ export class AutoDj {
     const { dataDir, parts, random = Math.random } = host;
     const given = { ...rest, dataDir, parts, random, time: this.#time, log: this.#log };
     this.#opened ??= Desk.open(state === undefined ? given : { ...given, state }).then(
-      (desk) => {
+      async (desk) => {
+        if (this.#stopped.signal.aborted) {
+          await desk.close(false);
+          return null;
+        }
         this.#desk = desk;
         return desk;
       },
@@ -151,15 +155,17 @@ export class AutoDj {
     // Its last frames go out before the state says so.
     const ended = session?.end(reason);
     const closed = this.#desk?.close(!this.#isHandedOver);
-    await Promise.race([closed, sleep(goodbyeMs, undefined, { ref: false })]);
-    await Promise.all([ended, this.#done]);
+    const all = Promise.all([closed, this.#done]);
+    // Of a disk that hangs nothing is awaited.
+    await Promise.race([all, sleep(goodbyeMs, undefined, { ref: false })]);
+    await ended;
   }
 
   /**
-   * Plays the present track to its end and nothing after it; its state is then another's to go on from, who takes the mount.
-   * `stop` is still to be called.
+   * Plays the present track to its end and nothing after it. The mount is left to another, who takes it; `stop` is still to be
+   * called.
    */
-  async handOver(): Promise<AutoDjState | null> {
+  async handOver(): Promise<void> {
     const desk = this.#desk;
     if (desk && this.#session) {
       const { signal } = this.#over;
@@ -171,7 +177,6 @@ export class AutoDj {
       await Promise.race([desk.deck.lastTrack(), lost, patience]);
     }
     this.#isHandedOver = true;
-    return desk?.state ?? null;
   }
 
   async #run(): Promise<void> {

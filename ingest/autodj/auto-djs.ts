@@ -16,6 +16,8 @@ export interface AutoDjReport {
   /** Files that were found, and those of them that are not played. */
   readonly files: number;
   readonly refused: number;
+  /** Audio that has been read ahead, ms. */
+  readonly aheadMs: number;
   /** Since the start: tracks that began, and silence in place of music. */
   readonly tracks: number;
   readonly silentMs: number;
@@ -50,6 +52,7 @@ export class AutoDjs {
         playing: desk?.playing?.title ?? null,
         files: desk?.music.count ?? 0,
         refused: desk?.music.refused.length ?? 0,
+        aheadMs: Math.round(desk?.deck.aheadMs ?? 0),
         tracks,
         silentMs: Math.round(silentMs),
       };

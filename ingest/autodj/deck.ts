@@ -98,6 +98,16 @@ export class Deck {
     return this.#pieces.length > 0;
   }
 
+  /** Audio that has been read, ms. */
+  get aheadMs(): number {
+    let ms = 0;
+    for (const { spans, taken, of } of this.#pieces) {
+      const { samplesPerFrame, format } = of.track.plan;
+      ms += ((spans.length - taken) * samplesPerFrame * 1000) / format.sampleRate;
+    }
+    return ms;
+  }
+
   /** When what plays, or will play first, has ended if it goes on from now. */
   get endsMs(): Millis {
     const now = this.#options.time.wall();
@@ -215,9 +225,9 @@ export class Deck {
         if (loaded.seek === at) loaded.seek = null;
         continue;
       }
-      if (this.#aheadMs() >= readAheadMs && !loaded.isOver) await this.#room.promise;
+      if (this.aheadMs >= readAheadMs && !loaded.isOver) await this.#room.promise;
       if (loaded.isOver || this.#stopped) return;
-      if (loaded.seek !== null || this.#aheadMs() >= readAheadMs) continue;
+      if (loaded.seek !== null || this.aheadMs >= readAheadMs) continue;
       const read = await loaded.reader.read();
       // What was read meanwhile is before the place to go on at, or of no use.
       if (loaded.isOver || this.#stopped) return;
@@ -271,15 +281,6 @@ export class Deck {
   #makeRoom(): void {
     this.#room.resolve();
     this.#room = Promise.withResolvers();
-  }
-
-  #aheadMs(): number {
-    let ms = 0;
-    for (const { spans, taken, of } of this.#pieces) {
-      const { samplesPerFrame, format } = of.track.plan;
-      ms += ((spans.length - taken) * samplesPerFrame * 1000) / format.sampleRate;
-    }
-    return ms;
   }
 
   #leftMs({ of, frame }: { readonly of: Loaded; readonly frame: number }): number {

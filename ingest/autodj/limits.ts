@@ -5,8 +5,8 @@ const mebi = 1024 * 1024;
 
 /** What goes out at once lasts at most so long: less than the 500 ms of silence that a session's watch takes for a stall before it knows its source. */
 export const pieceMs = 450;
-/** How far ahead of its time a stream begins: what a late timer on a busy machine may take without anybody noticing. */
-export const leadMs = 500;
+/** How far ahead of its time a stream begins: what a late timer on a busy machine may take without its session noticing. Those who listen when it begins are that much further behind live from then on. */
+export const leadMs = 250;
 /** What listeners missed before the stream began is sent at once, up to this: who missed more has heard the break. */
 export const catchUpMs = 4_000;
 /** This far behind its time (the process was suspended), the clock is set anew: what was missed is not poured in. */
@@ -43,8 +43,6 @@ export const goodbyeMs = 1_000;
 /** Files looked at for what format most music has, and bytes of each: a cover picture may come first. */
 export const votes = 60;
 export const voteBytes = 32 * 1024;
-/** Files that are told of as refused; the rest are counted. */
-export const refusedListed = 100;
 /** Tracks that a command tells of, unless asked for more, and at most. */
 export const nextCount = 10;
 export const nextMost = 100;

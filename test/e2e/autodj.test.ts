@@ -3,7 +3,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
+import { loadStackSettings } from "../../config/settings.ts";
+import { Ingest } from "../../ingest/ingest.ts";
+import { openLog } from "../../ingest/log.ts";
 import { mp3 } from "../../shared/codec/mp3/mp3.ts";
+import { decodeSegmentMetadata } from "../../shared/object-format.ts";
+import { sampleCount } from "../../shared/units.ts";
+import { FasterTime, isBehind } from "../support/faster-time.ts";
 import { excerptOf, fixtures } from "../support/fixture-audio.ts";
 import { FrameList } from "../support/frame-check.ts";
 import { heardOf, outline } from "../support/heard.ts";
@@ -68,6 +74,7 @@ ${more}`;
 
 const bad = "transcode = false\nformat = '44100 stereo'";
 const stationFile = join(music, "station.toml");
+const fastFile = join(music, "fast.toml");
 const twinFile = join(music, "twin.toml");
 const station = (mounts: string): string => `[sources]
 password = "source-pw"
@@ -100,6 +107,7 @@ const listeners: Listening[] = [];
 beforeAll(async () => {
   fill();
   writeFileSync(stationFile, station(mounts));
+  writeFileSync(fastFile, station(autodj("order").replace("/order.mp3", "/fast.mp3")));
   writeFileSync(twinFile, station(autodj("twin")));
   stack = await startStack({ stationFile });
   const bucket = bucketOf(stack);
@@ -333,6 +341,51 @@ describe("an AutoDJ", () => {
     expect((await command(line, login, headers)).status).toBe(status);
   });
 });
+
+it("has each of many tracks' titles on its first frame, and no frame between them, through minutes at speed", async () => {
+  const dataDir = folder("fast-data");
+  const loaded = loadStackSettings(["--data", stack.dataDir, "--config", fastFile], {}).ingest;
+  const bucket = bucketOf(stack);
+  const settings = {
+    ...loaded,
+    ...{ host: "127.0.0.1", port: 0, shoutcastPort: 0, dataDir, ingestId: "fast" },
+    edgeUrl: stack.edgeUrl,
+    ingestToken: stack.ingestToken,
+    storage: { ...loaded.storage, bucketUrl: bucket.url },
+  };
+  const log = openLog("warn", { write: () => undefined });
+  const time = new FasterTime(200, () => isBehind(ingest));
+  const ingest: Ingest = new Ingest({ settings, version: "0.0.0", log, autodjTime: time });
+  await ingest.start();
+  try {
+    await waitFor("three minutes of programme", () => time.now() > 180_000, 40_000);
+  } finally {
+    await ingest.stop();
+  }
+  const heard: { readonly name: string; readonly index: number; readonly title: string | undefined }[] = [];
+  for (const key of await bucket.keys("/fast.mp3")) {
+    const { body, metadata } = await bucket.object(key);
+    const titles = new Map(
+      decodeSegmentMetadata(metadata).titles.map(({ atSample, text }) => [atSample, text]),
+    );
+    for (const [number, { offset, size }] of mp3.indexFrames(body).entries()) {
+      const frame = body.subarray(offset, offset + size);
+      const [name = "", list] = Object.entries(lists).find(([, each]) => each.indexOf(frame) >= 0) ?? [];
+      heard.push({ name, index: list?.indexOf(frame) ?? -1, title: titles.get(sampleCount(number * 1152)) });
+    }
+  }
+  const begins = heard.flatMap(({ title }, place) => (title === undefined ? [] : [place]));
+  expect(begins.length).toBeGreaterThan(30);
+  // Each frame follows the one before it, or begins a track: nothing else is there, not even silence.
+  const strays = heard.filter(({ name, index, title }, place) => {
+    const before = heard[place - 1];
+    const follows = before?.name === name && index === before.index + 1;
+    return !follows && (title === undefined || index > 2 || title.slice(2) !== name);
+  });
+  expect(strays).toEqual([]);
+  const ends = begins.slice(1).map((place) => heard[place - 1]?.index ?? -1);
+  expect(Math.min(...ends)).toBeGreaterThanOrEqual(trackFrames - 4);
+}, 60_000);
 
 it("plays on one of two hosts that have it, and on the other when that one has died", async () => {
   const listener = await hear("/twin.mp3");

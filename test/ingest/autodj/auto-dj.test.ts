@@ -5,6 +5,7 @@ import { afterEach, describe, expect, it } from "vitest";
 import type { AutoDjSettings } from "../../../config/ingest-settings.ts";
 import { AutoDjs } from "../../../ingest/autodj/auto-djs.ts";
 import { autoDjCredential } from "../../../ingest/autodj/house.ts";
+import { leadMs, pieceMs } from "../../../ingest/autodj/limits.ts";
 import { openLog } from "../../../ingest/log.ts";
 import { SourceEvents } from "../../../ingest/source-events.ts";
 import type { SourceLine } from "../../../ingest/source-intake.ts";
@@ -179,8 +180,8 @@ describe("an AutoDJ", () => {
     };
     await until("the hours to pass", () => time.now() >= time.untilMs);
     // Whatever the timers did: what is ahead is what it began with, less what one timer was late by, and a piece.
-    expect(leastAhead).toBeGreaterThan(500 - 45);
-    expect(mostAhead).toBeLessThanOrEqual(500 + 450);
+    expect(leastAhead).toBeGreaterThan(leadMs - 45);
+    expect(mostAhead).toBeLessThanOrEqual(leadMs + pieceMs);
     expect(session.silent).toBe(0);
     expect(time.waits).toBeLessThan((longMs / 1000) * 3);
   }, 60_000);
