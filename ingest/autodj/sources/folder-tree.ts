@@ -2,9 +2,9 @@ import { type FSWatcher, watch } from "node:fs";
 import { readdir, stat } from "node:fs/promises";
 import { setImmediate } from "node:timers/promises";
 import { reasonOf, type Log } from "../../log.ts";
-import { naturalKey } from "../order/natural-key.ts";
 import { fileVersion, type FoundFile, isHidden, isMp3Name } from "./found.ts";
 import { filesAtOnce, folderDepth, placeFiles, placeFolders } from "./limits.ts";
+import { compareNatural, naturalKey } from "./natural-key.ts";
 import { fileId, joined, type OsPath, resolved, shownNames } from "./os-path.ts";
 import { SteadyFiles } from "./steady-files.ts";
 
@@ -153,7 +153,7 @@ export class FolderTree {
       this.#warnOnce(shown, reasonOf(error));
       return;
     }
-    folder.entries = entries.toSorted((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0));
+    folder.entries = entries.toSorted(compareNatural);
   }
 
   /** Null: nothing that plays, or gone already. */

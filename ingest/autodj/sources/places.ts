@@ -12,8 +12,8 @@ import { fileVersion, type Found, isHidden, isMp3Name } from "./found.ts";
 import { leftOutTold, listingPatienceMs, listingRetryMs, missingLookMs, steadyMs } from "./limits.ts";
 import { readMusicList } from "./list-reader.ts";
 import { listKind } from "./music-list.ts";
+import { naturalKey } from "./natural-key.ts";
 import { fileId, resolved } from "./os-path.ts";
-import { naturalKey } from "../order/natural-key.ts";
 
 export interface PlaceOptions {
   readonly log: Pick<Log, "info" | "warn">;

@@ -9,6 +9,18 @@ export function naturalKey(name: string): string {
   return plain.toLowerCase().replaceAll("/", "\u0001").replace(digits, byLength);
 }
 
+/** By their keys; names whose keys are equal by code units, so that the order is the same however a disk lists them. */
+export function compareNatural(a: Keyed, b: Keyed): number {
+  if (a.key !== b.key) return a.key < b.key ? -1 : 1;
+  return a.name < b.name ? -1 : a.name > b.name ? 1 : 0;
+}
+
+interface Keyed {
+  readonly name: string;
+  /** `naturalKey` of the name. */
+  readonly key: string;
+}
+
 const accents = /[\u0300-\u036f]/g;
 const digits = /\d+/g;
 /** Runs of more digits than this are no numbers; they sort as if they were as long. */

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { naturalKey } from "../../../../ingest/autodj/order/natural-key.ts";
+import { compareNatural, naturalKey } from "../../../../ingest/autodj/sources/natural-key.ts";
 
 const compare = (a: string, b: string) => Math.sign(Number(a > b) - Number(a < b));
 const sorted = (names: readonly string[]) => names.toSorted((a, b) => compare(naturalKey(a), naturalKey(b)));
@@ -40,6 +40,16 @@ test("any text has a key, and the same one however it is composed", () => {
   fc.assert(
     fc.property(fc.string({ unit: "binary" }), (text) => {
       expect(naturalKey(text.normalize("NFD"))).toBe(naturalKey(text.normalize("NFC")));
+    }),
+  );
+});
+
+test("names that are equal to people have an order too, however they are listed", () => {
+  const names = ["01.mp3", "1.mp3", "A.mp3", "a.mp3", "e.mp3", "é.mp3"];
+  fc.assert(
+    fc.property(fc.shuffledSubarray(names, { minLength: names.length }), (listed) => {
+      const keyed = listed.map((name) => ({ name, key: naturalKey(name) }));
+      expect(keyed.toSorted(compareNatural).map(({ name }) => name)).toEqual(names);
     }),
   );
 });
