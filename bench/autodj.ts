@@ -173,7 +173,7 @@ function tableOf(readings: readonly Reading[], heard: Heard): string {
   const titles = ({ joins }: HeardJoins) =>
     medianOf(joins.flatMap(({ titleMs }) => (titleMs === null ? [] : [titleMs])));
   const missing = ({ joins }: HeardJoins) => joins.filter(({ titleMs }) => titleMs === null).length;
-  const same = ({ sameFrames, frames }: HeardJoins) => `${((100 * sameFrames) / frames).toFixed(1)} %`;
+  const same = ({ sameFrames, frames }: HeardJoins) => `${sameFrames} of ${frames}`;
   const rows: (readonly [string, string, string])[] = [
     [
       "CPU, ms a second: the mount and who plays on it, above an ingest without either",

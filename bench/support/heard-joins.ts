@@ -17,7 +17,7 @@ export interface HeardJoins {
   readonly complaints: number;
 }
 
-export interface Join {
+interface Join {
   /** Without sound, ms. */
   readonly gapMs: number;
   /** From the first sound of a track until its title came; negative: before. Null where none came. */
