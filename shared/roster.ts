@@ -1,3 +1,4 @@
+import type { AgedOrder } from "./order-book.ts";
 import { DistinctCount, type StoredDistinctCount } from "./distinct-count.ts";
 import type { AudienceCounters, ListenerSession, SessionRecord } from "./listener-session.ts";
 import type { Millis } from "./units.ts";
@@ -63,6 +64,8 @@ export function reportDistances(
 export interface RosterReply extends ReportDistances {
   /** The next report is to be a whole one. */
   readonly wantsWhole: boolean;
+  /** Of a mount whose object nobody asks: what its listeners are ordered, those of the last minute. */
+  readonly orders?: readonly AgedOrder[];
 }
 
 export interface RosterLimits {

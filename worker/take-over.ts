@@ -1,7 +1,7 @@
 import type { MountPath } from "../shared/units.ts";
 import { isKnownMount, stationOf } from "./directory.ts";
 import type { Host } from "./mount-feed.ts";
-import { rulesOf } from "./station.ts";
+import { libraryOf, rulesOf } from "./station.ts";
 
 /**
  * A mount's source begins to be heard. Where it has `fallback_override = "all"` by a pattern alone, those who chose its
@@ -16,7 +16,9 @@ export async function takeOver(mount: MountPath, host: Host): Promise<void> {
     if (fallbackOverride !== "all" || fallback?.kind !== "mount" || fallback.mount === mount) return;
     if (!(await isKnownMount(fallback.mount, host))) return;
     const order = { kind: "move", listener: null, to: mount } as const;
-    await host.env.MOUNT.getByName(fallback.mount).orderListeners(order);
+    const isPlayed = libraryOf(station, fallback.mount) !== undefined;
+    const keeper = isPlayed ? host.env.ROSTER : host.env.MOUNT;
+    await keeper.getByName(fallback.mount).orderListeners(order);
   } catch (error) {
     console.warn("listeners of its fallback were not moved", mount, String(error));
   }

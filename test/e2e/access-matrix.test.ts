@@ -58,7 +58,9 @@ const details: Readonly<Record<string, Partial<Omit<Sample, "row" | "access">>>>
   "POST /api/ingest/v1/station": { body: {}, ok: 400 },
   "POST /api/ingest/v1/records": { body: {}, ok: 400 },
   // Of a mount that no AutoDJ has; on the edge's port of any.
-  "ALL /admin/autodj/*": { method: "GET", path: `/admin/autodj/now?mount=${asked}`, ok: 404 },
+  "GET /admin/autodj/now": { path: `/admin/autodj/now?mount=${asked}`, ok: 404 },
+  "GET /admin/autodj/next": { path: `/admin/autodj/next?mount=${asked}`, ok: 404 },
+  "ALL /admin/autodj/*": { method: "GET", path: `/admin/autodj/queue?mount=${asked}`, ok: 404 },
   "GET /admin/console-mount.json": { path: `/admin/console-mount.json?mount=${asked}` },
   "ALL /api/v1/*": { method: "DELETE", path: "/api/v1/nothing", ok: 404 },
   "POST /api/v1/mounts/:mount/accounts": { body: { name: "x", password: "y" }, ok: 409 },

@@ -235,6 +235,7 @@ describe("two runtimes that know nothing of each other, without an ingest", () =
 describe("a live mount that falls back to a library", () => {
   const tracks = madeTracks(music, [0, 260, 430, 700, 905, 1_140]);
   const lists = { library: all, live: new FrameList(framesOf(liveFile)) };
+  const editions: (ScheduledEdition & { id: string })[] = [];
   let stack: Stack;
   let listening: Listening | undefined;
   const sources: { destroy(): void }[] = [];
@@ -251,11 +252,8 @@ ${autodj}`);
     const { url, accessKeyId, secretAccessKey } = bucketOf(stack);
     const put = putInto(url, new AwsClient({ accessKeyId, secretAccessKey, service: "s3", region: "auto" }));
     await putTracks(tracks, put);
-    await putEditions(
-      "house",
-      [{ id: "only", fromMs: Date.now() - 77_777, edition: editionOf(tracks, 5) }],
-      put,
-    );
+    editions.push({ id: "only", fromMs: Date.now() - 77_777, edition: editionOf(tracks, 5) });
+    await putEditions("house", editions, put);
   });
   afterAll(async () => {
     listening?.close();
@@ -272,11 +270,16 @@ ${autodj}`);
     return source;
   };
   const heard = () => heardOf(there(listening), lists);
+  /** The edge may have looked before there was one. */
+  const libraryOnAir = () =>
+    waitFor(
+      "the library to be on air",
+      async () => (await (await fetch(`${stack.edgeUrl}/status-json.xsl`)).text()).includes("/music.mp3"),
+      20_000,
+    );
 
   it("outlives its ingest host, and goes back to its source", async () => {
-    // The edge looked before there was one.
-    const status = async () => (await fetch(`${stack.edgeUrl}/status-json.xsl`)).text();
-    await waitFor("the library to be on air", async () => (await status()).includes("/music.mp3"), 20_000);
+    await libraryOnAir();
     await waitFor("a source to get the mount", () => goLive().catch(() => false), 30_000);
     listening = await listen(`${stack.edgeUrl}/live.mp3`, { icy: true });
     await waitFor("ten seconds of live", () => there(listening).bytes().length > 300_000, 40_000);
@@ -312,6 +315,35 @@ ${autodj}`);
     );
     const titles = found.titles.map(({ text }) => text);
     expect(titles.some((text) => tracks.some(({ title }) => title === text))).toBe(true);
+  });
+
+  it("tells administrators what its library plays and what comes next, and lets them send its listeners away", async () => {
+    const edge = { url: stack.edgeUrl, adminPassword: stack.adminPassword };
+    const ask = async (path: string, method = "GET") => {
+      const login = Buffer.from(`admin:${edge.adminPassword}`).toString("base64");
+      return fetch(`${edge.url}${path}`, { method, headers: { Authorization: `Basic ${login}` } });
+    };
+    await libraryOnAir();
+    expect((await fetch(`${edge.url}/admin/autodj/now?mount=/music.mp3`)).status).toBe(401);
+    expect((await ask("/admin/autodj/next?mount=/other.mp3")).status).toBe(404);
+    await waitFor("the same play before and after the questions", async () => {
+      const schedule = new LibrarySchedule(editions);
+      const play = there(schedule.playAt(Date.now()) ?? undefined);
+      const now: unknown = await (await ask("/admin/autodj/now?mount=/music.mp3")).json();
+      const next: unknown = await (await ask("/admin/autodj/next?mount=/music.mp3&count=1")).json();
+      if (schedule.playAt(Date.now())?.epoch !== play.epoch) return false;
+      const { id, title } = play.track;
+      expect(now).toMatchObject({ mount: "/music.mp3", onAir: true, playing: { id, title, kind: "track" } });
+      expect(next).toMatchObject({ next: [{ id: schedule.after(play)?.track.id }] });
+      return true;
+    });
+    const unwanted = await listen(`${edge.url}/music.mp3`);
+    const listener = await waitFor("the roster to know the listener", async () => {
+      const xml = await (await ask("/admin/listclients?mount=/music.mp3")).text();
+      return /<ID>(\d+)<\/ID>/i.exec(xml)?.[1];
+    });
+    expect((await ask(`/admin/killclient?mount=/music.mp3&id=${listener}`)).status).toBe(200);
+    await unwanted.ended;
   });
 
   it("is not let onto the library's own mount", async () => {

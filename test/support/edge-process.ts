@@ -72,7 +72,8 @@ export async function startEdge(station: string): Promise<EdgeProcess> {
     await stop();
     throw new Error(`${error instanceof Error ? error.message : String(error)}\n${output}`, { cause: error });
   }
-  const { accessKeyId, secretAccessKey } = loadStackSettings(["--data", folder], {}).ingest.storage;
+  const { storage } = loadStackSettings(["--data", folder], {}).ingest;
+  const { accessKeyId, secretAccessKey } = storage;
   const client = new AwsClient({ accessKeyId, secretAccessKey, service: "s3", region: "auto" });
   const bucketUrl = `http://127.0.0.1:${port + 1}${localBucketPath}`;
   return {

@@ -49,6 +49,8 @@ export const routeAccess: Readonly<Record<string, Access>> = {
   "GET /admin/console.json": viewers,
   "GET /admin/console-mount.json": viewers,
   "GET /admin/console-log.json": admins,
+  "GET /admin/autodj/now": operators,
+  "GET /admin/autodj/next": operators,
   "ALL /admin.cgi": { kind: "mode" },
 
   "GET /": anybody,

@@ -3,6 +3,7 @@ import type { Context } from "hono";
 import { admit } from "../access/admit.ts";
 import { stationOf } from "../directory.ts";
 import { badRequest, unavailable } from "../icecast-errors.ts";
+import { libraryCommand } from "../library/commands.ts";
 import { replyHeaders } from "../reply-headers.ts";
 import { type App, hostOf, publicOrigin } from "../request-host.ts";
 import { answerAdmin } from "./answer-admin.ts";
@@ -35,7 +36,15 @@ admin.get("/console-log.json", async (context) => {
   return visitor instanceof Response ? visitor : json(await consoleLog(hostOf(context)));
 });
 
-// AutoDJs are on their ingest hosts, which the edge cannot ask.
+for (const command of ["now", "next"] as const) {
+  admin.get(`/autodj/${command}`, async (context) => {
+    const visitor = await admit(context.req.raw, ["operator"], hostOf(context));
+    if (visitor instanceof Response) return visitor;
+    return libraryCommand(command, new URL(context.req.url), hostOf(context));
+  });
+}
+
+// All other AutoDJs are on their ingest hosts, which the edge cannot ask.
 admin.all("/autodj/*", async (context) => {
   const host = hostOf(context);
   const visitor = await admit(context.req.raw, ["admin", "operator"], host);

@@ -60,6 +60,11 @@ export class LibraryStage implements Stage {
     return this.#now().play;
   }
 
+  /** What plays after a play; null where that is not known. */
+  after(play: LibraryPlay): LibraryPlay | null {
+    return this.library.schedule?.after(play) ?? null;
+  }
+
   /** The same array until there is something newer. */
   get window(): readonly SegmentRef[] {
     return this.#now().window;

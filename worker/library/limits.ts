@@ -21,5 +21,7 @@ export const playsKept = 40;
 /** How old the number of a library's listeners may be, for status pages and tools. */
 export const libraryListenersAgeMs = 2_000;
 
-/** What comes next is told of so many plays at most. */
+/** What comes next is told of so many plays unless somebody says how many... */
+export const usualNextPlays = 10;
+/** ...and of as many as this at most. */
 export const mostNextPlays = 100;

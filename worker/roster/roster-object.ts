@@ -1,5 +1,6 @@
 import { DurableObject } from "cloudflare:workers";
 import type { AudienceCounters, ListenerSession, SessionRecord } from "../../shared/listener-session.ts";
+import { keepOrders, newestOrder, ordersAfter, type TimedOrder } from "../../shared/order-book.ts";
 import { Roster, type RosterReply, type RosterReport, type StoredRoster } from "../../shared/roster.ts";
 import { type Millis, type MountPath, millis } from "../../shared/units.ts";
 import type { Env } from "../env.ts";
@@ -11,6 +12,7 @@ import {
   rosterLimits,
   rosterSaveMs,
 } from "../limits.ts";
+import type { ListenerWant } from "../mount-orders.ts";
 import { ledgerName } from "./ledger-object.ts";
 
 /**
@@ -29,6 +31,7 @@ export class RosterObject extends DurableObject<Env> {
   #untold: UntoldRecords[] = [];
   /** Number of the first of them in this life. */
   #recordsFrom = 0;
+  #orders: readonly TimedOrder[] = [];
   #isSaving = false;
   #savedMs = 0;
   /** A life before may have stored what it did not tell. */
@@ -58,7 +61,17 @@ export class RosterObject extends DurableObject<Env> {
     const { reply, records } = this.#roster.report(report, this.#now(), randomSalt);
     if (records.length > 0) this.#add(records);
     await this.#note(mount);
-    return reply;
+    const now = this.#now();
+    this.#orders = keepOrders(this.#orders, [], now);
+    return this.#orders.length === 0 ? reply : { ...reply, orders: ordersAfter(this.#orders, 0, now) };
+  }
+
+  /** Of a mount whose object nobody asks: isolates are told with the answer to their next report, within seconds. */
+  orderListeners(want: ListenerWant): void {
+    const now = this.#now();
+    // Numbers rise also when this object is started anew.
+    const sequence = Math.max(now, newestOrder(this.#orders) + 1);
+    this.#orders = keepOrders(this.#orders, [{ order: { ...want, sequence }, atMs: now }], now);
   }
 
   list(): ListenerSession[] {

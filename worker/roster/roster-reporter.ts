@@ -1,4 +1,5 @@
 import type { ListenerSession, SessionRecord } from "../../shared/listener-session.ts";
+import { newestOrder } from "../../shared/order-book.ts";
 import type { RosterReply, RosterReport, RosterTotals } from "../../shared/roster.ts";
 import type { MountPath } from "../../shared/units.ts";
 import { isolateAsked } from "../isolate-counts.ts";
@@ -13,6 +14,7 @@ import {
 import type { Host } from "../mount-feed.ts";
 import { msSince } from "../ms-since.ts";
 import { settledWithin } from "../settled-within.ts";
+import { obeyOrders } from "./sessions.ts";
 
 /** A connection as its mount's roster is told of it. */
 export interface ReportedSession {
@@ -50,6 +52,8 @@ export class RosterReporter {
   #recordsFrom = 0;
   #everyMs: number = rosterLimits.everyMs;
   #idleMs: number = rosterLimits.idleMs;
+  /** The newest order that was carried out. */
+  #orders = 0;
   #calledMs = 0;
   #wholeMs = 0;
   #telling: { sinceMs: number } | null = null;
@@ -172,6 +176,9 @@ export class RosterReporter {
     this.#everyMs = reply.everyMs;
     this.#idleMs = reply.idleMs;
     if (reply.wantsWhole) this.#tellEverything();
+    const orders = (reply.orders ?? []).filter(({ order }) => order.sequence > this.#orders);
+    this.#orders = Math.max(this.#orders, newestOrder(orders));
+    if (orders.length > 0) obeyOrders(this.#mount, orders, host);
     // More may have been lost from the front than were told.
     const told = Math.max(0, report.recordsFrom + report.records.length - this.#recordsFrom);
     this.#records = this.#records.slice(told);

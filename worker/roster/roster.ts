@@ -5,7 +5,9 @@ import type { MountPath } from "../../shared/units.ts";
 import { isKnownMount, stationOf } from "../directory.ts";
 import { metricsCallsAtOnce } from "../limits.ts";
 import type { Host } from "../mount-feed.ts";
+import type { ListenerWant } from "../mount-orders.ts";
 import { programmeOf } from "../programme.ts";
+import { libraryOf } from "../station.ts";
 import { ledgerName } from "./ledger-object.ts";
 
 /*
@@ -53,7 +55,7 @@ export async function audiences(
 export async function killListener(mount: MountPath, id: number, host: Host): Promise<boolean> {
   if (!(await isKnownMount(mount, host))) return false;
   if (!(await host.env.ROSTER.getByName(mount).mayHave(id))) return false;
-  await host.env.MOUNT.getByName(mount).orderListeners({ kind: "kill", listener: id });
+  await order(mount, { kind: "kill", listener: id }, host);
   return true;
 }
 
@@ -72,7 +74,14 @@ export async function moveListeners(
   const reachable = stages.slice(first);
   await Promise.all(reachable.map((stage) => stage.refresh(host)));
   if (!reachable.some(isThere)) return;
-  await host.env.MOUNT.getByName(from).orderListeners({ kind: "move", listener, to });
+  await order(from, { kind: "move", listener, to }, host);
+}
+
+/** To whom the isolates of a mount's listeners speak: its object, or its roster where a library plays. */
+async function order(mount: MountPath, want: ListenerWant, host: Host): Promise<void> {
+  const isPlayed = libraryOf(await stationOf(host), mount) !== undefined;
+  const keeper = isPlayed ? host.env.ROSTER.getByName(mount) : host.env.MOUNT.getByName(mount);
+  await keeper.orderListeners(want);
 }
 
 /** Ends the source's connection; it is fenced and may connect again, and its ingest host logs by whom. False when there is none. */
