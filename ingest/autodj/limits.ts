@@ -18,6 +18,8 @@ export const readAheadMs = 4_000;
 export const patienceMs = 10_000;
 /** Tracks that are prepared beside each other after that. */
 export const slowTracks = 4;
+/** After a track could not be had for a reason that need not be its own, before the next is tried. */
+export const failurePauseMs = 300;
 /** How often it is looked, while nothing is playable, whether the hour makes something so. */
 export const idleLookMs = 1_000;
 /** How long the mount is not claimed yet because its first track is not ready: an empty mount and silence say the same. */

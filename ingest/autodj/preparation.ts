@@ -1,5 +1,7 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { AutoDjSettings } from "../../config/ingest-settings.ts";
 import { reasonOf } from "../log.ts";
+import { failurePauseMs } from "./limits.ts";
 import type { Music } from "./music.ts";
 import type { ProgrammePick } from "./order/programme.ts";
 import { formatName, type Mp3Format, type Parts, type TrackAnalyser } from "./parts.ts";
@@ -36,7 +38,8 @@ export class Preparation {
     const analysis = await analyser.analyse(file, signal);
     if (analysis.kind === "refused") {
       // What the analyser does not keep need not be the file's fault.
-      music.refuse(file, analysis.reason, analyser.known(file) ? undefined : retryMs);
+      if (!analyser.known(file)) return this.#putOff(file, analysis.reason, signal);
+      music.refuse(file, analysis.reason);
       return null;
     }
     try {
@@ -47,9 +50,15 @@ export class Preparation {
       return { pick, file, path, plan, reader };
     } catch (error) {
       if (signal.aborted) throw error;
-      music.refuse(file, reasonOf(error), retryMs);
-      return null;
+      return this.#putOff(file, reasonOf(error), signal);
     }
+  }
+
+  /** When a disk or storage is away, no thousand files are tried and told of within a second. */
+  async #putOff(file: TrackFile, reason: string, signal: AbortSignal): Promise<null> {
+    this.#options.music.refuse(file, reason, retryMs);
+    await sleep(failurePauseMs, undefined, { signal, ref: false });
+    return null;
   }
 
   /** In the mount's format; null where that is not to be had. */

@@ -238,6 +238,35 @@ describe("an AutoDJ", () => {
     expect(told[0]).toContain("b.mp3");
   });
 
+  it("goes on with the next track where a file turns out to have been changed, without a frame of silence", async () => {
+    const time = new SimulatedTime();
+    time.untilMs = time.now() + 20_000;
+    const music = new Music({ "a.mp3": 400, "b.mp3": 200 });
+    music.broken.set("a.mp3", 100);
+    const host = open(music, { time });
+    const session = await first(host);
+    await until("the time", () => time.now() >= time.untilMs);
+    expect(session.outline.slice(0, 6)).toEqual(['"a"', "0", '"b"', "0", '"b"', "0"]);
+    const [a, b] = ['"a"', '"b"'].map((title) => session.said.indexOf(title));
+    const sizes = session.said.slice(a, b).map((word) => Number(word.split("+")[1] ?? 0));
+    expect(sizes.reduce((sum, size) => sum + size)).toBe(100);
+    expect(session.silent).toBe(0);
+    expect(host.lines.filter((line) => line.includes("was changed while it played"))).toHaveLength(1);
+  });
+
+  it("plays on when the file that plays goes away, and passes over the one that was to follow", async () => {
+    const music = new Music({ "a.mp3": 1_000, "b.mp3": 300, "c.mp3": 300 });
+    const host = open(music, { time: slow() });
+    const session = await first(host);
+    await until("some of it", () => session.frames > 50);
+    music.set("a.mp3", null);
+    music.set("b.mp3", null);
+    await until("the one after", () => session.outline.length >= 4);
+    expect(session.outline.slice(0, 4)).toEqual(['"a"', "0", '"c"', "0"]);
+    expect(session.frames).toBeGreaterThan(1_000);
+    expect(session.silent).toBe(0);
+  });
+
   it("lets others play first when a track takes long to be ready, and plays it then", async () => {
     const music = new Music({ "a.mp3": 400, "b.mp3": 400, "c.mp3": 400 });
     const held = music.hold("b.mp3");

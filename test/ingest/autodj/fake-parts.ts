@@ -1,5 +1,6 @@
 import type { AutoDjSettings } from "../../../config/ingest-settings.ts";
 import type { Parts, Reader } from "../../../ingest/autodj/parts.ts";
+import { TrackError } from "../../../ingest/autodj/track-error.ts";
 import type { Analysis, TrackFile, TrackPlan } from "../../../ingest/autodj/track.ts";
 import { frames } from "../running-ingest.ts";
 
@@ -12,6 +13,8 @@ export class FakeMusic {
   readonly #listeners = new Set<() => void>();
   /** Files that were opened, with the frame. */
   readonly opened: string[] = [];
+  /** Frames at which files turn out to have been written to. */
+  readonly broken = new Map<string, number>();
   /** Names whose analysis waits until it is let go. */
   readonly held = new Map<string, PromiseWithResolvers<void>>();
 
@@ -55,7 +58,7 @@ export class FakeMusic {
     }),
     openTrack: async (path, plan, atFrame = 0) => {
       this.opened.push(`${path}@${atFrame}`);
-      return readerOf(plan, atFrame);
+      return readerOf(plan, atFrame, this.broken.get(path));
     },
   };
 
@@ -89,14 +92,15 @@ const planOf = (name: string, count: number): TrackPlan => ({
 });
 
 /** Frames numbered as the track's are. */
-function readerOf(plan: TrackPlan, atFrame: number): Reader {
+function readerOf(plan: TrackPlan, atFrame: number, brokenAt = Infinity): Reader {
   let frame = atFrame;
   return {
     get frame() {
       return frame;
     },
     read: async () => {
-      const count = Math.min(38, plan.frames - frame);
+      if (frame >= brokenAt) throw new TrackError("was changed while it played");
+      const count = Math.min(38, plan.frames - frame, brokenAt - frame);
       if (count <= 0) return null;
       // No number is 0, which is silence.
       const bytes = frames(count, frame + 1);
