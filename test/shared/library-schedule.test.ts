@@ -220,7 +220,7 @@ describe("a window of a library", () => {
     const before = new LibrarySchedule([there(first)]);
     const fromMs = before.borderFrom(from2026 + 60_000);
     const schedule = new LibrarySchedule([
-      first!,
+      there(first),
       { fromMs, edition: editionOf({ lengths: [400_000], seed: 3 }) },
     ]);
     const last = there(before.playAt(fromMs - 1));
@@ -267,9 +267,7 @@ describe("two machines", () => {
     });
     const told = async (order: readonly number[]): Promise<Map<number, string>> => {
       vi.resetModules();
-      const fresh: typeof import("../../shared/library-schedule.ts") = await import(
-        "../../shared/library-schedule.ts"
-      );
+      const fresh = await import("../../shared/library-schedule.ts");
       const schedule = new fresh.LibrarySchedule(JSON.parse(JSON.stringify(plain)) as ScheduledEdition[]);
       return new Map(
         order.map((ms) => [ms, JSON.stringify(schedule.window(millis(ms), 30_000, segmentsOf))] as const),

@@ -1,6 +1,7 @@
 import type { EventId } from "../../shared/station-events.ts";
 import { AddressCount } from "../client-address.ts";
 import { followedListing, followEvents, knownStation } from "../directory.ts";
+import { libraryStatuses } from "../library/library-statuses.ts";
 import type { Host } from "../mount-feed.ts";
 import { msSince } from "../ms-since.ts";
 import { StuckWatch } from "../stuck-listener.ts";
@@ -71,7 +72,10 @@ export function openEventStream(
     for (;;) {
       const listing = await followedListing(host);
       if (!open) return null;
-      const news = preamble + follower.next({ ...listing, station: knownStation(host.env) });
+      const station = knownStation(host.env);
+      const libraries = await libraryStatuses(station, host);
+      if (!open) return null;
+      const news = preamble + follower.next({ ...listing, libraries, station });
       preamble = "";
       if (news !== "") return news;
       // Whoever waits must learn that the connection is there, and so must what stands between.

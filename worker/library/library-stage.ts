@@ -1,4 +1,4 @@
-import { endMs, type LibraryWindow, startMs } from "../../shared/library-schedule.ts";
+import { endMs, type LibrarySchedule, type LibraryWindow, startMs } from "../../shared/library-schedule.ts";
 import type { LibraryPlay } from "../../shared/library-span.ts";
 import type { Title } from "../../shared/mount-state.ts";
 import type { SegmentRef } from "../../shared/segment.ts";
@@ -17,6 +17,7 @@ import { nextPlayMs, playsKept } from "./limits.ts";
 /** What there is at a moment, and until when. */
 interface View extends LibraryWindow {
   readonly play: LibraryPlay | null;
+  readonly schedule: LibrarySchedule | null;
   readonly fromMs: number;
   readonly untilMs: number;
   /** Plays that are heard or soon will be, of whose segments nothing is known yet. */
@@ -37,7 +38,7 @@ export class LibraryStage implements Stage {
   readonly #segments = new Map<string, readonly SegmentRef[]>();
   readonly #stored = new WeakMap<SegmentRef, { readonly key: string; readonly ref: SegmentRef }>();
   #view: View | null = null;
-  /** What the view was made of has changed. */
+  /** More segments are known than when the view was made. */
   #isStale = true;
   #look: { readonly done: Promise<void>; readonly sinceMs: number } | null = null;
   #lookedMs = 0;
@@ -101,10 +102,8 @@ export class LibraryStage implements Stage {
   }
 
   /** Brings up to date what plays when; its segments only `refresh` does. */
-  async know(host: Host): Promise<void> {
-    const before = this.library.schedule;
-    await this.library.refresh(host);
-    if (this.library.schedule !== before) this.#isStale = true;
+  know(host: Host): Promise<void> {
+    return this.library.refresh(host);
   }
 
   get #isLooking(): boolean {
@@ -161,7 +160,8 @@ export class LibraryStage implements Stage {
   #now(): View {
     const now = Date.now();
     const view = this.#view;
-    if (view && !this.#isStale && now < view.untilMs && now >= view.fromMs) return view;
+    const isSame = view !== null && !this.#isStale && view.schedule === this.library.schedule;
+    if (isSame && now < view.untilMs && now >= view.fromMs) return view;
     this.#isStale = false;
     this.#view = this.#viewAt(now);
     return this.#view;
@@ -170,7 +170,7 @@ export class LibraryStage implements Stage {
   #viewAt(now: number): View {
     const { schedule } = this.library;
     const play = schedule?.playAt(now) ?? null;
-    if (!schedule || !play) return { ...nothing, fromMs: now, untilMs: now + fileIndexRetryMs };
+    if (!schedule || !play) return { ...nothing, schedule, fromMs: now, untilMs: now + fileIndexRetryMs };
     const found = schedule.window(
       millis(now),
       fileWindowMs,
@@ -179,7 +179,7 @@ export class LibraryStage implements Stage {
     const plays = schedule.plays(now - fileWindowMs, now);
     const next = endMs(play) - now < nextPlayMs ? schedule.after(play) : null;
     const wanted = [...plays, ...(next ? [next] : [])].filter((each) => !this.#segments.has(nameOf(each)));
-    return { ...found, play, fromMs: now, untilMs: found.nextAtMs, wanted };
+    return { ...found, play, schedule, fromMs: now, untilMs: found.nextAtMs, wanted };
   }
 }
 

@@ -49,11 +49,11 @@ export class Library {
     return msSince(this.#lookedMs) >= this.#lookAgainMs;
   }
 
-  /** Brings it up to date; waits only where nothing is known. */
+  /** Brings it up to date; waits only where there is nothing yet. */
   async refresh(host: Host): Promise<void> {
     if (this.isDue) this.#begin(host);
     const look = this.#look;
-    if (look && !this.#isKnown) await settledWithin(look.done, libraryReadTimeoutMs - msSince(look.sinceMs));
+    if (look && !this.#schedule) await settledWithin(look.done, libraryReadTimeoutMs - msSince(look.sinceMs));
   }
 
   #begin(host: Host): void {

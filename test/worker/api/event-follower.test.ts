@@ -186,3 +186,27 @@ describe("a client that follows the events", () => {
     );
   });
 });
+
+describe("a follower of libraries, of which the directory has no events", () => {
+  const music = mountPath("/music.mp3");
+  const follow = (
+    follower: EventFollower,
+    ring: EventRing<StationEvent>,
+    libraries: readonly MountStatus[],
+  ) => framesOf(follower.next(moment(ring, { libraries })));
+
+  it("gets them with the whole state, then what changes, without ids of their own", () => {
+    const ring = ringOf();
+    const follower = new EventFollower(null, false);
+    const [reset] = follow(follower, ring, [statusOf(music, "one"), statusOf(secret, "one")]);
+    expect(reset?.data.mounts?.map(({ mount }) => mount)).toEqual([live, music]);
+    expect(follow(follower, ring, [statusOf(music, "one"), statusOf(secret, "two")])).toEqual([]);
+    ring.push({ kind: "title", mount: live, title: "live" });
+    const told = follow(follower, ring, [statusOf(music, "two"), statusOf(secret, "two")]);
+    expect(told.map(({ id, event, data }) => [id === null, event, data.title])).toEqual([
+      [false, "title", "live"],
+      [true, "title", "two"],
+    ]);
+    expect(follow(follower, ring, []).map(({ event }) => event)).toEqual(["source-off"]);
+  });
+});
