@@ -253,8 +253,7 @@ export class AutoDj {
     const { sampleRate, samplesPerFrame } = desk.format;
     const segmentMs = this.#options.host.segmentMs();
     const sizes = new PieceSizes({ segmentMs, pieceMs, sampleRate, samplesPerFrame });
-    const missedMs = session.gapMs ?? 0;
-    const clock = new SampleClock(time.now() - leadMs - (missedMs <= catchUpMs ? missedMs : 0));
+    const clock = new SampleClock(time.now() - aheadMsAfter(session.gapMs));
     const goesOn = () => !this.#isHandedOver && !desk.deck.isOver;
     while (!over.aborted && !session.hasEnded && goesOn()) {
       const lateMs = time.now() - clock.dueMs;
@@ -329,6 +328,15 @@ export class AutoDj {
       protocol: autoDjProtocol,
     };
   }
+}
+
+/**
+ * How far ahead of its time a stream begins. Those who listened to the source before get what they missed, and no more: it would
+ * be so much more with each source that comes and goes.
+ */
+function aheadMsAfter(gapMs: number | null): number {
+  if (gapMs === null) return leadMs;
+  return gapMs <= catchUpMs ? gapMs : 0;
 }
 
 function repeated(frame: Uint8Array, count: number): Uint8Array {

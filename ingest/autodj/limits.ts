@@ -5,7 +5,7 @@ const mebi = 1024 * 1024;
 
 /** What goes out at once lasts at most so long: less than the 500 ms of silence that a session's watch takes for a stall before it knows its source. */
 export const pieceMs = 450;
-/** How far ahead of its time a stream begins: what a late timer on a busy machine may take without its session noticing. Those who listen when it begins are that much further behind live from then on. */
+/** How far ahead of its time a stream begins that nobody waits for: what a late timer on a busy machine may take without its session noticing. */
 export const leadMs = 250;
 /** What listeners missed before the stream began is sent at once, up to this: who missed more has heard the break. */
 export const catchUpMs = 4_000;

@@ -22,11 +22,16 @@ const segmentMs = 2_000;
 /** A session that keeps in short what comes: titles, and per push the number of its first frame, or "silence". */
 class FakeSession {
   readonly credential = autoDjCredential(mount);
-  readonly gapMs: number | null = null;
+  readonly gapMs: number | null;
   readonly said: string[] = [];
   hasEnded = false;
   frames = 0;
   silent = 0;
+
+  constructor(gapMs: number | null) {
+    this.gapMs = gapMs;
+  }
+
   /** Called with each push, before it counts. */
   onPush: (bytes: Uint8Array) => void = () => undefined;
 
@@ -82,6 +87,8 @@ interface Host {
   readonly lines: string[];
   /** What the next claims get instead of a session. */
   readonly refusals: string[];
+  /** For how long listeners had nothing, as the next sessions are told; null after that. */
+  readonly gaps: number[];
   /** Another source takes the mount, and goes. */
   takeOver(): void;
   free(): void;
@@ -98,6 +105,7 @@ function open(
   const sessions: FakeSession[] = [];
   const lines: string[] = [];
   const refusals: string[] = [];
+  const gaps: number[] = [];
   const log = openLog("info", { write: (line) => void lines.push(line) });
   const events = new SourceEvents(log);
   let line: SourceLine | null = null;
@@ -114,7 +122,7 @@ function open(
         await current()?.end();
         line?.destroy();
         line = given;
-        const session = new FakeSession();
+        const session = new FakeSession(gaps.shift() ?? null);
         sessions.push(session);
         return session as unknown as SourceSession;
       },
@@ -142,6 +150,7 @@ function open(
     sessions,
     lines,
     refusals,
+    gaps,
     takeOver() {
       isTaken = true;
       void current()?.end();
@@ -291,6 +300,19 @@ describe("an AutoDJ", () => {
     const after = await first(host, 1);
     await until("more of it", () => after.frames > 10);
     expect(after.outline.slice(0, 2)).toEqual(['"a"', `${sent}`]);
+  });
+
+  it.each([
+    ["what listeners missed, when that was little", 1_200, 46],
+    ["nothing, when they had silence meanwhile", 9_000, 15],
+  ])("sends at once %s", async (_, gapMs, frames) => {
+    const time = new SimulatedTime();
+    time.wait = (_ms, signal) => new Promise((resolve) => signal.addEventListener("abort", () => resolve()));
+    const host = open(new Music({ "a.mp3": 100_000 }), { time });
+    host.gaps.push(gapMs);
+    const session = await first(host);
+    await until("its beginning", () => session.frames > 0);
+    expect(session.frames).toBe(frames);
   });
 
   it("tries on when the mount cannot be had", async () => {
