@@ -152,18 +152,21 @@ export class Upcoming {
     });
   }
 
-  /** Before what was picked as the programme has it, behind the jingle that may go before a request. */
+  /** Before the tracks that were picked, behind the jingle that may go before a request. One that was picked is not played twice. */
   #letRequestsIn(): void {
     const { programme, beginsMs } = this.#options;
-    const first = this.#coming.findIndex(({ pick }) => pick.kind === "track");
-    const waits = programme.queue.length > 0 && !this.#coming.some(({ pick }) => pick.kind === "request");
-    if (!waits || first < 0) return;
-    for (let at = first, tries = 0; tries < mostJingles; at++, tries++) {
-      const pick = programme.next(beginsMs());
-      const coming = pick === null ? null : this.#begin(pick);
-      if (coming) this.#coming.splice(at, 0, coming);
-      if (pick?.kind !== "jingle") return;
-    }
+    const at = this.#coming.findIndex(({ pick }) => pick.kind === "track");
+    if (at < 0 || programme.queue.length === 0) return;
+    if (this.#coming.some(({ pick }) => pick.kind === "request")) return;
+    const later = this.#coming.slice(at);
+    const picks = programme.nextRequest(
+      later.map(({ pick }) => pick),
+      beginsMs(),
+    );
+    const request = picks.find(({ kind }) => kind === "request");
+    for (const coming of later) if (coming.pick.id === request?.id) this.#remove(coming);
+    const coming = picks.map((pick) => this.#begin(pick)).filter((each) => each !== null);
+    this.#coming.splice(at, 0, ...coming);
   }
 
   #begin(pick: ProgrammePick): Coming | null {
@@ -227,9 +230,6 @@ export class Upcoming {
     this.#stopped.signal.removeEventListener("abort", stop);
   }
 }
-
-/** Nothing but a request or a track follows so many. */
-const mostJingles = 64;
 
 /** What failed for a reason that need not be the file's is tried again after this time, ms. */
 export const retryMs = 60_000;

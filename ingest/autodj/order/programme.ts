@@ -188,19 +188,47 @@ export class Programme {
     return picks;
   }
 
+  /**
+   * The request that has waited longest, and the jingles due before and after it: to be played before `later`, the tracks that
+   * `next` gave last and that have not begun. Those count as picked after it, so that jingles and memories are right by what is
+   * heard; the one that was asked for counts no more, for it is not to be played twice. Empty without a request.
+   */
+  nextRequest(later: readonly ProgrammePick[], now: Millis): ProgrammePick[] {
+    const state = this.#state;
+    if (!state.queue.some((id) => this.#isPlayable(id))) return [];
+    for (const jingle of state.jingles) jingle.tracks = Math.max(0, jingle.tracks - later.length);
+    const picks: ProgrammePick[] = [];
+    const dueJingles = (): void => {
+      for (let pick = this.#dueJingle(state, now); pick; pick = this.#dueJingle(state, now)) {
+        this.#count(state, pick, now);
+        picks.push(pick);
+      }
+    };
+    dueJingles();
+    const request = this.#request(state);
+    if (request) this.#count(state, request, now);
+    if (request) picks.push(request);
+    dueJingles();
+    for (const pick of later) if (pick.id !== request?.id) this.#count(state, pick, now);
+    return picks;
+  }
+
   #advance(state: ProgrammeState, now: Millis): ProgrammePick | null {
     for (const jingle of state.jingles) {
       // A clock that was set back must not keep a jingle waiting for the time to come again.
       jingle.sinceMs = Math.min(jingle.sinceMs ?? now, now);
     }
     const pick = this.#dueJingle(state, now) ?? this.#request(state) ?? this.#track(state, now);
-    if (pick === null) return null;
+    if (pick !== null) this.#count(state, pick, now);
+    return pick;
+  }
+
+  #count(state: ProgrammeState, pick: ProgrammePick, now: Millis): void {
     for (const jingle of state.jingles) {
       if (pick.kind !== "jingle") jingle.tracks += 1;
       else if (pick.rotation === jingle.name) Object.assign(jingle, { tracks: 0, sinceMs: now });
     }
     for (const list of this.#lists) if (list.files.has(pick.id)) remember(state, list, pick.id);
-    return pick;
   }
 
   #dueJingle(state: ProgrammeState, now: Millis): ProgrammePick | null {
@@ -220,8 +248,8 @@ export class Programme {
   /** A request that no rotation has waits: until all of them have been read it may be there. */
   #request(state: ProgrammeState): ProgrammePick | null {
     for (const [at, id] of state.queue.entries()) {
-      const list = this.#refused.has(id) ? undefined : this.#listOf(id);
-      if (!list) continue;
+      const list = this.#listOf(id);
+      if (!list || !this.#isPlayable(id)) continue;
       state.queue.splice(at, 1);
       return { id, kind: "request", rotation: list.name };
     }
@@ -236,6 +264,10 @@ export class Programme {
     if (!turn || !rotation || id === null) return null;
     state.turns = turn.turns;
     return { id, kind: "track", rotation: rotation.name };
+  }
+
+  #isPlayable(id: string): boolean {
+    return !this.#refused.has(id) && this.#listOf(id) !== undefined;
   }
 
   #listOf(id: string): List | undefined {

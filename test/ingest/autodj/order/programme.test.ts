@@ -292,3 +292,35 @@ test("the state is small, however long the programme and large the library", () 
   expect(JSON.stringify(state).length).toBeLessThan(100_000);
   expect(programmeStateSchema.parse(JSON.parse(JSON.stringify(state)))).toEqual(state);
 });
+
+test("a request goes before the track that was picked, which counts as picked after it", () => {
+  const jingles = [jingle({ everyTracks: 4 })];
+  const files = { music: ids("music", 12), "jingle 1": ["j1", "j2"] };
+  const memory = 5;
+  for (let seed = 0; seed < 50; seed++) {
+    const settings = { rotations: [rotation("music", { memory })], jingles };
+    const programme = programmeOf(settings, files, { seed });
+    const heard = picks(programme, 3 + (seed % 4));
+    const [picked] = heard.splice(-1);
+    if (!picked) throw new Error("nothing was picked");
+    const asked = files.music.filter((id) => !heard.some((pick) => pick?.id === id)).slice(0, 3);
+    for (const id of asked) programme.enqueue(id);
+    let later = picked.kind === "track" ? [picked] : [];
+    while (later.length > 0 && programme.queue.length > 0) {
+      const before = programme.nextRequest(later, millis(0));
+      heard.push(...before);
+      // Asked for, it is not played twice.
+      later = later.filter(({ id }) => !before.some((pick) => pick.id === id));
+    }
+    heard.push(...later, ...(picked.kind === "track" ? [] : [picked]));
+    heard.push(...picks(programme, 20));
+    const all = heard.flatMap((pick) => (pick ? [pick] : []));
+    expect(all.map(({ kind }) => (kind === "jingle" ? "j" : "t")).join("")).toMatch(/^(ttttj)+t*$/);
+    const tracks = all.filter(({ kind }) => kind !== "jingle");
+    for (const [index, { id, kind }] of tracks.entries()) {
+      const before = tracks.slice(Math.max(0, index - memory), index);
+      if (kind === "track") expect(before.map((pick) => pick.id)).not.toContain(id);
+    }
+    expect(tracks.filter(({ kind }) => kind === "request").map(({ id }) => id)).toEqual(asked);
+  }
+});
