@@ -1,6 +1,7 @@
 import { basename, extname, resolve } from "node:path";
 import type { EdgeStation, MountRules, ReplyHeader, StoredFile, StreamInfo } from "../shared/edge-station.ts";
 import { mountPath } from "../shared/mount-path.ts";
+import { settingsOfMount } from "../shared/mount-pattern.ts";
 import type { Station } from "./station.ts";
 import type { MountTable } from "./station-mount.ts";
 import { defined, optionalMs, toMs } from "./values.ts";
@@ -87,6 +88,23 @@ function withAutoDjs(autodjs: Station["autodj"], mounts: EdgeStation["mounts"]):
     };
   }
   return all;
+}
+
+/** Of music that the operator has anyway. */
+const autodjKeptMs = 86_400_000;
+
+/** The audio of AutoDJs is kept for a day where nobody says anything of it. Their titles are kept as those of every mount. */
+export function withAutoDjKept(
+  station: EdgeStation,
+  autodjs: readonly { readonly mount: string }[],
+): EdgeStation {
+  const mounts = { ...station.mounts };
+  for (const { mount } of autodjs) {
+    const { archive, retentionMs, retentionBytes } = settingsOfMount(mounts, mountPath(mount)) ?? {};
+    if (archive !== undefined || retentionMs !== undefined || retentionBytes !== undefined) continue;
+    mounts[mount] = { ...mounts[mount], retentionMs: autodjKeptMs };
+  }
+  return { ...station, mounts };
 }
 
 /** What a table leaves out is left out: a pattern may say it. */

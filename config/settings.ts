@@ -4,7 +4,7 @@ import { dirname, resolve } from "node:path";
 import type { EdgeStation } from "../shared/edge-station.ts";
 import { ConfigError } from "./config-error.ts";
 import { demoAutoDj, withDemo } from "./demo.ts";
-import { edgeStation, type MountFile, mountFiles } from "./edge-settings.ts";
+import { edgeStation, type MountFile, mountFiles, withAutoDjKept } from "./edge-settings.ts";
 import type { Environment } from "./environment.ts";
 import { type Flags, parseFlags } from "./flags.ts";
 import { ingestSettings } from "./ingest-of-station.ts";
@@ -168,7 +168,7 @@ function combine(sources: Sources): StackSettings {
     host,
     edgePort,
     ingest: { ...ingest, autodjs },
-    edge: demo ? withDemo(edge) : edge,
+    edge: withAutoDjKept(demo ? withDemo(edge) : edge, autodjs),
     files: mountFiles(station, stationDir),
     tellsEdge: stationFile !== undefined || env["SKYWAVE_PUSH_STATION"] === "1",
     ...(music === undefined ? {} : { music: music.path }),

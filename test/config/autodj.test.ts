@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { ConfigError } from "../../config/config-error.ts";
+import { withAutoDjKept } from "../../config/edge-settings.ts";
 import { loadStackSettings } from "../../config/settings.ts";
 import { edgeStationSchema } from "../../shared/edge-station.ts";
 
@@ -353,5 +354,18 @@ describe("the demo", () => {
     expect(problemsOf(() => loadStackSettings(flags("--no-dem"), {}))).toEqual([
       "--no-dem is not a known flag; did you mean --no-demo?",
     ]);
+  });
+});
+
+it("keeps what an AutoDJ played for a day, unless somebody says otherwise", () => {
+  const station = {
+    ...edgeStationSchema.parse({}),
+    mounts: { "/a.mp3": { hidden: true }, "/b/*.mp3": { archive: true } },
+  };
+  const autodjs = [{ mount: "/a.mp3" }, { mount: "/b/1.mp3" }, { mount: "/c.mp3" }];
+  expect(withAutoDjKept(station, autodjs).mounts).toEqual({
+    "/a.mp3": { hidden: true, retentionMs: 86_400_000 },
+    "/b/*.mp3": { archive: true },
+    "/c.mp3": { retentionMs: 86_400_000 },
   });
 });
