@@ -62,7 +62,6 @@ const rotationSchema = z.object({
   /** When it plays; absent: whenever no rotation before it does. */
   times: z.array(slotSchema).min(1).max(64).optional(),
 });
-export type LibraryRotation = z.infer<typeof rotationSchema>;
 
 export const libraryEditionSchema = z
   .object({
