@@ -72,7 +72,10 @@ const loudness = () => {
   return z.union([z.number().min(-40).max(-5), z.literal(false)], { error });
 };
 
-const mp3Rates: readonly number[] = [8000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000];
+/** Hz. */
+export const mp3Rates: readonly number[] = [
+  8000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000,
+];
 
 const format = () => {
   const error = 'must be a sample rate of MP3 and "mono" or "stereo", such as "44100 stereo"';

@@ -6,7 +6,7 @@ import { type Log, reasonOf } from "../log.ts";
 import type { Time } from "./clock.ts";
 import { Deck } from "./deck.ts";
 import { voteFormat } from "./format-vote.ts";
-import { Music, programmeSettings } from "./music.ts";
+import { Music } from "./music.ts";
 import { type Enqueued, Programme, type ProgrammePick } from "./order/programme.ts";
 import type { Mp3Format, Parts, TrackAnalyser } from "./parts.ts";
 import { Preparation } from "./preparation.ts";
@@ -59,7 +59,7 @@ export class Desk {
     this.#options = options;
     this.#file = file;
     const { settings, parts, random, log } = options;
-    this.#programme = new Programme(programmeSettings(settings), random, state?.programme);
+    this.#programme = new Programme(settings, random, state?.programme);
     this.music = new Music({ settings, parts, programme: this.#programme, log });
     this.#upcoming = new Upcoming({
       programme: this.#programme,

@@ -1,13 +1,13 @@
 import type { AutoDjSettings } from "../../config/ingest-settings.ts";
 import type { Log } from "../log.ts";
-import type { Programme, ProgrammeSettings } from "./order/programme.ts";
+import type { Programme } from "./order/programme.ts";
 import type { Parts, Sources } from "./parts.ts";
 import type { TrackFile } from "./track.ts";
 
 export interface MusicOptions {
   readonly settings: Pick<AutoDjSettings, "rotations" | "jingles" | "reloadMs">;
   readonly parts: Pick<Parts, "sources">;
-  readonly programme: Pick<Programme, "setFiles" | "refuse" | "allow">;
+  readonly programme: Pick<Programme, "setFiles" | "refuse" | "allow" | "jingleNames">;
   readonly log: Log;
 }
 
@@ -35,10 +35,10 @@ export class Music {
   constructor(options: MusicOptions) {
     this.#options = options;
     const { rotations, jingles, reloadMs } = options.settings;
-    const names = jingleNames(options.settings);
+    const { jingleNames } = options.programme;
     const lists = [
       ...rotations,
-      ...jingles.map((jingle, index) => ({ ...jingle, name: names[index] ?? "" })),
+      ...jingles.map((jingle, index) => ({ ...jingle, name: jingleNames[index] ?? "" })),
     ];
     this.#lists = lists.map(({ name, places }) => ({
       name,
@@ -154,27 +154,6 @@ export class Music {
   #tell(): void {
     for (const listener of this.#listeners) listener();
   }
-}
-
-/** As the programme of these settings has to know them. */
-export const programmeSettings = (
-  settings: Pick<AutoDjSettings, "rotations" | "jingles">,
-): ProgrammeSettings => {
-  const names = jingleNames(settings);
-  return {
-    rotations: settings.rotations,
-    jingles: settings.jingles.map((jingle, index) => ({ ...jingle, name: names[index] ?? "" })),
-  };
-};
-
-/** Jingles have no names: "jingle 1" and so on, unless a rotation is called that. */
-function jingleNames({ rotations, jingles }: Pick<AutoDjSettings, "rotations" | "jingles">): string[] {
-  const taken = new Set(rotations.map(({ name }) => name));
-  return jingles.map((_, index) => {
-    let name = `jingle ${index + 1}`;
-    while (taken.has(name)) name = `${name} `;
-    return name;
-  });
 }
 
 const baseName = (name: string): string => name.slice(name.lastIndexOf("/") + 1);

@@ -1,10 +1,12 @@
 import { createHash } from "node:crypto";
-import { mkdir, readFile, rename, stat, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rename, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { z } from "zod";
+import { mp3Rates } from "../../config/station-autodj.ts";
 import type { MountPath } from "../../shared/units.ts";
 import { type Log, reasonOf } from "../log.ts";
 import { stateBytes } from "./limits.ts";
+import { writeWhole } from "./whole-file.ts";
 
 /**
  * Where an AutoDJ is, `autodj/<mount>.json` in the data folder:
@@ -22,7 +24,12 @@ const stateSchema = z.object({
   programme: z.unknown(),
   playing: pick.extend({ version: z.string(), frame: z.number().int().nonnegative() }).nullable(),
   ahead: z.array(pick).max(16),
-  mp3: z.object({ sampleRate: z.number(), channels: z.union([z.literal(1), z.literal(2)]) }).nullable(),
+  mp3: z
+    .object({
+      sampleRate: z.number().refine((rate) => mp3Rates.includes(rate)),
+      channels: z.union([z.literal(1), z.literal(2)]),
+    })
+    .nullable(),
 });
 export type AutoDjState = z.infer<typeof stateSchema>;
 
@@ -80,9 +87,7 @@ export class StateFile {
       this.#next = null;
       try {
         await mkdir(dirname(this.#path), { recursive: true });
-        // Whole or not at all.
-        await writeFile(`${this.#path}.new`, JSON.stringify(state), { mode: 0o600 });
-        await rename(`${this.#path}.new`, this.#path);
+        await writeWhole(this.#path, JSON.stringify(state));
         this.#fails = false;
       } catch (error) {
         if (!this.#fails)

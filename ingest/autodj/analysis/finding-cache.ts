@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
-import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm, stat, utimes } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import * as z from "zod";
 import type { TrackFile } from "../track.ts";
+import { writeWhole } from "../whole-file.ts";
 import { cachedRecords, recordBytes } from "./limits.ts";
 import { type Finding, trackFactsSchema } from "./track-facts.ts";
 
@@ -87,23 +88,6 @@ export class FindingCache {
   #pathOf(id: string): string {
     const hash = createHash("sha256").update(id).digest("hex");
     return join(this.#folder, hash.slice(0, 2), `${hash.slice(2, 40)}.json`);
-  }
-}
-
-let parts = 0;
-
-/** A name beside `path` that nobody else writes to: other processes and other analysers may share the folder. */
-export const partOf = (path: string): string => `${path}.${process.pid}-${++parts}.part`;
-
-/** Under another name first, so that no reader meets half of it. */
-export async function writeWhole(path: string, text: string): Promise<void> {
-  const part = partOf(path);
-  try {
-    await writeFile(part, text, { mode: 0o600 });
-    await rename(part, path);
-  } catch (error) {
-    await rm(part, { force: true }).catch(() => {});
-    throw error;
   }
 }
 

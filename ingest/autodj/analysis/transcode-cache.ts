@@ -3,7 +3,8 @@ import { mkdir, readdir, readFile, rename, rm, stat, utimes } from "node:fs/prom
 import { join } from "node:path";
 import * as z from "zod";
 import type { TrackFile } from "../track.ts";
-import { jsonOf, partOf, writeWhole } from "./finding-cache.ts";
+import { partOf, writeWhole } from "../whole-file.ts";
+import { jsonOf } from "./finding-cache.ts";
 import { transcodedBytes, transcodeMs } from "./limits.ts";
 import { type TargetFormat, type TrackFacts, trackFactsSchema } from "./track-facts.ts";
 

@@ -41,21 +41,38 @@ it("has a file of its own for every mount, whatever its name", async () => {
     .toBe(mounts.length);
 });
 
-it.each(["", "{", "null", '{"format":2}', JSON.stringify({ ...state, playing: { id: 1 } })])(
-  "puts a state that is none aside, with a warning: %s",
-  async (text) => {
-    const file = fileOf("/autodj.mp3");
-    file.save(state);
-    await file.saved();
-    const [name = ""] = readdirSync(folder);
-    writeFileSync(join(folder, name), text);
-    lines.length = 0;
-    expect(await file.load()).toBeNull();
-    expect(await file.load()).toBeNull();
-    expect(lines).toHaveLength(1);
-    expect(readFileSync(join(folder, `${name}.unreadable`), "utf8")).toBe(text);
-  },
-);
+it.each([
+  "",
+  "{",
+  "null",
+  '{"format":2}',
+  JSON.stringify({ ...state, playing: { id: 1 } }),
+  JSON.stringify({ ...state, playing: { ...state.playing, frame: 1e300 } }),
+  JSON.stringify({ ...state, mp3: { sampleRate: 7, channels: 2 } }),
+])("puts a state that is none aside, with a warning: %s", async (text) => {
+  const file = fileOf("/autodj.mp3");
+  file.save(state);
+  await file.saved();
+  const [name = ""] = readdirSync(folder);
+  writeFileSync(join(folder, name), text);
+  lines.length = 0;
+  expect(await file.load()).toBeNull();
+  expect(await file.load()).toBeNull();
+  expect(lines).toHaveLength(1);
+  expect(readFileSync(join(folder, `${name}.unreadable`), "utf8")).toBe(text);
+});
+
+it("is one state or another when two of one mount write at the same moment", async () => {
+  const files = [fileOf("/autodj.mp3"), fileOf("/autodj.mp3")];
+  const long = { ...state, programme: "x".repeat(1_000_000) };
+  for (let round = 0; round < 20; round++) {
+    files[0]?.save(long);
+    files[1]?.save(state);
+    await Promise.all(files.map((file) => file.saved()));
+    expect([state, long]).toContainEqual(await fileOf("/autodj.mp3").load());
+  }
+  expect(readdirSync(folder)).toHaveLength(1);
+});
 
 it("goes on without a disk, and says so once", async () => {
   writeFileSync(join(folder, "file"), "");
