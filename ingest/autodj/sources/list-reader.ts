@@ -1,4 +1,5 @@
-import { readFile, realpath, stat } from "node:fs/promises";
+import { constants } from "node:fs";
+import { open, realpath, stat } from "node:fs/promises";
 import { dirname, isAbsolute, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { reasonOf } from "../../log.ts";
@@ -33,10 +34,8 @@ interface Reading {
 async function readInto(path: string, reading: Reading, depth: number): Promise<void> {
   const real = await realpath(path);
   if (reading.lists.has(real)) return;
-  const { size } = await stat(real);
-  if (size > listBytes) throw new Error(`has more than ${listBytes} bytes`);
   reading.lists.add(real);
-  const entries = parseMusicList(await readFile(real), listKind(path) ?? "m3u", listEntries);
+  const entries = parseMusicList(await listContent(real), listKind(path) ?? "m3u", listEntries);
   // Where the list lies, and not where a link to it does.
   for (const entry of entries) {
     if (++reading.entries > listEntries) {
@@ -47,6 +46,23 @@ async function readInto(path: string, reading: Reading, depth: number): Promise<
       return;
     }
     await readEntry(entry, { folder: dirname(real), depth }, reading);
+  }
+}
+
+/** Of a pipe, that would be waited for, nothing is read, nor more of a file that grows than a list may have. */
+async function listContent(path: string): Promise<Buffer> {
+  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    const seen = await file.stat();
+    if (!seen.isFile()) throw new Error("is not a file");
+    if (seen.size > listBytes) throw new Error(`has more than ${listBytes} bytes`);
+    const content = Buffer.alloc(seen.size);
+    let length = 0;
+    for (let read = 1; read > 0 && length < content.length; length += read)
+      read = (await file.read(content, length, content.length - length, length)).bytesRead;
+    return content.subarray(0, length);
+  } finally {
+    await file.close();
   }
 }
 
@@ -62,12 +78,12 @@ async function readEntry(
   if (there === null) return leaveOut("is not there");
   if ("reason" in there) return leaveOut(there.reason);
   if (there.isDirectory) return leaveOut("is a folder");
+  if (!there.isFile) return leaveOut("is not a file");
   if (listKind(entry.location) !== null) {
     if (typeof there.path !== "string") return leaveOut("is a list whose name is not UTF-8");
     if (depth + 1 >= listDepth) return leaveOut(`is a list ${listDepth} lists deep`);
     return readInto(there.path, reading, depth + 1).catch((error: unknown) => leaveOut(reasonOf(error)));
   }
-  if (!there.isFile) return leaveOut("is not a file");
   const { path, version } = there;
   const id = fileId(path);
   if (reading.found.has(id)) return;

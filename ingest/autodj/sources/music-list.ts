@@ -19,29 +19,41 @@ export function listKind(name: string): ListKind | null {
 /**
  * The entries of a list in its order. M3U as Winamp wrote it (a line each, `#EXTINF:seconds,title` before), PLS with its
  * entries by number. Anything may end a line; encodings are told by a byte order mark, `#EXTENC`, or what the bytes are
- * most likely. Never throws: what cannot be understood names nothing.
+ * most likely. Never throws: what cannot be understood names nothing. Of what is no list it makes no more work than of
+ * one with `maxEntries`: it is called where sources are served.
  */
 export function parseMusicList(bytes: Buffer, kind: ListKind, maxEntries: number): ListEntry[] {
-  const lines = linesOf(bytes);
-  return (kind === "m3u" ? m3uEntries(lines) : plsEntries(lines)).slice(0, maxEntries);
+  const text = textOf(bytes);
+  return kind === "m3u" ? m3uEntries(text, maxEntries) : plsEntries(text, maxEntries);
 }
 
-interface Line {
-  readonly text: string;
-  /** Null where the list is in an encoding that no file system has. */
-  readonly bytes: Buffer | null;
+interface ListText {
+  readonly content: Buffer;
+  readonly decode: (bytes: Buffer) => string;
+  /** Whether a file system may have names of these bytes. */
+  readonly isNarrow: boolean;
 }
 
-function m3uEntries(lines: readonly Line[]): ListEntry[] {
+/** Lines that are looked at for each entry that a list may have: M3U has two, and a comment, PLS three. */
+const linesPerEntry = 4;
+
+/** A longer line names nothing: a path has 4,096 bytes, as a URL three times as many. */
+const lineBytes = 16_384;
+
+function m3uEntries({ content, decode, isNarrow }: ListText, maxEntries: number): ListEntry[] {
   const entries: ListEntry[] = [];
-  let title: string | undefined;
-  for (const line of lines) {
-    const text = line.text.trim();
-    if (text === "") continue;
-    if (!text.startsWith("#")) {
-      entries.push({ location: text, bytes: trimmed(line), ...(title && { title }) });
-      title = undefined;
-    } else if (/^#EXTINF:/i.test(text)) title = extinfTitle(text);
+  let extinf: Buffer | undefined;
+  for (const line of linesOf(content, maxEntries * linesPerEntry)) {
+    if (line[0] === 0x23) {
+      if (/^#EXTINF:/i.test(line.toString("latin1", 0, 8))) extinf = line;
+      continue;
+    }
+    const location = decode(line).trim();
+    if (location === "") continue;
+    const title = extinf && extinfTitle(decode(extinf));
+    extinf = undefined;
+    entries.push({ location, bytes: isNarrow ? line : null, ...(title && { title }) });
+    if (entries.length === maxEntries) break;
   }
   return entries;
 }
@@ -53,47 +65,60 @@ const extinfTitle = (text: string): string | undefined =>
 /** No title is longer; the search for it must not take long in what is no list. */
 const titleLength = 2_048;
 
-function plsEntries(lines: readonly Line[]): ListEntry[] {
-  const files = new Map<number, Line>();
-  const titles = new Map<number, string>();
-  for (const line of lines) {
-    const [, key = "", digits = "", value = ""] =
-      /^\s*(file|title)(\d{1,9})\s*=(.*)$/is.exec(line.text) ?? [];
-    if (key === "") continue;
-    const number = Number(digits);
-    if (key.toLowerCase() === "title") titles.set(number, value.trim());
-    else if (value.trim() !== "") {
-      const start = line.bytes === null ? -1 : line.bytes.indexOf("=") + 1;
-      files.set(number, { text: value, bytes: start < 1 ? null : (line.bytes?.subarray(start) ?? null) });
-    }
+function plsEntries({ content, decode, isNarrow }: ListText, maxEntries: number): ListEntry[] {
+  const files = new Map<number, Buffer>();
+  const titles = new Map<number, Buffer>();
+  for (const line of linesOf(content, maxEntries * linesPerEntry)) {
+    const [before = "", key = "", digits = ""] =
+      /^(file|title)(\d{1,9})\s*=/i.exec(line.toString("latin1", 0, 32)) ?? [];
+    if (before === "") continue;
+    const value = trimmed(line.subarray(before.length));
+    const of = key.toLowerCase() === "title" ? titles : files;
+    if (value.length > 0 && of.size < maxEntries) of.set(Number(digits), value);
   }
   return [...files]
     .toSorted(([a], [b]) => a - b)
     .map(([number, line]) => {
-      const title = titles.get(number);
-      return { location: line.text.trim(), bytes: trimmed(line), ...(title && { title }) };
-    });
+      const written = titles.get(number);
+      const title = written && decode(written).trim();
+      return { location: decode(line).trim(), bytes: isNarrow ? line : null, ...(title && { title }) };
+    })
+    .filter(({ location }) => location !== "");
 }
 
-/** The bytes of the text without what is white around it. */
-function trimmed({ bytes }: Line): Buffer | null {
-  if (bytes === null) return null;
+/** Without what is white around it. */
+function trimmed(bytes: Buffer): Buffer {
   let [start, end] = [0, bytes.length];
   while (start < end && isWhite(bytes[start])) start++;
   while (end > start && isWhite(bytes[end - 1])) end--;
   return bytes.subarray(start, end);
 }
-const isWhite = (byte: number | undefined): boolean => byte !== undefined && byte <= 0x20;
+// Not escape, which begins letters of ISO-2022-JP.
+const isWhite = (byte: number | undefined): boolean => byte !== undefined && byte <= 0x20 && byte !== 0x1b;
 
-function linesOf(bytes: Buffer): Line[] {
+function textOf(bytes: Buffer): ListText {
   const wide = wideEncoding(bytes);
-  if (wide !== null) return split(decoded(bytes, wide)).map((text) => ({ text, bytes: null }));
-  const content = bytes.subarray(startsWith(bytes, 0xef, 0xbb, 0xbf) ? 3 : 0);
-  const label = encodingOf(content);
-  return split(content.toString("latin1")).map((line) => {
-    const raw = Buffer.from(line, "latin1");
-    return { text: decoded(raw, label), bytes: raw };
-  });
+  const content =
+    wide === null ? bytes.subarray(startsWith(bytes, 0xef, 0xbb, 0xbf) ? 3 : 0) : inUtf8(bytes, wide);
+  const decoder = new TextDecoder(wide === null ? encodingOf(content) : "utf-8");
+  return { content, decode: (line) => decoder.decode(line), isNarrow: wide === null };
+}
+
+const inUtf8 = (bytes: Buffer, label: string): Buffer => Buffer.from(new TextDecoder(label).decode(bytes));
+
+/** Trimmed lines of 1 to `lineBytes` bytes; of no more than `maxLines` lines that are not empty. */
+function* linesOf(content: Buffer, maxLines: number): Generator<Buffer> {
+  let start = 0;
+  let lines = 0;
+  for (let at = 0; at <= content.length && lines < maxLines; at++) {
+    const byte = content[at];
+    if (byte !== undefined && byte !== 0x0a && byte !== 0x0d) continue;
+    const line = at === start ? undefined : trimmed(content.subarray(start, at));
+    start = at + 1;
+    if (!line || line.length === 0) continue;
+    lines++;
+    if (line.length <= lineBytes) yield line;
+  }
 }
 
 const split = (text: string): string[] => text.split(/\r\n|\n|\r/);
@@ -127,5 +152,3 @@ function isEncoding(label: string): boolean {
     return false;
   }
 }
-
-const decoded = (bytes: Uint8Array, label: string): string => new TextDecoder(label).decode(bytes);

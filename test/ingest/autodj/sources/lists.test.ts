@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import * as fs from "node:fs";
 import { pathToFileURL } from "node:url";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -113,6 +114,23 @@ describe("a list of music", () => {
     music.write("x.m3u", "#EXTINF:1,A\na.mp3");
     await untilNames(sources, "a.mp3");
     expect(sources.files[0]?.listedTitle).toBe("A");
+  });
+
+  it("that names pipes, devices and folders as lists waits for none of them", async () => {
+    music.write("a.mp3");
+    execFileSync("mkfifo", [music.path("pipe.m3u"), music.path("pipe.mp3")]);
+    fs.symlinkSync("/dev/zero", music.path("zero.pls"));
+    fs.mkdirSync(music.path("folder.m3u"));
+    music.write("x.m3u", "pipe.m3u\npipe.mp3\nzero.pls\nfolder.m3u\na.mp3\n");
+    expect(namesOf(await music.open([music.place("x.m3u")]))).toEqual(["a.mp3"]);
+    expect(JSON.parse(music.warnings[0] ?? "")).toMatchObject({
+      entries: [
+        "pipe.m3u is not a file",
+        "pipe.mp3 is not a file",
+        "zero.pls is not a file",
+        "folder.m3u is a folder",
+      ],
+    });
   });
 
   it("of any bytes is read", async () => {

@@ -94,6 +94,25 @@ describe("a PLS list", () => {
 });
 
 describe("a list of any bytes", () => {
+  it("costs no more than one with as many entries as may be, whatever its lines are", () => {
+    const comments = "#\n".repeat(400);
+    expect(m3u(`${comments.slice(2)}a.mp3\nb.mp3`)).toHaveLength(1);
+    expect(m3u(`${comments}a.mp3`)).toEqual([]);
+    expect(m3u(`${"\n \r\n".repeat(5_000)}a.mp3`)).toHaveLength(1);
+    expect(m3u("a.mp3\n".repeat(101))).toHaveLength(100);
+    expect(pls(Array.from({ length: 401 }, (_, index) => `File${index}=a`).join("\n"))).toHaveLength(100);
+    expect(pls(`${"x\n".repeat(400)}File1=a`)).toEqual([]);
+  });
+
+  it("names nothing by lines longer than any path", () => {
+    const long = "a".repeat(16_385);
+    expect(named(m3u(`${long}\nb.mp3\n${long.slice(1)}`))).toEqual([
+      ["b.mp3", undefined],
+      [long.slice(1), undefined],
+    ]);
+    expect(pls(`File1=${long}`)).toEqual([]);
+  });
+
   it("is told by its name", () => {
     expect(["a.m3u", "A.M3U8", "b.Pls", "c.mp3", "m3u"].map(listKind)).toEqual([
       "m3u",
