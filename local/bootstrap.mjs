@@ -128,6 +128,8 @@ function run(command, args, binFolder) {
     stdio: "inherit",
     env: {
       ...process.env,
+      // A call to a disk that hangs keeps a thread, and Node's four sign and look up names for everything else as well.
+      UV_THREADPOOL_SIZE: process.env["UV_THREADPOOL_SIZE"] ?? "32",
       // Relative paths in arguments start where the command was typed.
       INIT_CWD: process.env["INIT_CWD"] ?? process.cwd(),
       [pathName]: binFolder + delimiter + (process.env[pathName] ?? ""),

@@ -154,7 +154,8 @@ export class AutoDj {
     this.#over.abort();
     // Its last frames go out before the state says so.
     const ended = session?.end(reason);
-    const closed = this.#desk?.close(!this.#isHandedOver);
+    // What was only opened, to take another's place, leaves that one's state alone.
+    const closed = this.#desk?.close(this.#done !== null && !this.#isHandedOver);
     const all = Promise.all([closed, this.#done]);
     // Of a disk that hangs nothing is awaited.
     await Promise.race([all, sleep(goodbyeMs, undefined, { ref: false })]);
@@ -194,9 +195,11 @@ export class AutoDj {
       const unsubscribe = events.subscribe(({ kind, source }) => {
         if (kind === "disconnected" && source.mount === this.mount && source !== this.#session) look.abort();
       });
-      const outcome = await this.#attempt(desk).finally(() => {
-        this.#session = null;
+      const outcome = await this.#attempt(desk).catch((error: unknown): Outcome => {
+        this.#log.error({ err: error }, "an AutoDJ's session failed");
+        return { kind: "failed", reason: reasonOf(error) };
       });
+      this.#session = null;
       if (outcome.kind === "ended") backoff.succeed();
       if (outcome.kind === "failed" && backoff.failures === 0)
         this.#log.warn({ reason: outcome.reason }, "an AutoDJ cannot have its mount, trying on");
@@ -234,14 +237,13 @@ export class AutoDj {
     }
     this.#session = session;
     this.#isToldIdle = false;
-    await desk.deck.cue();
     try {
+      await desk.deck.cue();
       await this.#play(session, desk, over.signal);
       return { kind: "ended", reason: "the mount is another's" };
     } catch (error) {
-      this.#log.error({ err: error }, "an AutoDJ's session failed");
       await session.end(reasonOf(error));
-      return { kind: "failed", reason: reasonOf(error) };
+      throw error;
     } finally {
       if (!this.#stopped.signal.aborted && !this.#isHandedOver) desk.save();
     }
@@ -250,9 +252,10 @@ export class AutoDj {
   /** Frames in real time until the mount is lost. */
   async #play(session: SourceSession, desk: Desk, over: AbortSignal): Promise<void> {
     const time = this.#time;
-    const { sampleRate, samplesPerFrame } = desk.format;
     const segmentMs = this.#options.host.segmentMs();
-    const sizes = new PieceSizes({ segmentMs, pieceMs, sampleRate, samplesPerFrame });
+    const sizesOf = (format: Desk["format"]) => new PieceSizes({ segmentMs, pieceMs, ...format });
+    let { format } = desk;
+    let sizes = sizesOf(format);
     const clock = new SampleClock(time.now() - aheadMsAfter(session.gapMs));
     const goesOn = () => !this.#isHandedOver && !desk.deck.isOver;
     while (!over.aborted && !session.hasEnded && goesOn()) {
@@ -265,6 +268,7 @@ export class AutoDj {
         this.#log.warn({ lateMs: Math.round(lateMs) }, "an AutoDJ was not let play for a while");
         clock.restart(time.now() - leadMs);
       }
+      if (desk.format !== format) sizes = sizesOf((format = desk.format));
       this.#push(session, desk, { frames: sizes.next(), clock });
     }
     if (!goesOn()) await untilAborted(over, this.#stopped.signal);

@@ -75,6 +75,8 @@ export class AutoDjs {
       place.wanted = wanted.get(mount) ?? null;
       wanted.delete(mount);
       if (!place.isChanging) void this.#follow(mount, place);
+      // It does not play to its track's end for a successor that is not to come.
+      else if (place.wanted === null) void place.running.stop(takenAway);
     }
     for (const [mount, settings] of wanted) {
       const running = this.#make(mount, settings);
@@ -93,24 +95,32 @@ export class AutoDjs {
   /** One at a time for each place, until what runs is what is wanted. */
   async #follow(mount: MountPath, place: Place): Promise<void> {
     place.isChanging = true;
+    let tries = 0;
     while (!this.#stopped && !isSame(place.wanted, place.running.settings)) {
       const { wanted, running } = place;
       if (wanted === null) {
         this.#places.delete(mount);
-        await running.stop("the AutoDJ was taken away");
+        await running.stop(takenAway);
         return;
       }
       const state = running.desk?.state;
+      const { tracks } = running;
       const next = this.#make(mount, wanted, state);
       // Meanwhile the present one plays, and it plays on when the next cannot.
       const opened = await this.#opened(next, () => isSame(place.wanted, wanted));
-      if (opened) await running.handOver();
-      if (!opened || this.#stopped) {
-        await next.stop("its settings have changed");
-        // What cannot begin is not tried again until the settings change.
-        if (opened || isSame(place.wanted, wanted)) break;
+      if (opened && running.tracks !== tracks && ++tries < openTries) {
+        // It would play again what has begun meanwhile.
+        await next.stop("another track has begun");
         continue;
       }
+      if (opened) await running.handOver();
+      if (!opened || this.#stopped || place.wanted === null) {
+        await next.stop("its settings have changed");
+        // What cannot begin is not tried again until the settings change.
+        if (this.#stopped || isSame(place.wanted, wanted)) break;
+        continue;
+      }
+      if (running.desk) next.desk?.takeRequests(running.desk);
       place.running = next;
       next.start();
       // Its session is ended by the next one's; where none comes on air, it ends here.
@@ -129,8 +139,9 @@ export class AutoDjs {
     const opening = next.open();
     for (;;) {
       const opened = await Promise.race([opening, sleep(changeLookMs, null, { ref: false })]);
-      if (opened !== null) return opened;
+      if (opened === false || (opened === true && next.desk?.isRead)) return opened;
       if (this.#stopped || !isWanted()) return false;
+      if (opened) await sleep(changeLookMs, undefined, { ref: false });
     }
   }
 
@@ -159,6 +170,10 @@ export class AutoDjs {
   }
 }
 
+const takenAway = "the AutoDJ was taken away";
+
+/** So often it is opened anew because a track has begun meanwhile: once is the rule, for then all is known. */
+const openTries = 3;
 /** How long the session of one whose settings have changed is left to be taken over. */
 const handOverMs = 3_000;
 const handOverLookMs = 20;

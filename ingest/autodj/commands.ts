@@ -103,7 +103,7 @@ export class AutoDjCommands {
     const autodj = mount && this.#options.autodjs.find(mount);
     if (!autodj) return failed(404, `${named} has no AutoDJ on this host`);
     const { desk } = autodj;
-    if (!desk) return failed(409, "the AutoDJ has not read its music yet");
+    if (!desk?.isRead) return failed(409, "the AutoDJ has not read its music yet");
     switch (command) {
       case "now":
         return now(autodj, desk);

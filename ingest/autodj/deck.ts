@@ -3,7 +3,7 @@ import type { FrameSpan } from "../../shared/codec/codec.ts";
 import { type Millis, millis } from "../../shared/units.ts";
 import { type Log, reasonOf } from "../log.ts";
 import type { Time } from "./clock.ts";
-import { readAheadMs } from "./limits.ts";
+import { readAheadMs, stallMs } from "./limits.ts";
 import type { Music } from "./music.ts";
 import type { ProgrammePick } from "./order/programme.ts";
 import { type ReadyTrack, retryMs, type Upcoming } from "./upcoming.ts";
@@ -207,7 +207,8 @@ export class Deck {
       }
       loaded.isOver = true;
       this.#loading = null;
-      await loaded.reader.close();
+      // Not awaited: of a disk that hangs it takes as long as that does.
+      void loaded.reader.close();
       // Of a track whose last frame has gone out already, nothing more was to come.
       this.#endWhenOver(loaded);
       if (this.#stopped) return;
@@ -219,16 +220,17 @@ export class Deck {
     const { track } = loaded;
     for (;;) {
       if (loaded.seek !== null) {
-        await loaded.reader.close();
+        void loaded.reader.close();
         const at = loaded.seek;
-        loaded.reader = await parts.openTrack(track.path, track.plan, at);
+        const opening = parts.openTrack(track.path, track.plan, at);
+        loaded.reader = await inTime(opening, (late) => void late.close());
         if (loaded.seek === at) loaded.seek = null;
         continue;
       }
       if (this.aheadMs >= readAheadMs && !loaded.isOver) await this.#room.promise;
       if (loaded.isOver || this.#stopped) return;
       if (loaded.seek !== null || this.aheadMs >= readAheadMs) continue;
-      const read = await loaded.reader.read();
+      const read = await inTime(loaded.reader.read());
       // What was read meanwhile is before the place to go on at, or of no use.
       if (loaded.isOver || this.#stopped) return;
       if (loaded.seek !== null) continue;
@@ -286,6 +288,20 @@ export class Deck {
   #leftMs({ of, frame }: { readonly of: Loaded; readonly frame: number }): number {
     const { plan } = of.track;
     return (playMs(plan) * (plan.frames - frame)) / plan.frames;
+  }
+}
+
+/** Rejects when it takes longer than `stallMs`; `onLate` gets what comes after that. */
+async function inTime<T>(work: Promise<T>, onLate: (late: T) => void = () => undefined): Promise<T> {
+  const stalled = Promise.withResolvers<never>();
+  const timer = setTimeout(() => {
+    work.then(onLate, () => undefined);
+    stalled.reject(new Error("cannot be read: nothing has come for long"));
+  }, stallMs).unref();
+  try {
+    return await Promise.race([work, stalled.promise]);
+  } finally {
+    clearTimeout(timer);
   }
 }
 

@@ -1,11 +1,13 @@
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { AutoDjSettings } from "../../config/ingest-settings.ts";
 import { type PlainFormat, plainFormat } from "../../shared/codec/mp3/plain-format.ts";
 import { type Millis, millis, type MountPath } from "../../shared/units.ts";
 import { type Log, reasonOf } from "../log.ts";
 import type { Time } from "./clock.ts";
 import { Deck } from "./deck.ts";
-import { voteFormat } from "./format-vote.ts";
+import { usualFormat, voteFormat } from "./format-vote.ts";
+import { firstTrackMs } from "./limits.ts";
 import { Music } from "./music.ts";
 import { type Enqueued, Programme, type ProgrammePick } from "./order/programme.ts";
 import type { Mp3Format, Parts, TrackAnalyser } from "./parts.ts";
@@ -50,15 +52,20 @@ export class Desk {
   readonly #programme: Programme;
   readonly #upcoming: Upcoming;
   readonly #file: StateFile;
+  /** To go on from. */
+  readonly #given: AutoDjState | null;
   #preparation: Preparation | null = null;
-  #format: (Mp3Format & PlainFormat) | null = null;
+  #format: Mp3Format & PlainFormat;
+  #isRead = false;
   readonly #stopped = new AbortController();
 
   /** `state`: of `DeskOptions`, or what was kept. */
   private constructor(options: DeskOptions, file: StateFile, state: AutoDjState | null) {
     this.#options = options;
     this.#file = file;
+    this.#given = state;
     const { settings, parts, random, log } = options;
+    this.#format = withPlain(settings.format ?? state?.mp3 ?? usualFormat);
     this.#programme = new Programme(settings, random, state?.programme);
     this.music = new Music({ settings, parts, programme: this.#programme, log });
     this.#upcoming = new Upcoming({
@@ -73,27 +80,39 @@ export class Desk {
     this.deck = new Deck({ ...options, upcoming: this.#upcoming, music: this.music });
   }
 
-  /** Resolves when its places have been read and the first track is being prepared. */
+  /**
+   * Resolves when its places have been read and the first track is being prepared, or when reading takes long: a library on a disk
+   * that is slow, or hangs, is a silent one until then.
+   */
   static async open(options: DeskOptions): Promise<Desk> {
     const { mount, dataDir, log } = options;
     const file = new StateFile({ folder: join(dataDir, "autodj"), mount, log });
     const state = options.state ?? (await file.load());
     const desk = new Desk(options, file, state);
-    await desk.#start(state);
+    const starting = desk.#start();
+    const patience = sleep(firstTrackMs, "slow", { ref: false });
+    if ((await Promise.race([starting, patience])) !== "slow") return desk;
+    log.warn("the music takes long to be read");
+    void starting.catch((error: unknown) => log.error({ err: error }, "the music cannot begin"));
     return desk;
   }
 
-  /** The mount's. */
+  /** The mount's. May change until its music has been read. */
   get format(): Mp3Format & PlainFormat {
-    if (!this.#format) throw new Error("the desk is not open");
     return this.#format;
   }
 
+  /** Its places have been read. */
+  get isRead(): boolean {
+    return this.#isRead;
+  }
+
   get isIdle(): boolean {
-    return this.#upcoming.isIdle && this.deck.playing === null;
+    return !this.#isRead || (this.#upcoming.isIdle && this.deck.playing === null);
   }
 
   get state(): AutoDjState {
+    if (!this.#isRead && this.#given) return this.#given;
     const { playing, waiting } = this.deck;
     const { sampleRate, channels } = this.format;
     return {
@@ -111,7 +130,7 @@ export class Desk {
 
   /** Writes down where it is. */
   save(): void {
-    this.#file.save(this.state);
+    if (this.#isRead) this.#file.save(this.state);
   }
 
   get playing(): TrackPlaying | null {
@@ -163,6 +182,15 @@ export class Desk {
     return before - this.queue.length;
   }
 
+  /** Requests that wait with another desk, in place of its own: those that came while this one was opened are among them. */
+  takeRequests(other: Desk): void {
+    const wanted = [...other.#begun, ...other.#programme.queue];
+    for (const id of this.#begun) if (!wanted.includes(id)) this.#upcoming.takeBack(id);
+    this.#programme.clear();
+    for (const id of wanted) if (!this.#begun.includes(id)) this.#programme.enqueue(id);
+    this.#upcoming.requested();
+  }
+
   search(text: string): readonly TrackFile[] {
     return this.music.search(text, (file) => this.#planOf(file)?.title);
   }
@@ -178,11 +206,12 @@ export class Desk {
     await Promise.all([this.deck.stop(), this.music.stop(), this.#file.saved()]);
   }
 
-  async #start(state: AutoDjState | null): Promise<void> {
+  async #start(): Promise<void> {
     const { settings, parts, analyser } = this.#options;
+    const state = this.#given;
     await this.music.start();
     const format = settings.format ?? (await voteFormat([...this.music.files], analyser, state?.mp3 ?? null));
-    this.#format = { ...format, ...plainFormat(format, format.channels === 1 ? 64 : 128) };
+    this.#format = withPlain(format);
     this.#preparation = new Preparation({
       settings,
       music: this.music,
@@ -191,18 +220,33 @@ export class Desk {
       format: this.#format,
     });
     this.#upcoming.restore(state?.ahead ?? []);
-    this.deck.start(await this.#resumed(state));
+    const first = await this.#resumedSoon();
+    if (this.#stopped.signal.aborted) return void first?.reader.close();
+    this.#isRead = true;
+    this.deck.start(first);
+  }
+
+  /** Others play first where it takes long. */
+  async #resumedSoon(): Promise<ReadyTrack | null> {
+    const over = new AbortController();
+    const resuming = this.#resumed(AbortSignal.any([over.signal, this.#stopped.signal]));
+    const late = sleep(firstTrackMs, "late" as const, { ref: false });
+    const first = await Promise.race([resuming, late]);
+    if (first !== "late") return first;
+    over.abort();
+    void resuming.then((track) => track?.reader.close());
+    return null;
   }
 
   /** What played when the state was kept, where it was; null when that is not there as it was. */
-  async #resumed(state: AutoDjState | null): Promise<ReadyTrack | null> {
-    const { playing } = state ?? {};
+  async #resumed(signal: AbortSignal): Promise<ReadyTrack | null> {
+    const { playing } = this.#given ?? {};
     const file = playing && this.music.find(playing.id);
     if (!file || file.version !== playing.version) return null;
     const { id, kind, rotation, frame } = playing;
     try {
       const given = { pick: { id, kind, rotation }, file, frame };
-      return (await this.#preparation?.prepare(given, this.#stopped.signal)) ?? null;
+      return (await this.#preparation?.prepare(given, signal)) ?? null;
     } catch (error) {
       this.#options.log.warn({ file: file.name, reason: reasonOf(error) }, "a track could not be resumed");
       return null;
@@ -228,6 +272,11 @@ export class Desk {
     return analysis?.kind === "plays" ? analysis.plan : null;
   }
 }
+
+const withPlain = (format: Mp3Format): Mp3Format & PlainFormat => ({
+  ...format,
+  ...plainFormat(format, format.channels === 1 ? 64 : 128),
+});
 
 /** Of a track that nobody has looked at yet, ms. */
 const usualTrackMs = 240_000;

@@ -25,12 +25,13 @@ export async function voteFormat(
     counts.set(formatName(format), entry);
   }
   const [most] = [...counts.values()].toSorted((a, b) => b.count - a.count);
-  if (!most) return before ?? usual;
+  if (!most) return before ?? usualFormat;
   const kept = before ? (counts.get(formatName(before))?.count ?? 0) : 0;
   return before && kept > 0 && most.count < 2 * kept ? before : most.format;
 }
 
-const usual: Mp3Format = { sampleRate: 44_100, channels: 2 };
+/** What most music is in, as long as nothing is known of it. */
+export const usualFormat: Mp3Format = { sampleRate: 44_100, channels: 2 };
 
 async function formatOf(file: TrackFile, analyser: Pick<TrackAnalyser, "known">): Promise<Mp3Format | null> {
   const known = analyser.known(file);

@@ -14,6 +14,8 @@ export const behindMs = 5_000;
 
 /** Audio of a track that is read ahead: a disk that hangs for less is not heard. */
 export const readAheadMs = 4_000;
+/** A track of which nothing has come for so long is given up: its disk hangs, and others may be on another. */
+export const stallMs = 10_000;
 /** How long a track may take to be ready while nothing plays, before others are tried beside it: to measure the loudness of an album in one file takes longer, of a song 2 s at most. */
 export const patienceMs = 10_000;
 /** Tracks that are prepared beside each other after that. */
@@ -22,7 +24,7 @@ export const slowTracks = 4;
 export const failurePauseMs = 300;
 /** How often it is looked, while nothing is playable, whether the hour makes something so. */
 export const idleLookMs = 1_000;
-/** How long the mount is not claimed yet because its first track is not ready: an empty mount and silence say the same. */
+/** How long the mount is not claimed yet because its music has not been read, and then because its first track is not ready: an empty mount and silence say the same. */
 export const firstTrackMs = 5_000;
 /** How often it is looked, while the folders of changed settings are read, whether those are still wanted. */
 export const changeLookMs = 500;

@@ -49,7 +49,8 @@ export class Upcoming {
   readonly #coming: Coming[] = [];
   readonly #slow = new Set<Coming>();
   readonly #stopped = new AbortController();
-  #news = Promise.withResolvers<void>();
+  /** Ends what is being waited for. */
+  #news: () => void = () => undefined;
   #isIdle = false;
 
   constructor(options: UpcomingOptions) {
@@ -116,13 +117,12 @@ export class Upcoming {
       const [next] = this.#coming;
       this.#isIdle = next === undefined && this.#slow.size === 0;
       if (next === undefined) {
-        await this.#wait(this.#news.promise, idleLookMs);
+        await this.#wait(idleLookMs);
         continue;
       }
       const leftMs = sinceMs + patienceMs - realTime.now();
       const mayWait = leftMs > 0 || this.#slow.size >= slowTracks;
-      if (mayWait)
-        await this.#wait(Promise.race([next.done, this.#news.promise]), Math.max(leftMs, idleLookMs));
+      if (mayWait && !next.isOut && !next.track) await this.#wait(Math.max(leftMs, idleLookMs));
       if (this.#coming[0] !== next) continue;
       if (next.isOut) this.#coming.shift();
       else if (next.track) {
@@ -188,6 +188,7 @@ export class Upcoming {
       .then(() => {
         coming.isOut = coming.track === null;
         if (!coming.isOut) this.#foresee();
+        this.#tell();
       });
     return coming;
   }
@@ -217,17 +218,14 @@ export class Upcoming {
   }
 
   #tell(): void {
-    this.#news.resolve();
-    this.#news = Promise.withResolvers();
+    this.#news();
   }
 
-  async #wait(news: Promise<void>, ms: number): Promise<void> {
+  /** Until there is news, or for so long. Of a promise that may never settle nothing is asked time and again: it would remember each. */
+  async #wait(ms: number): Promise<void> {
     const over = new AbortController();
-    const stop = () => over.abort();
-    this.#stopped.signal.addEventListener("abort", stop, { once: true });
-    await Promise.race([news, realTime.wait(ms, over.signal)]);
-    over.abort();
-    this.#stopped.signal.removeEventListener("abort", stop);
+    this.#news = () => over.abort();
+    await realTime.wait(ms, over.signal);
   }
 }
 

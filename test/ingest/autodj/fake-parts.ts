@@ -15,6 +15,8 @@ export class FakeMusic {
   readonly opened: string[] = [];
   /** Frames at which files turn out to have been written to. */
   readonly broken = new Map<string, number>();
+  /** When its places have been read for the first time. */
+  read: Promise<void> = Promise.resolve();
   /** Names whose analysis waits until it is let go. */
   readonly held = new Map<string, PromiseWithResolvers<void>>();
 
@@ -39,7 +41,7 @@ export class FakeMusic {
     sources: () => {
       const listTracks = () => this.#files();
       return {
-        start: async () => undefined,
+        start: () => this.read,
         get files() {
           return listTracks();
         },
