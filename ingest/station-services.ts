@@ -194,7 +194,9 @@ export class StationServices {
   async answer(request: StationRequest): Promise<StationAnswer> {
     const { socket, head, target } = request;
     if (head.method === "STATS") return this.#guarded(request, () => this.#stats.serve(socket));
-    if (isAutoDjPath(target.path)) return this.#autodjCommands.answer(request);
+    if (isAutoDjPath(target.path)) {
+      return this.#asksOfLibrary(request) ? "not-ours" : this.#autodjCommands.answer(request);
+    }
     if (head.method !== "GET" && head.method !== "HEAD") return "not-ours";
     if (target.path === "/metrics") {
       return this.#guarded(request, () => this.#serveMetrics(socket, head.method === "HEAD"));
@@ -203,6 +205,14 @@ export class StationServices {
     // Before a file of its name: what is relayed on demand is a mount when it is asked for.
     if (mount !== null && head.method === "GET") await this.#relays.summon(mount);
     return (await this.#webroot.serve(socket, head, target.path)) ? "answered" : "not-ours";
+  }
+
+  /** What a library plays the edge knows. */
+  #asksOfLibrary({ head, target }: StationRequest): boolean {
+    const mount = mountOf(new URLSearchParams(target.query).get("mount") ?? "");
+    if (mount === null || (head.method !== "GET" && head.method !== "HEAD")) return false;
+    const { mounts } = this.#options.station() ?? defaultStation;
+    return settingsOfMount(mounts, mount)?.autodj !== undefined;
   }
 
   async #guarded({ socket, head }: StationRequest, serve: () => Promise<void>): Promise<StationAnswer> {
