@@ -16,6 +16,9 @@ export const startupMs = 30_000;
 /** Between two looks at a process that is starting. */
 export const startupIntervalMs = 100;
 
+/** For so long the ready block waits for what the station itself plays: until then its address is nobody's. */
+export const firstSoundMs = 3_000;
+
 /**
  * A stop is promised within 10 s: ingest flushes its open segments to storage first (in 6 s at most, `shutdownPublishMs`
  * and `shutdownReleaseMs`), then the edge, which has written everything it answered for and only closes.

@@ -48,16 +48,18 @@ export function readyBlock(settings: StackSettings, pid: number): string {
   ].join("\n");
 }
 
-/** What this host itself puts on the air, whoever else comes. */
-function listenNow(
-  { ingest, music, demo }: Pick<StackSettings, "ingest" | "music" | "demo">,
-  listen: string,
-): (readonly [string, string])[] {
+/** What this host itself puts on the air, whoever else comes; undefined where that is nothing. */
+export function ownMount({ ingest, music }: Pick<StackSettings, "ingest" | "music">): string | undefined {
   // Those of the command line come last.
-  const autodj = ingest.autodjs.at(music === undefined ? 0 : -1);
-  if (autodj === undefined) return [];
+  return ingest.autodjs.at(music === undefined ? 0 : -1)?.mount;
+}
+
+function listenNow(settings: StackSettings, listen: string): (readonly [string, string])[] {
+  const mount = ownMount(settings);
+  if (mount === undefined) return [];
+  const { music, demo } = settings;
   const what = demo ? " (music that comes with Skywave; --no-demo turns it off)" : "";
-  return [["Listen now", `${listen}${autodj.mount}${music === undefined ? what : ` (plays ${music})`}`]];
+  return [["Listen now", `${listen}${mount}${music === undefined ? what : ` (plays ${music})`}`]];
 }
 
 /** What in the station file is not as it reads, printed before anything runs; nothing where there is nothing to say. */

@@ -1,14 +1,16 @@
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { ConfigError, loadOrExit } from "../config/config-error.ts";
 import { lockDataFolder } from "../config/data-lock.ts";
 import { localBucketPath } from "../config/ingest-of-station.ts";
 import { reachable, urlHost } from "../config/listening.ts";
 import { forgetRunning, tellRunning } from "../config/running-stack.ts";
 import { loadStackSettings, reloadStackSettings, type StackSettings } from "../config/settings.ts";
-import { edgeStopMs, ingestStopMs, sameInterruptMs } from "./limits.ts";
+import { encodeMountPath, mountPath } from "../shared/mount-path.ts";
+import { edgeStopMs, firstSoundMs, ingestStopMs, sameInterruptMs, startupIntervalMs } from "./limits.ts";
 import { level, type LogLine, readableLog } from "./log.ts";
 import { portMistakes, portProblem, privatePort, publicPorts } from "./ports.ts";
-import { notesBlock, readyBlock } from "./ready-block.ts";
+import { notesBlock, ownMount, readyBlock } from "./ready-block.ts";
 import { Supervised } from "./supervised.ts";
 
 /**
@@ -178,6 +180,20 @@ function renewIngest(): void {
   void ingest.restart(ingestStopMs);
 }
 
+/** What the ready block says to listen to is there when it says so; where it takes long, soon after. */
+async function firstSound(): Promise<void> {
+  const mount = ownMount(settings);
+  if (mount === undefined) return;
+  const url = `http://${ownHost}:${settings.edgePort}${encodeMountPath(mountPath(mount))}`;
+  const untilMs = performance.now() + firstSoundMs;
+  const isThere = () =>
+    fetch(url, { method: "HEAD" }).then(
+      ({ ok }) => ok,
+      () => false,
+    );
+  while (performance.now() < untilMs && !(await isThere())) await sleep(startupIntervalMs);
+}
+
 // Not in time or a fault: either way the processes end with this one.
 process.on("uncaughtException", (error) => {
   process.stderr.write(`${error.stack ?? error.message}\n`);
@@ -190,6 +206,7 @@ edge.start();
 await Promise.race([edge.ready, edge.hopeless]).catch(() => stop(2));
 ingest.start();
 await Promise.race([ingest.ready, ingest.hopeless]).catch(() => stop(2));
+await firstSound();
 if (json)
   say(level.info, "on the air", {
     edgePort: settings.edgePort,
