@@ -1,4 +1,5 @@
 import { Worker } from "node:worker_threads";
+import { reasonOf } from "../../log.ts";
 import { idleThreadMs, silentThreadMs, threadHeapMiB } from "./limits.ts";
 import type { Finding } from "./track-facts.ts";
 import type { Order, Report } from "./worker-messages.ts";
@@ -85,11 +86,15 @@ export class AnalysisThread {
     clearTimeout(this.#idle);
     const limit = setTimeout(() => this.#giveUp("takes too long to be looked at"), task.limitMs);
     this.#running = { task, end: () => clearTimeout(limit) };
-    this.#worker ??= this.#open();
-    this.#worker.ref();
     this.#hear();
-    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
-    this.#worker.postMessage({ ...task.job, id: task.id } as Order);
+    try {
+      this.#worker ??= this.#open();
+      this.#worker.ref();
+      // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
+      this.#worker.postMessage({ ...task.job, id: task.id } as Order);
+    } catch (error) {
+      this.#fail(error);
+    }
   }
 
   #open(): Worker {
@@ -129,6 +134,14 @@ export class AnalysisThread {
     const task = this.#running?.task;
     this.#end();
     task?.resolve({ kind: "refused", reason, kept: "memory" });
+    this.#next();
+  }
+
+  /** No thread is to be had (no memory, no more of them): of that no file is guilty. */
+  #fail(error: unknown): void {
+    const task = this.#running?.task;
+    this.#end();
+    task?.reject(new JobError(`cannot be looked at, no thread can be had: ${reasonOf(error)}`));
     this.#next();
   }
 

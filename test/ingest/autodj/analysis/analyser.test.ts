@@ -190,6 +190,28 @@ describe("an analysis", () => {
     });
   });
 
+  test("that no thread can be had for is no fault of the file, and is made when there is one", async () => {
+    let tries = 0;
+    const thread = new AnalysisThread(() => {
+      tries++;
+      if (tries < 3) throw new Error("no more threads");
+      return new Worker(new URL("./mortal-worker.ts", import.meta.url), { stdout: true, stderr: true });
+    });
+    const analyser = analyserOf({ thread });
+    const files = ["first", "second", "third"].map((name) => trackFile(folder, `${name}.mp3`, audio));
+    const analyses = await Promise.all(files.map((file) => analyser.analyse(file)));
+    for (const analysis of analyses.slice(0, 2))
+      expect(analysis).toEqual({
+        kind: "refused",
+        reason: "cannot be looked at, no thread can be had: no more threads",
+      });
+    expect(analyses[2]).toMatchObject({ kind: "plays" });
+    for (const file of files.slice(0, 2)) {
+      expect(analyser.known(file)).toBeUndefined();
+      expect(await analyser.analyse(file)).toMatchObject({ kind: "plays" });
+    }
+  });
+
   test("in a loop is ended at its limit", async () => {
     const thread = new AnalysisThread(
       () => new Worker(new URL("./mortal-worker.ts", import.meta.url), { stdout: true, stderr: true }),
