@@ -1,6 +1,6 @@
 import { playRange } from "../../../shared/codec/mp3/play-range.ts";
 import { reasonOf } from "../../log.ts";
-import { reasonWithoutFrames } from "./foreign-file.ts";
+import { foreignReason, reasonWithoutFrames } from "./foreign-file.ts";
 import { type FrameScan, scanFrames } from "./frame-scan.ts";
 import { taggedLevel } from "./level.ts";
 import { minDecodedShare, minPlayMs } from "./limits.ts";
@@ -43,7 +43,7 @@ const NO_SOUND = "cannot be decoded: what looks like its frames is no sound";
 async function analyse(file: TrackBytes, wantsLevel: boolean, pace: Pace): Promise<Finding> {
   const scan = await scanFrames(file, pace);
   if (scan === null) return refused(reasonWithoutFrames(file));
-  if (typeof scan === "string") return refused(scan);
+  if (typeof scan === "string") return refused(foreignReason(file) ?? scan);
   const fault = faultOf(scan);
   if (fault !== null) return refused(fault);
   const tags = await readTags(file);

@@ -18,6 +18,7 @@ const MAGICS: readonly (readonly [at: number, magic: string, what: string])[] = 
   [0, "\x30\x26\xb2\x75", "is a Windows Media file"],
   [0, "ADIF", "is an AAC file"],
   [0, "PK\x03\x04", "is a ZIP archive"],
+  [0, "SQLite format 3\0", "is an SQLite database"],
   [0, "%PDF", "is a PDF document"],
   [0, "<!DOCTYPE", "is a web page"],
   [0, "<html", "is a web page"],
@@ -27,17 +28,31 @@ const MAGICS: readonly (readonly [at: number, magic: string, what: string])[] = 
 /** Why a file without a single MPEG frame has none, as far as its first bytes tell. */
 export function reasonWithoutFrames(file: TrackBytes): string {
   if (file.size === 0) return "is empty";
-  let head = file.read(0, LOOKED_AT_BYTES);
-  const tag = tagSize(head, 0, head.length, true);
-  const hasTag = typeof tag === "number" && tag > 0 && tag <= tagBytes;
-  if (hasTag) head = file.read(tag, LOOKED_AT_BYTES);
+  const { head, hasTag } = headOf(file);
   if (hasTag && head.length === 0) return "is only a tag";
+  const foreign = foreignKind(head);
+  if (foreign !== null) return foreign;
   const text = head.toString("latin1");
-  const found = MAGICS.find(([at, magic]) => text.startsWith(magic, at));
-  if (found) return found[2];
-  if (head[0] === 0xff && ((head[1] ?? 0) & 0xf6) === 0xf0) return "is an AAC file";
   if (text.startsWith("TAG") && file.size <= 128) return "is only a tag";
   if (head.every((byte) => byte === 0)) return "is all zeros";
   if (/^[\t\n\r\x20-\x7e\x80-\xff]*$/.test(text)) return "is text";
   return "has no MPEG audio";
+}
+
+/** What a file that cannot be played is by its first bytes, if that is no MP3: what looks like frames in it is chance. */
+export const foreignReason = (file: TrackBytes): string | null => foreignKind(headOf(file).head);
+
+/** Its first bytes behind an ID3v2 tag. */
+function headOf(file: TrackBytes): { readonly head: Buffer; readonly hasTag: boolean } {
+  const head = file.read(0, LOOKED_AT_BYTES);
+  const tag = tagSize(head, 0, head.length, true);
+  const hasTag = typeof tag === "number" && tag > 0 && tag <= tagBytes;
+  return { head: hasTag ? file.read(tag, LOOKED_AT_BYTES) : head, hasTag };
+}
+
+function foreignKind(head: Buffer): string | null {
+  const text = head.toString("latin1");
+  const found = MAGICS.find(([at, magic]) => text.startsWith(magic, at));
+  if (found) return found[2];
+  return head[0] === 0xff && ((head[1] ?? 0) & 0xf6) === 0xf0 ? "is an AAC file" : null;
 }

@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync, readSync, statSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 
 /**
  * A file that is read piece by piece, by calls that block: the thread has nothing else to do, and the process's few
@@ -9,11 +9,17 @@ export class TrackBytes {
   readonly size: number;
   readonly #descriptor: number;
 
-  /** Throws what the file system says, and for what is no regular file: opening a pipe would wait for ever. */
+  /** Throws what the file system says, and for what is no regular file. A pipe is not waited for. */
   constructor(path: string) {
-    if (!statSync(path).isFile()) throw new Error("is no file");
-    this.#descriptor = openSync(path, "r");
-    this.size = fstatSync(this.#descriptor).size;
+    this.#descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    try {
+      const seen = fstatSync(this.#descriptor);
+      if (!seen.isFile()) throw new Error("is no file");
+      this.size = seen.size;
+    } catch (error) {
+      closeSync(this.#descriptor);
+      throw error;
+    }
   }
 
   /** Bytes from `start` on, fewer at the end. A copy. */

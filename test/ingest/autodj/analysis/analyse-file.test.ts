@@ -60,6 +60,16 @@ describe("what cannot be played is refused", () => {
       bytes: () => Buffer.concat([tags.id3v2(3, [tags.latin1Text("TIT2", "x")]), text("fLaC"), noise(500)]),
       reason: "is a FLAC file",
     },
+    {
+      name: "another file of many megabytes",
+      bytes: () => Buffer.concat([text("RIFF....WAVEfmt "), zeros(9 * 2 ** 20)]),
+      reason: "is a WAV file",
+    },
+    {
+      name: "another file with frames by chance",
+      bytes: () => Buffer.concat([text("SQLite format 3\0"), noise(400_000), audio]),
+      reason: "is an SQLite database",
+    },
     { name: "a tag", bytes: () => tags.id3v2(3, [tags.latin1Text("TIT2", "x")]), reason: "is only a tag" },
     { name: "an ID3v1 tag", bytes: () => tags.id3v1(text("x"), text("y")), reason: "is only a tag" },
     { name: "noise", bytes: () => noise(50_000), reason: "has no MPEG audio" },
