@@ -3,7 +3,7 @@ import { reasonOf, type Log } from "../../log.ts";
 import { StorageClock } from "../../storage-clock.ts";
 import { signedHeaders, StorageKey } from "../../storage-signer.ts";
 import { type ListedObject, parseListing } from "./bucket-listing.ts";
-import { fetchStallMs, listingBytes, listingMs, placeObjects } from "./limits.ts";
+import { fetchStallMs, listingBytes, listingMs, listingPages, placeObjects } from "./limits.ts";
 
 /** Storage did not do what it was asked for; trying later may help. */
 export class BucketError extends Error {
@@ -34,12 +34,15 @@ export class BucketReader {
   async list(prefix: string, signal: AbortSignal): Promise<readonly ListedObject[]> {
     const objects: ListedObject[] = [];
     let next: string | null = null;
+    let pages = 0;
     do {
+      if (++pages > listingPages) throw new BucketError("the listing does not end");
       const query = new URLSearchParams({ "list-type": "2", "encoding-type": "url", prefix });
       if (next !== null) query.set("continuation-token", next);
       const page = await this.#page(`${this.#bucketUrl}?${query}`, signal);
       if (page.next !== null && page.next === next) throw new BucketError("the listing does not go on");
-      objects.push(...page.objects);
+      // Nothing else of what is in the bucket is for the air.
+      for (const object of page.objects) if (object.key.startsWith(prefix)) objects.push(object);
       next = page.next;
     } while (next !== null && objects.length < placeObjects);
     return objects.slice(0, placeObjects);

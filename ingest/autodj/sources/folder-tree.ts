@@ -7,6 +7,7 @@ import { filesAtOnce, folderDepth, placeFiles, placeFolders } from "./limits.ts"
 import { compareNatural, naturalKey } from "./natural-key.ts";
 import { fileId, joined, type OsPath, resolved, shownNames } from "./os-path.ts";
 import { SteadyFiles } from "./steady-files.ts";
+import { watchLimit } from "./watch-limit.ts";
 
 interface Entry {
   readonly key: string;
@@ -195,9 +196,8 @@ export class FolderTree {
       return watcher;
     } catch (error) {
       // What else is wrong with a folder shows when it is read.
-      const isFull =
-        error instanceof Error && "code" in error && /^(?:ENOSPC|EMFILE)$/.test(String(error.code));
-      if (isFull) this.#warnOnce("", `changes are seen only when all is read again: ${reasonOf(error)}`);
+      const limit = watchLimit(error);
+      if (limit !== null) this.#warnOnce("", limit);
       return null;
     }
   }

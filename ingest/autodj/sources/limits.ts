@@ -41,6 +41,8 @@ export const leftOutTold = 5;
 export const placeObjects = 200_000;
 /** One page of a listing: 1,000 keys of 1,024 bytes, percent-encoded, with what is around them. */
 export const listingBytes = 8 * mebi;
+/** Pages of one listing: `placeObjects` are 200, and some stores' pages hold few or none. */
+export const listingPages = 1_000;
 /** How long storage has for a page. */
 export const listingMs = 15_000;
 /** How long other places wait for a listing that is slow. */

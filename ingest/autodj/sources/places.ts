@@ -14,6 +14,7 @@ import { readMusicList } from "./list-reader.ts";
 import { listKind } from "./music-list.ts";
 import { naturalKey } from "./natural-key.ts";
 import { fileId, resolved } from "./os-path.ts";
+import { watchLimit } from "./watch-limit.ts";
 
 export interface PlaceOptions {
   readonly log: Pick<Log, "info" | "warn">;
@@ -160,8 +161,10 @@ class WatchedList {
         });
         watcher.on("error", () => watcher.close());
         this.#watchers.push(watcher);
-      } catch {
+      } catch (error) {
         // It is read again as often as all places are.
+        const limit = watchLimit(error);
+        if (limit !== null) this.#told.unwatched(limit);
       }
     }
   }
@@ -243,6 +246,7 @@ class Told {
   readonly #log: Pick<Log, "info" | "warn">;
   #problem: string | null = null;
   #leftOut = "";
+  #isUnwatched = false;
 
   constructor(place: string, log: Pick<Log, "info" | "warn">) {
     this.#place = place;
@@ -259,6 +263,12 @@ class Told {
     if (this.#problem === null) return;
     this.#problem = null;
     this.#log.info({ place: this.#place, files }, "a place of music can be read again");
+  }
+
+  unwatched(reason: string): void {
+    if (this.#isUnwatched) return;
+    this.#isUnwatched = true;
+    this.#log.warn({ place: this.#place, reason }, "a place of music cannot be watched");
   }
 
   leftOut(entries: readonly { readonly name: string; readonly reason: string }[]): void {
