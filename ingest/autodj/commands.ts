@@ -93,10 +93,10 @@ export class AutoDjCommands {
     if (form === null) return send(request, failed(413, "the form is too large, or did not come"));
     const parameters = new URLSearchParams(form.toString("utf8"));
     for (const [name, value] of new URLSearchParams(target.query)) parameters.set(name, value);
-    return send(request, this.#carryOut(target.path.slice(prefix.length), head.method, parameters));
+    return send(request, await this.#carryOut(target.path.slice(prefix.length), head.method, parameters));
   }
 
-  #carryOut(command: string, method: string, parameters: URLSearchParams): Answer {
+  async #carryOut(command: string, method: string, parameters: URLSearchParams): Promise<Answer> {
     const named = parameters.get("mount");
     if (named === null || named === "") return failed(400, "mount is missing");
     const mount = mountOf(named);
@@ -165,8 +165,8 @@ function skip({ mount, isOnAir }: AutoDj, desk: Desk): Answer {
   return { status: 200, body: { mount, skipped: shown({ ...desk.tell(skipped.file), ...skipped.pick }) } };
 }
 
-function enqueue(mount: MountPath, desk: Desk, track: string | null): Answer {
-  const file = oneFile(desk, track);
+async function enqueue(mount: MountPath, desk: Desk, track: string | null): Promise<Answer> {
+  const file = await oneFile(desk, track);
   if ("status" in file) return file;
   const refusal = desk.music.refusalOf(file.id);
   if (refusal !== undefined) return failed(409, `${file.name} is not played: it ${refusal}`);
@@ -178,17 +178,17 @@ function enqueue(mount: MountPath, desk: Desk, track: string | null): Answer {
   return { status: 201, body: { mount, queued: shown(queued), position: desk.queue.length } };
 }
 
-function unqueue(mount: MountPath, desk: Desk, track: string | null): Answer {
+async function unqueue(mount: MountPath, desk: Desk, track: string | null): Promise<Answer> {
   if (track === null) return { status: 200, body: { mount, removed: desk.unqueue() } };
-  const file = oneFile(desk, track);
+  const file = await oneFile(desk, track);
   if ("status" in file) return file;
   const removed = desk.unqueue(file.id);
   return removed > 0 ? { status: 200, body: { mount, removed } } : failed(404, `${file.name} does not wait`);
 }
 
-function oneFile(desk: Desk, track: string | null): TrackFile | Answer {
+async function oneFile(desk: Desk, track: string | null): Promise<TrackFile | Answer> {
   if (track === null || track === "") return failed(400, "track is missing");
-  const found = desk.search(track);
+  const found = await desk.search(track);
   const [file] = found;
   if (!file) return failed(404, "there is no such track");
   if (found.length === 1) return file;

@@ -191,7 +191,7 @@ export class Desk {
     this.#upcoming.requested();
   }
 
-  search(text: string): readonly TrackFile[] {
+  async search(text: string): Promise<readonly TrackFile[]> {
     return this.music.search(text, (file) => this.#planOf(file)?.title);
   }
 

@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import type { AutoDjSettings } from "../../config/ingest-settings.ts";
 import type { Log } from "../log.ts";
 import type { Programme } from "./order/programme.ts";
@@ -26,11 +27,14 @@ interface Refusal {
 export class Music {
   readonly #options: MusicOptions;
   readonly #lists: readonly List[];
-  readonly #files = new Map<string, TrackFile>();
+  #files: ReadonlyMap<string, TrackFile> = new Map();
   readonly #refused = new Map<string, Refusal>();
   readonly #again = new Set<NodeJS.Timeout>();
   readonly #listeners = new Set<() => void>();
   #read = false;
+  /** Something has changed since it was taken. */
+  #isDue = false;
+  #isTaking = false;
 
   constructor(options: MusicOptions) {
     this.#options = options;
@@ -48,17 +52,17 @@ export class Music {
 
   /** Resolves when all places have been read once. */
   async start(): Promise<void> {
-    for (const { sources } of this.#lists) sources.onChange(() => this.#take());
+    for (const { sources } of this.#lists) sources.onChange(() => void this.#take());
     await Promise.all(this.#lists.map(({ sources }) => sources.start()));
     this.#read = true;
-    this.#take();
+    await this.#take();
   }
 
   get count(): number {
     return this.#files.size;
   }
 
-  get files(): IterableIterator<TrackFile> {
+  get files(): MapIterator<TrackFile> {
     return this.#files.values();
   }
 
@@ -88,12 +92,15 @@ export class Music {
   refuse({ id, version, name }: TrackFile, reason: string, forMs?: number | undefined): void {
     const known = this.#refused.get(id);
     this.#options.programme.refuse(id);
-    this.#refused.set(id, { version, name, reason });
+    const refusal = { version, name, reason };
+    this.#refused.set(id, refusal);
     if (known?.version !== version || known.reason !== reason)
       this.#options.log.warn({ file: name }, `a file is not played: it ${reason}`);
     if (forMs === undefined) return;
     const timer = setTimeout(() => {
       this.#again.delete(timer);
+      // It may have become another file, and have been refused for good.
+      if (this.#refused.get(id) !== refusal) return;
       this.#allow(id);
       this.#tell();
     }, forMs).unref();
@@ -102,9 +109,12 @@ export class Music {
 
   /**
    * The files that somebody may mean: by id, by path or by file name; else all that have the text in their name or in
-   * what `titleOf` says.
+   * what `titleOf` says. In a large library that takes some turns.
    */
-  search(text: string, titleOf: (file: TrackFile) => string | undefined): readonly TrackFile[] {
+  async search(
+    text: string,
+    titleOf: (file: TrackFile) => string | undefined,
+  ): Promise<readonly TrackFile[]> {
     const named = this.#files.get(text) ?? this.#files.get(`file:${text}`);
     if (named) return [named];
     const files = [...this.#files.values()];
@@ -116,9 +126,12 @@ export class Music {
       if (found.length > 0) return found;
     }
     const part = folded(text);
-    return files.filter(
-      (file) => folded(file.name).includes(part) || folded(titleOf(file) ?? "").includes(part),
-    );
+    const found: TrackFile[] = [];
+    for (const [index, file] of files.entries()) {
+      if (index % filesAtOnce === filesAtOnce - 1) await setImmediate();
+      if (folded(file.name).includes(part) || folded(titleOf(file) ?? "").includes(part)) found.push(file);
+    }
+    return found;
   }
 
   async stop(): Promise<void> {
@@ -127,13 +140,31 @@ export class Music {
     await Promise.all(this.#lists.map(({ sources }) => sources.stop()));
   }
 
-  #take(): void {
+  /** A large library takes some turns; what changes meanwhile is seen. */
+  async #take(): Promise<void> {
+    this.#isDue = true;
     // A folder that has not been read yet is not an empty one.
-    if (!this.#read) return;
-    this.#files.clear();
-    for (const { name, sources } of this.#lists) {
-      const { files } = sources;
-      for (const file of files) this.#files.set(file.id, file);
+    if (!this.#read || this.#isTaking) return;
+    this.#isTaking = true;
+    while (this.#isDue) {
+      this.#isDue = false;
+      const lists = this.#lists.map(({ name, sources }) => ({ name, files: sources.files }));
+      const all = new Map<string, TrackFile>();
+      for (const file of lists.flatMap(({ files }) => files)) {
+        all.set(file.id, file);
+        if (all.size % filesAtOnce === 0) await setImmediate();
+      }
+      if (!this.#isDue) this.#change(lists, all);
+    }
+    this.#isTaking = false;
+  }
+
+  #change(
+    lists: readonly { readonly name: string; readonly files: readonly TrackFile[] }[],
+    all: ReadonlyMap<string, TrackFile>,
+  ): void {
+    this.#files = all;
+    for (const { name, files } of lists) {
       this.#options.programme.setFiles(
         name,
         files.map(({ id }) => id),
@@ -155,6 +186,9 @@ export class Music {
     for (const listener of this.#listeners) listener();
   }
 }
+
+/** Some milliseconds. */
+const filesAtOnce = 2_000;
 
 const baseName = (name: string): string => name.slice(name.lastIndexOf("/") + 1);
 

@@ -1,9 +1,10 @@
-import { type FSWatcher, watch } from "node:fs";
-import { readdir, stat } from "node:fs/promises";
+import { type Dirent, type FSWatcher, watch } from "node:fs";
+import { opendir, stat } from "node:fs/promises";
 import { setImmediate } from "node:timers/promises";
 import { reasonOf, type Log } from "../../log.ts";
 import { fileVersion, type FoundFile, isHidden, isMp3Name } from "./found.ts";
-import { filesAtOnce, folderDepth, placeFiles, placeFolders } from "./limits.ts";
+import { sortedInTurns } from "./in-turns.ts";
+import { filesAtOnce, folderDepth, placeFiles, placeFolders, watchedFolders } from "./limits.ts";
 import { compareNatural, naturalKey } from "./natural-key.ts";
 import { fileId, joined, type OsPath, resolved, shownNames } from "./os-path.ts";
 import { SteadyFiles } from "./steady-files.ts";
@@ -93,16 +94,13 @@ export class FolderTree {
 
   async #visit({ id, path, shown, depth }: Place, visit: Visit): Promise<void> {
     if (visit.folders.has(id) || this.#closed) return;
-    if (depth > folderDepth || visit.folders.size >= placeFolders) {
-      this.#warnOnce(
-        shown,
-        `more than ${placeFolders} folders, or ${folderDepth} deep: the rest is left out`,
-      );
-      return;
+    if (depth > folderDepth) return this.#warnOnce(shown, `more than ${folderDepth} folders deep: left out`);
+    if (visit.folders.size >= placeFolders) {
+      return this.#warnOnce("", `more than ${placeFolders} folders: the rest is left out`);
     }
     const folder = this.#folders.get(id) ?? { entries: [], dirty: true, watcher: null };
     visit.folders.set(id, folder);
-    if (folder.dirty) await this.#readFolder(folder, { id, path, shown, depth });
+    if (folder.dirty) await this.#readFolder(folder, { id, path, shown, depth }, visit.folders.size);
     for (const entry of folder.entries) {
       if (++visit.seen % filesAtOnce === 0) await setImmediate();
       const name = shown === "" ? entry.name : `${shown}/${entry.name}`;
@@ -118,16 +116,19 @@ export class FolderTree {
     }
   }
 
-  async #readFolder(folder: Folder, { path, shown, depth }: Place): Promise<void> {
+  /** `visited`: folders so far, this one counted. */
+  async #readFolder(folder: Folder, { path, shown, depth }: Place, visited: number): Promise<void> {
     // What changes from here on is told. Anew each time: of a folder that was replaced the old watch tells nothing.
-    const watcher = this.#watch(path, folder);
+    const isWatched = visited <= watchedFolders;
+    if (!isWatched) this.#warnOnce("", `more than ${watchedFolders} folders: ${seenLater}`);
+    const watcher = isWatched ? this.#watch(path, folder) : null;
     folder.watcher?.close();
     folder.watcher = watcher;
     folder.dirty = false;
     const before = new Map(folder.entries.map((entry) => [entry.id, entry]));
     const entries: Entry[] = [];
     try {
-      const dirents = await readdir(path, { withFileTypes: true, encoding: "buffer" });
+      const dirents = await entriesOf(path);
       const names = shownNames(dirents.map((dirent) => dirent.name));
       for (const [index, dirent] of dirents.entries()) {
         if (this.#closed) return;
@@ -154,7 +155,7 @@ export class FolderTree {
       this.#warnOnce(shown, reasonOf(error));
       return;
     }
-    folder.entries = entries.toSorted(compareNatural);
+    folder.entries = await sortedInTurns(entries, compareNatural);
   }
 
   /** Null: nothing that plays, or gone already. */
@@ -208,6 +209,19 @@ export class FolderTree {
     this.#warned.add(line);
     this.#options.log.warn({ folder, reason }, "a folder of music cannot be read as it should");
   }
+}
+
+const seenLater = "changes are seen only when all is read again";
+
+/** In pieces: a folder of 100,000 files would keep every source waiting. */
+async function entriesOf(path: OsPath): Promise<Dirent<Buffer>[]> {
+  // Its type knows names of text only.
+  const encoding = "buffer" as BufferEncoding;
+  const entries: Dirent<Buffer>[] = [];
+  for await (const entry of await opendir(path, { encoding, bufferSize: filesAtOnce })) {
+    entries.push(entry as unknown as Dirent<Buffer>);
+  }
+  return entries;
 }
 
 /** Folders that are warned of; more say nothing new. */

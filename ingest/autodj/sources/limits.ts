@@ -9,8 +9,10 @@ export const placeFiles = 200_000;
 /** Files that are looked through in one go: some milliseconds. */
 export const filesAtOnce = 2_000;
 
-/** Folders of one place, each with a watch of the system's: Linux gives a user 8,192 where it gives least. */
-export const placeFolders = 8_000;
+/** Folders of one place: one for every four files. */
+export const placeFolders = 50_000;
+/** Those of them that are watched, the first ones: Linux gives a user 8,192 watches where it gives least. The others are read every `reloadMs`. */
+export const watchedFolders = 8_000;
 
 /** How deep folders are followed: deeper than any path of 4,096 bytes with names that people give. */
 export const folderDepth = 64;

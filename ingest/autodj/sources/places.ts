@@ -9,6 +9,7 @@ import type { ListedObject } from "./bucket-listing.ts";
 import type { BucketReader } from "./bucket-reader.ts";
 import { FolderTree } from "./folder-tree.ts";
 import { fileVersion, type Found, isHidden, isMp3Name } from "./found.ts";
+import { sortedInTurns } from "./in-turns.ts";
 import { leftOutTold, listingPatienceMs, listingRetryMs, missingLookMs, steadyMs } from "./limits.ts";
 import { readMusicList } from "./list-reader.ts";
 import { listKind } from "./music-list.ts";
@@ -211,7 +212,7 @@ class StoragePlace implements Place {
     const { bucket, signal } = this.#options;
     try {
       if (bucket === undefined) throw new Error("there is no storage");
-      this.#found = this.#musicOf(await bucket.list(this.#prefix, signal));
+      this.#found = await this.#musicOf(await bucket.list(this.#prefix, signal));
       this.#told.read(this.#found.length);
     } catch (error) {
       this.#retryAtMs = performance.now() + listingRetryMs;
@@ -219,20 +220,22 @@ class StoragePlace implements Place {
     }
   }
 
-  #musicOf(objects: readonly ListedObject[]): Found[] {
+  async #musicOf(objects: readonly ListedObject[]): Promise<Found[]> {
     const folder = this.#prefix.slice(0, this.#prefix.lastIndexOf("/") + 1);
-    return objects
+    const music = objects
       .filter(({ key }) => isMp3Name(key) && !key.slice(folder.length).split("/").some(isHidden))
-      .map((object) => ({ ...object, sortedAs: naturalKey(object.key) }))
-      .toSorted((a, b) => (a.sortedAs < b.sortedAs ? -1 : a.sortedAs > b.sortedAs ? 1 : 0))
-      .map(({ key, size, etag }) => ({
-        kind: "object",
-        id: `storage:${key}`,
-        version: etag,
-        name: key.slice(folder.length),
-        key,
-        size,
-      }));
+      .map((object) => ({ ...object, sortedAs: naturalKey(object.key) }));
+    const sorted = await sortedInTurns(music, (a, b) =>
+      a.sortedAs < b.sortedAs ? -1 : a.sortedAs > b.sortedAs ? 1 : 0,
+    );
+    return sorted.map(({ key, size, etag }) => ({
+      kind: "object",
+      id: `storage:${key}`,
+      version: etag,
+      name: key.slice(folder.length),
+      key,
+      size,
+    }));
   }
 
   close(): void {

@@ -54,7 +54,7 @@ describe("an AutoDJ", () => {
     // While the settings' places are read, another track begins and a request comes.
     await until("the next track", () => before.outline.includes('"b"'));
     const desk = host.autodjs.find(mount)?.desk;
-    const [file] = desk?.search("d.mp3") ?? [];
+    const [file] = (await desk?.search("d.mp3")) ?? [];
     expect(file && desk?.enqueue(file)).toBe("queued");
     reading.resolve();
     const after = await first(host, 1);

@@ -220,7 +220,7 @@ describe("an AutoDJ", () => {
     const session = await first(host);
     await until("some of it", () => session.frames > 50);
     const desk = host.autodjs.find(mount)?.desk;
-    const [file] = desk?.search("d.mp3") ?? [];
+    const [file] = (await desk?.search("d.mp3")) ?? [];
     expect(file && desk?.enqueue(file)).toBe("queued");
     expect(file && desk?.enqueue(file)).toBe("waiting");
     expect(desk?.next(3).map((track) => track.file)).toEqual(["d.mp3", "b.mp3", "c.mp3"]);
