@@ -88,7 +88,10 @@ export class LibrarySchedule {
     let nextAtMs = Number.POSITIVE_INFINITY;
     const plays = this.plays(now - windowMs, now);
     for (const play of plays) {
+      let title = play.track.title;
       for (const segment of segmentsOf(play) ?? []) {
+        // Of what stands in for it.
+        title = segment.titles[0]?.text ?? title;
         const heardAtMs = heardMs(play, segment);
         if (heardAtMs === null) break;
         if (heardAtMs > now) {
@@ -96,7 +99,7 @@ export class LibrarySchedule {
           break;
         }
         if (heardAtMs < now - windowMs) continue;
-        titleBefore ??= { text: play.track.title };
+        titleBefore ??= { text: title };
         edgeAtMs = heardAtMs;
         window.push(segment);
       }

@@ -1,9 +1,11 @@
 import { endMs, type LibrarySchedule, type LibraryWindow, startMs } from "../../shared/library-schedule.ts";
+import type { LibraryTrack } from "../../shared/library.ts";
 import type { LibraryPlay } from "../../shared/library-span.ts";
+import { piecesFor, standIns, type StoredPiece, type StoredTrack } from "../../shared/library-stand-ins.ts";
 import type { Title } from "../../shared/mount-state.ts";
 import type { SegmentRef } from "../../shared/segment.ts";
 import { fileSegmentKey } from "../../shared/stored-file.ts";
-import { millis, type SampleCount } from "../../shared/units.ts";
+import { millis, sampleCount, sequence } from "../../shared/units.ts";
 import { fileIndexes } from "../file-indexes.ts";
 import { fileIndexRetryMs, fileWindowMs, segmentReadTimeoutMs } from "../limits.ts";
 import { type Host, loadSegment } from "../mount-feed.ts";
@@ -12,7 +14,7 @@ import type { LoadedSegment } from "../segment-cache.ts";
 import { Bell } from "../sleepers.ts";
 import type { Stage } from "../stage.ts";
 import { Library } from "./library.ts";
-import { nextPlayMs, playsKept } from "./limits.ts";
+import { mostStandIns, nextPlayMs, playsKept } from "./limits.ts";
 
 /** What there is at a moment, and until when. */
 interface View extends LibraryWindow {
@@ -34,7 +36,7 @@ export class LibraryStage implements Stage {
   readonly patienceMs = 0;
   readonly bell = new Bell();
   readonly library: Library;
-  /** Of plays, by `nameOf`; empty of those that cannot be played. */
+  /** Of plays, by `nameOf`; empty where there is nothing that can be played. */
   readonly #segments = new Map<string, readonly SegmentRef[]>();
   readonly #stored = new WeakMap<SegmentRef, { readonly key: string; readonly ref: SegmentRef }>();
   #view: View | null = null;
@@ -75,6 +77,18 @@ export class LibraryStage implements Stage {
     return this.#now().titleBefore;
   }
 
+  /** Of what plays now, as far as is known; null where there is nothing. */
+  get title(): string | null {
+    const { play, window } = this.#now();
+    if (!play) return null;
+    const heard =
+      this.#segments.get(nameOf(play))?.filter((segment) => segment.startMs <= Date.now()) ?? window;
+    return (
+      heard.findLast(({ epoch, titles }) => epoch === play.epoch && titles.length > 0)?.titles[0]?.text ??
+      play.track.title
+    );
+  }
+
   get edgeAgeMs(): number {
     return Date.now() - this.#now().edgeAtMs;
   }
@@ -98,7 +112,11 @@ export class LibraryStage implements Stage {
     // Slow listeners are never up to date and wait for nothing.
     this.attend(host);
     const stored = this.#stored.get(ref);
-    return stored ? loadSegment(stored.key, stored.ref, host) : Promise.resolve(null);
+    if (!stored) return Promise.resolve(null);
+    const loaded = loadSegment(stored.key, stored.ref, host);
+    return loaded instanceof Promise
+      ? loaded.then(wholeOrNull)
+      : (wholeOrNull(loaded) ?? Promise.resolve(null));
   }
 
   /** Brings up to date what plays when; its segments only `refresh` does. */
@@ -125,31 +143,46 @@ export class LibraryStage implements Stage {
   }
 
   async #loadPlay(play: LibraryPlay, host: Host): Promise<void> {
-    const { id, title, samples } = play.track;
-    const file = await fileIndexes.segments({ id, title }, host);
-    if (!file) return;
-    const isAsSaid =
-      file.every(({ sampleRate }) => sampleRate === play.sampleRate) &&
-      file.reduce((sum, segment) => sum + segment.samples, 0) === samples;
-    // What plays when follows from the edition's word, everywhere.
-    if (!isAsSaid) console.warn("stored file is not as its library says", id, title);
-    this.#keep(play, isAsSaid ? file : []);
+    const files: StoredTrack[] = [];
+    let samples = 0;
+    for (const track of [play.track, ...standIns(play, mostStandIns)]) {
+      const segments = await fileIndexes.segments(track, host);
+      // Whether it is there cannot be told.
+      if (segments === undefined) return;
+      const isPlayed = track === play.track;
+      if (isAsSaid(segments, track, play)) {
+        files.push({ track, segments });
+        samples += track.samples;
+        if (isPlayed || samples >= play.track.samples) break;
+      } else if (isPlayed) {
+        console.warn("library's track is not in storage as it says", track.id, track.title);
+      }
+    }
+    this.#keep(play, piecesFor(play.track.samples, files));
     this.#isStale = true;
   }
 
-  #keep(play: LibraryPlay, file: readonly SegmentRef[]): void {
-    const { track, epoch, sampleRate } = play;
-    const segments = file.map((stored): SegmentRef => {
-      const ref: SegmentRef = {
-        ...stored,
-        epoch,
-        startMs: millis(Math.floor(startMs(play) + (stored.firstSample * 1_000) / sampleRate)),
-        titles: stored.sequence === 0 ? [{ atSample: 0 as SampleCount, text: track.title }] : [],
-      };
-      // The title is the play's: another edition may have another for the same bytes, which are kept together.
-      this.#stored.set(ref, { key: fileSegmentKey(track.id, stored.sequence), ref: stored });
-      return ref;
-    });
+  #keep(play: LibraryPlay, pieces: readonly StoredPiece[]): void {
+    const segments: SegmentRef[] = [];
+    for (const { track, segments: file, fromSample } of pieces) {
+      // One number is left out: what another file begins with does not continue.
+      const before = segments.at(-1);
+      const first = before ? before.sequence + 2 : 0;
+      for (const stored of file) {
+        const firstSample = sampleCount(fromSample + stored.firstSample);
+        const ref: SegmentRef = {
+          ...stored,
+          epoch: play.epoch,
+          sequence: sequence(first + stored.sequence),
+          firstSample,
+          startMs: millis(Math.floor(startMs(play) + (firstSample * 1_000) / play.sampleRate)),
+          titles: stored.sequence === 0 ? [{ atSample: sampleCount(0), text: track.title }] : [],
+        };
+        // The title is the play's: another edition may have another for the same bytes, which are kept together.
+        this.#stored.set(ref, { key: fileSegmentKey(track.id, stored.sequence), ref: stored });
+        segments.push(ref);
+      }
+    }
     this.#segments.set(nameOf(play), segments);
     for (const oldest of this.#segments.keys()) {
       if (this.#segments.size <= playsKept) break;
@@ -182,6 +215,34 @@ export class LibraryStage implements Stage {
     return { ...found, play, schedule, fromMs: now, untilMs: found.nextAtMs, wanted };
   }
 }
+
+/** What plays when follows from the edition's word, everywhere: a file that is not so cannot be played. */
+function isAsSaid(
+  file: readonly SegmentRef[] | null,
+  { samples }: LibraryTrack,
+  { sampleRate }: LibraryPlay,
+): file is readonly SegmentRef[] {
+  return (
+    file?.every((segment) => segment.sampleRate === sampleRate) === true &&
+    file.reduce((sum, segment) => sum + segment.samples, 0) === samples
+  );
+}
+
+/** A segment of which storage has something else, or a part, would be noise. */
+function wholeOrNull(loaded: LoadedSegment | null): LoadedSegment | null {
+  if (!loaded || whole.has(loaded)) return loaded;
+  const { body, frames, ref } = loaded;
+  const end = frames.at(-1);
+  const isWhole =
+    end !== undefined &&
+    end.offset + end.size === body.length &&
+    frames.reduce((sum, { samples }) => sum + samples, 0) === ref.samples;
+  if (isWhole) whole.add(loaded);
+  return isWhole ? loaded : null;
+}
+
+/** Looked at once. */
+const whole = new WeakSet<LoadedSegment>();
 
 const nothing = {
   play: null,

@@ -38,7 +38,7 @@ async function statusOf(
       ...(bitrateKbps !== undefined && { bitrate: String(bitrateKbps) }),
     },
     streamStartMs: millis(play.span.bounds.fromMs),
-    title: play.track.title,
+    title: stage.title ?? play.track.title,
     listeners,
     listenerPeak,
     onAir: true,

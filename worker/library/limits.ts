@@ -18,6 +18,9 @@ export const nextPlayMs = 15_000;
 /** Plays whose segments are kept: those of a minute are 32 at most, and the next. */
 export const playsKept = 40;
 
+/** Other tracks that are tried in place of one that storage has lost: those of ten minutes, or what is lost with it. */
+export const mostStandIns = 16;
+
 /** How old the number of a library's listeners may be, for status pages and tools. */
 export const libraryListenersAgeMs = 2_000;
 

@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import {
   currentEditionsKey,
@@ -6,11 +7,12 @@ import {
   libraryEditionKey,
   libraryEditionSchema,
 } from "../../../shared/library.ts";
-import { fileIndexKey } from "../../../shared/stored-file.ts";
+import { fileIndexKey, fileSegmentKey } from "../../../shared/stored-file.ts";
 import { Library } from "../../../worker/library/library.ts";
 import { LibraryStage } from "../../../worker/library/library-stage.ts";
 import { libraryAbsentMs, libraryAgeMs, libraryRetryMs } from "../../../worker/library/limits.ts";
 import type { Host } from "../../../worker/mount-feed.ts";
+import { editionOf as madeEdition, madeTracks, putTracks } from "../../support/made-library.ts";
 import { FakeBucket } from "../../support/fake-bucket.ts";
 
 const segment = { samples: 88_200, sampleRate: 44_100, channels: 2, bytes: 32_000 };
@@ -211,18 +213,97 @@ describe("the stage of a library", () => {
     expect(stage.attend(host)).toBe(500);
   });
 
-  it("leaves out a track whose file is not as the edition says, and keeps its time", async () => {
+  const broken: [string, (bucket: FakeBucket, id: string) => Promise<unknown>][] = [
+    ["storage has lost", (bucket, id) => bucket.delete(fileIndexKey(id))],
+    ["is not as the edition says", (bucket, id) => bucket.put(fileIndexKey(id), indexOf([segment]))],
+    [
+      "has another rate than the edition says",
+      (bucket, id) =>
+        bucket.put(fileIndexKey(id), indexOf(range(10).map(() => ({ ...segment, sampleRate: 48_000 })))),
+    ],
+    ["has an index that is none", (bucket, id) => bucket.put(fileIndexKey(id), "[")],
+  ];
+  it.each(broken.slice(0, 3))(
+    "plays others in the time of a track that %s, the same everywhere",
+    async (_, damage) => {
+      const tracks = [trackId(), trackId(), trackId()];
+      const made = station();
+      await made.put([{ id: "one", fromMs: startMs - 25_000, edition: editionOf(tracks) }]);
+      await damage(made.bucket, tracks[1] ?? "");
+      const stages = [new LibraryStage("house"), new LibraryStage("house")] as const;
+      await Promise.all(stages.map((stage) => stage.refresh(made.host)));
+      await vi.advanceTimersByTimeAsync(14_500);
+      const [one, other] = stages.map(({ window }) => window);
+      expect(one).toEqual(other);
+      // Two of them by now, with the titles that are heard.
+      const [{ window, titleBefore, title }] = stages;
+      const heard = window.filter(({ epoch }) => epoch === startMs - 5_000);
+      expect(heard.map(({ startMs: at }) => at)).toEqual(range(9).map((at) => startMs - 5_000 + 2_000 * at));
+      const standIn = heard[0]?.titles[0]?.text ?? "";
+      expect(titleBefore?.text).toBe(`Track ${tracks[0]?.slice(-4)}`);
+      expect([0, 2].map((at) => `Track ${tracks[at]?.slice(-4)}`)).toContain(standIn);
+      expect(title).toBe(standIn);
+      // And the next begins on time.
+      await vi.advanceTimersByTimeAsync(3_000);
+      stages[0].attend(made.host);
+      await made.settled();
+      expect(stages[0].window.at(-1)).toMatchObject({ sequence: 0, epoch: startMs + 15_000 });
+    },
+  );
+
+  it("waits for an index that cannot be read, and asks again", async () => {
     const tracks = [trackId(), trackId()];
     const made = station();
-    await made.put([{ id: "one", fromMs: startMs - 25_000, edition: editionOf(tracks) }]);
-    const body = JSON.stringify({ version: 1, segments: [segment] });
-    await made.bucket.put(fileIndexKey(tracks[1] ?? ""), body);
+    await made.put([{ id: "one", fromMs: startMs - 5_000, edition: editionOf(tracks) }]);
+    await broken[3]?.[1](made.bucket, tracks[0] ?? "");
     const stage = new LibraryStage("house");
     await stage.refresh(made.host);
-    expect(stage.phase).toBe("live");
-    expect(stage.window).toHaveLength(10);
-    await vi.advanceTimersByTimeAsync(17_000);
+    expect({ phase: stage.phase, heard: stage.window.length }).toEqual({ phase: "live", heard: 0 });
+    await made.bucket.put(fileIndexKey(tracks[0] ?? ""), indexOf(range(10).map(() => segment)));
+    await vi.advanceTimersByTimeAsync(1_100);
+    stage.attend(made.host);
+    await made.settled();
+    expect(stage.window.length).toBe(3);
+  });
+
+  it("that has lost everything is silent, and nobody is sent away", async () => {
+    const made = station();
+    const tracks = [trackId(), trackId()];
+    await made.put([{ id: "one", fromMs: startMs - 5_000, edition: editionOf(tracks) }]);
+    for (const id of tracks) await made.bucket.delete(fileIndexKey(id));
+    const stage = new LibraryStage("house");
     await stage.refresh(made.host);
-    expect(stage.window.at(-1)).toMatchObject({ sequence: 0, epoch: startMs + 15_000 });
+    expect({ phase: stage.phase, heard: stage.window.length }).toEqual({ phase: "live", heard: 0 });
+  });
+
+  it.each([
+    ["less", -100],
+    ["more", 100],
+  ])("leaves out a segment of which storage has %s than it should", async (_, bytes) => {
+    const [track] = madeTracks(
+      join(import.meta.dirname, "..", "..", "fixtures", "cbr128-joint44.mp3"),
+      [0, 260],
+    );
+    if (!track) throw new Error("no track");
+    const made = station();
+    await made.put([{ id: "one", fromMs: startMs - 6_000, edition: madeEdition([track], 1) }]);
+    await putTracks([track], async (key, body, metadata) => {
+      await made.bucket.put(key, body, { customMetadata: { ...metadata } });
+    });
+    const [first, second] = track.segments;
+    const whole = Buffer.from(second?.body ?? []);
+    const body = bytes < 0 ? whole.subarray(0, bytes) : Buffer.concat([whole, Buffer.alloc(bytes)]);
+    await made.bucket.put(fileSegmentKey(track.id, 1), body);
+    const stage = new LibraryStage("house");
+    await stage.refresh(made.host);
+    const [one, two] = stage.window;
+    if (!one || !two) throw new Error("no segments");
+    const loaded = await stage.segment(one, made.host);
+    expect(Buffer.from(loaded?.body ?? []).equals(first?.body ?? Buffer.alloc(0))).toBe(true);
+    expect(await stage.segment(two, made.host)).toBeNull();
+    expect(await stage.segment(two, made.host)).toBeNull();
   });
 });
+
+const range = (count: number): number[] => Array.from({ length: count }, (_, index) => index);
+const indexOf = (segments: readonly object[]): string => JSON.stringify({ version: 1, segments });
