@@ -14,6 +14,7 @@ import { loadStoredSegment } from "./file-stage.ts";
 import { firstPieceMs, segmentReadRetryMs, segmentReadTimeoutMs } from "./limits.ts";
 import { BufferPool } from "./buffer-pool.ts";
 import { clock } from "./isolate-clock.ts";
+import { LibraryMount } from "./library/library-mount.ts";
 import type { Host } from "./mount-feed.ts";
 import { type Programme, programmeOf } from "./programme.ts";
 import type { SessionHandle } from "./roster/open-session.ts";
@@ -22,7 +23,7 @@ import { settledWithin } from "./settled-within.ts";
 import { StuckWatch } from "./stuck-listener.ts";
 import { silence } from "./silence.ts";
 import { type Bell, Sleeper } from "./sleepers.ts";
-import type { Stage } from "./stage.ts";
+import type { Home, Stage } from "./stage.ts";
 
 export interface ListenerWish {
   /** Interval of metadata blocks, bytes; 0 for a listener that did not ask for them. */
@@ -120,8 +121,8 @@ const unsureSilenceMs = 500;
 /** Does what the playout decides. */
 class Listener {
   #stages: readonly Stage[];
-  /** Name of the mount that was asked for, or to which it was moved. */
-  #home: string;
+  /** The mount that was asked for, or to which it was moved. */
+  #home: Home;
   /** Where an administrator wants it to be. */
   #movesTo: MountPath | null = null;
   readonly #wish: ListenerWish;
@@ -143,7 +144,7 @@ class Listener {
 
   constructor({ stages, rules, first, home, from }: Programme, wish: ListenerWish, host: Host) {
     this.#stages = stages;
-    this.#home = home.name;
+    this.#home = home;
     this.#wish = wish;
     this.#host = host;
     this.#sleeper = new Sleeper(host);
@@ -235,7 +236,10 @@ class Listener {
           break;
         case "end":
           // Nobody is sent away because a stage could not be asked.
-          if (hasLooked && this.#stages.every(({ isCertain }) => isCertain)) return null;
+          if (hasLooked && this.#stages.every(({ isCertain }) => isCertain)) {
+            if (!this.#isOvertaken()) return null;
+            break;
+          }
           if (this.#patienceMs() <= 0) return this.#silence(unsureSilenceMs);
           await this.#wait(this.#patienceMs());
           break;
@@ -249,9 +253,18 @@ class Listener {
     this.#movesTo = null;
     const { stages, rules, first, home } = programmeOf(mount, knownStation(this.#host.env));
     this.#stages = stages;
-    this.#home = home.name;
+    this.#home = home;
     this.#bells = [];
     this.#playout.moveTo(rules, first);
+  }
+
+  /** Settings have another play on its mount than when it came: a source in place of a library, or the other way round. */
+  #isOvertaken(): boolean {
+    const { mount } = this.#home;
+    const { home } = programmeOf(mount, knownStation(this.#host.env));
+    if (home instanceof LibraryMount === this.#home instanceof LibraryMount) return false;
+    this.#movesTo = mount;
+    return true;
   }
 
   /**
@@ -318,7 +331,7 @@ class Listener {
     const title = this.#wish.intro?.file.title ?? "";
     if (missedIntros.has(title) || missedIntros.size > 1_000) return;
     missedIntros.add(title);
-    console.warn(`listeners of ${this.#home} begin without the intro ${JSON.stringify(title)}`);
+    console.warn(`listeners of ${this.#home.name} begin without the intro ${JSON.stringify(title)}`);
   }
 
   /** For how long something may be waited for unheard. */
@@ -395,7 +408,7 @@ class Listener {
     const known = `${stage.name} ${change}`;
     if (formatChanges.has(known) || formatChanges.size > 1_000) return;
     formatChanges.add(known);
-    console.warn(`listeners of ${this.#home} hear the format change on ${stage.name}: ${change}`);
+    console.warn(`listeners of ${this.#home.name} hear the format change on ${stage.name}: ${change}`);
   }
 }
 

@@ -2,12 +2,14 @@ import type { Title } from "../../shared/mount-state.ts";
 import type { SegmentRef } from "../../shared/segment.ts";
 import type { SourceInfo } from "../../shared/source/source-info.ts";
 import type { MountPath } from "../../shared/units.ts";
+import { knownStation, stationOf } from "../directory.ts";
 import type { Host } from "../mount-feed.ts";
 import { renewRosters } from "../roster/sessions.ts";
 import { renewSeats } from "../seat-desk.ts";
 import type { LoadedSegment } from "../segment-cache.ts";
 import type { Bell } from "../sleepers.ts";
 import type { Home } from "../stage.ts";
+import { libraryOf } from "../station.ts";
 import { libraryStageOf, type LibraryStage } from "./library-stage.ts";
 
 /** A mount that plays a library. Its object is asked for nothing. */
@@ -16,9 +18,13 @@ export class LibraryMount implements Home {
   readonly stage: LibraryStage;
   readonly silentMs = 0;
   readonly patienceMs = 0;
+  readonly #library: string;
+  /** The settings say no longer that the library plays here. */
+  #isOver = false;
 
   constructor(mount: MountPath, library: string) {
     this.mount = mount;
+    this.#library = library;
     this.stage = libraryStageOf(library);
   }
 
@@ -32,7 +38,7 @@ export class LibraryMount implements Home {
   }
 
   get phase(): "live" | "off" {
-    return this.stage.phase;
+    return this.#isOver ? "off" : this.stage.phase;
   }
 
   get isCertain(): boolean {
@@ -56,6 +62,7 @@ export class LibraryMount implements Home {
   }
 
   refresh(host: Host): Promise<void> {
+    this.#heed(host);
     return this.stage.refresh(host);
   }
 
@@ -63,11 +70,19 @@ export class LibraryMount implements Home {
     // Elsewhere this goes along with the questions to a mount.
     renewRosters(host);
     renewSeats(host);
+    this.#heed(host);
     return this.stage.attend(host);
   }
 
   segment(ref: SegmentRef, host: Host): LoadedSegment | Promise<LoadedSegment | null> {
+    this.#heed(host);
     return this.stage.segment(ref, host);
+  }
+
+  /** Whoever listens here for days asks for nothing that brings the settings. */
+  #heed(host: Host): void {
+    if (this.stage.library.isDue) host.keepAlive(stationOf(host).catch(() => undefined));
+    this.#isOver = libraryOf(knownStation(host.env), this.mount) !== this.#library;
   }
 }
 
