@@ -1,6 +1,6 @@
 import { Worker } from "node:worker_threads";
 import { reasonOf } from "../../log.ts";
-import { idleThreadMs, silentThreadMs, threadHeapMiB } from "./limits.ts";
+import { goingThreads, idleThreadMs, silentThreadMs, threadHeapMiB } from "./limits.ts";
 import type { Finding } from "./track-facts.ts";
 import type { Order, Report } from "./worker-messages.ts";
 
@@ -33,7 +33,8 @@ export class JobError extends Error {
 
 /**
  * The one thread that looks at files, and what waits for it, in order. It is started for the first job and again after it
- * died: the file it died of is refused, the next one is looked at. Ends by itself when there is nothing to do.
+ * died: the file it died of is refused, the next one is looked at. Of a file on a disk that hangs it is not known whether it is the file's
+ * fault, so that one is refused for now only. Ends by itself when there is nothing to do.
  */
 export class AnalysisThread {
   readonly #start: () => Worker;
@@ -43,6 +44,8 @@ export class AnalysisThread {
   #silence: NodeJS.Timeout | undefined;
   #idle: NodeJS.Timeout | undefined;
   #lastId = 0;
+  /** Threads that were ended and have not gone. */
+  #going = 0;
   #stopped = false;
 
   constructor(start: () => Worker = startAnalysisWorker) {
@@ -80,7 +83,7 @@ export class AnalysisThread {
   }
 
   #next(): void {
-    if (this.#running) return;
+    if (this.#running || this.#going >= goingThreads) return;
     const task = this.#waiting.shift();
     if (!task) return this.#rest();
     clearTimeout(this.#idle);
@@ -127,13 +130,13 @@ export class AnalysisThread {
   /** The thread is alive; it must say so again in time. */
   #hear(): void {
     clearTimeout(this.#silence);
-    this.#silence = setTimeout(() => this.#giveUp("makes the decoder hang"), silentThreadMs);
+    this.#silence = setTimeout(() => this.#giveUp("was read in vain for a minute", "no"), silentThreadMs);
   }
 
-  #giveUp(reason: string): void {
+  #giveUp(reason: string, kept: "memory" | "no" = "memory"): void {
     const task = this.#running?.task;
     this.#end();
-    task?.resolve({ kind: "refused", reason, kept: "memory" });
+    task?.resolve({ kind: "refused", reason, kept });
     this.#next();
   }
 
@@ -157,8 +160,13 @@ export class AnalysisThread {
     clearTimeout(this.#idle);
     const worker = this.#worker;
     this.#worker = undefined;
+    if (!worker) return;
+    this.#going++;
     // A thread within a read that hangs ends when that does.
-    void worker?.terminate();
+    void worker.terminate().finally(() => {
+      this.#going--;
+      if (this.#waiting.length > 0) this.#next();
+    });
   }
 
   #settle(): void {

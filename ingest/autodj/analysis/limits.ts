@@ -8,9 +8,13 @@ export const pieceBytes = 32 * 1024;
 /** Read at once where frames are only counted. */
 export const scanPieceBytes = 1 * mebi;
 
-/** The largest ID3v2 or APE tag that is read whole: covers of several MB are common. Of a larger one `largeTagBytes` are. */
+/** The largest ID3v2 tag that is read whole: covers of several MB are common. Of a larger one `largeTagBytes` are; of a larger APE tag nothing is. */
 export const tagBytes = 16 * mebi;
 export const largeTagBytes = 1 * mebi;
+
+/** Frames of text that are read of an ID3v2 tag, and bytes of each: some have a hundred, and lyrics are not among them. */
+export const tagFrames = 200;
+export const frameBytes = 4 * 1024;
 
 /** From the end of a file, where ID3v1 and APE stand. */
 export const tailBytes = 64 * 1024;
@@ -50,6 +54,9 @@ export const minGainDb = -60;
 
 /** The thread is ended when it has not said for so long that it goes on: a decoder in a loop, a disk that hangs. A host whose processors are all taken leaves it a hundredth of one. */
 export const silentThreadMs = 60_000;
+
+/** Threads that were ended and have not gone, within reads of a disk that hangs, before no other is started: each has its memory. */
+export const goingThreads = 4;
 
 /** How often it says so at most. */
 export const aliveMs = 1_000;
