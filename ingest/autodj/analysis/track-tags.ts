@@ -2,7 +2,7 @@ import { type IAudioMetadata, parseBuffer } from "music-metadata";
 import { plainSilence } from "../../../shared/codec/mp3/silence.ts";
 import type { GainTags } from "./level.ts";
 import { repairLegacyText } from "./legacy-text.ts";
-import { largeTagBytes, tagBytes, tailBytes, textLength } from "./limits.ts";
+import { frameBytes, largeTagBytes, tagBytes, tagFrames, tailBytes, textLength } from "./limits.ts";
 import type { TrackBytes } from "./track-bytes.ts";
 
 export interface TrackTags extends GainTags {
@@ -38,8 +38,7 @@ const APE_FOOTER_BYTES = 32;
 function id3v2Of(file: TrackBytes): Buffer {
   const head = file.read(0, ID3V2_HEADER_BYTES);
   if (head.length < ID3V2_HEADER_BYTES || head.toString("latin1", 0, 3) !== "ID3") return Buffer.alloc(0);
-  const size = head.subarray(6).reduce((sum, byte) => sum * 128 + (byte & 0x7f), 0);
-  const total = ID3V2_HEADER_BYTES + size;
+  const total = ID3V2_HEADER_BYTES + synchsafe(head, 6);
   const tag = file.read(0, total <= tagBytes ? total : largeTagBytes);
   let body = tag.subarray(ID3V2_HEADER_BYTES);
   // Of the whole tag only before 2.4, whose frames have a flag each; music-metadata knows that one alone.
@@ -47,9 +46,41 @@ function id3v2Of(file: TrackBytes): Buffer {
     head[5] = (head[5] ?? 0) & ~UNSYNCHRONISED;
     body = synchronised(body);
   }
+  body = textFramesOf(body, head);
   for (let i = 0; i < 4; i++) head[6 + i] = (body.length >>> (7 * (3 - i))) & 0x7f;
   return Buffer.concat([head, body]);
 }
+
+const EXTENDED = 0x40;
+
+/**
+ * The frames of a tag that hold text, as they are: not its pictures, nor more or longer text than anybody shows. Of 16 MB
+ * of artists music-metadata makes hundreds, which the thread has not.
+ */
+function textFramesOf(body: Buffer, head: Buffer): Buffer {
+  const version = head[3] ?? 0;
+  const idBytes = version === 2 ? 3 : 4;
+  const headerBytes = version === 2 ? 6 : 10;
+  const kept: Buffer[] = [];
+  let at = 0;
+  if (version !== 2 && ((head[5] ?? 0) & EXTENDED) !== 0 && body.length >= 4) {
+    head[5] = (head[5] ?? 0) & ~EXTENDED;
+    // Its size counts itself since 2.4.
+    at = version === 4 ? synchsafe(body, 0) : 4 + body.readUInt32BE(0);
+  }
+  while (at + headerBytes <= body.length && kept.length < tagFrames) {
+    const size =
+      version === 4 ? synchsafe(body, at + 4) : body.readUIntBE(at + idBytes, version === 2 ? 3 : 4);
+    if (body[at] === TEXT_FRAME && size <= frameBytes) kept.push(body.subarray(at, at + headerBytes + size));
+    at += headerBytes + size;
+  }
+  return Buffer.concat(kept);
+}
+
+const TEXT_FRAME = 0x54;
+
+const synchsafe = (bytes: Buffer, at: number): number =>
+  bytes.subarray(at, at + 4).reduce((sum, byte) => sum * 128 + (byte & 0x7f), 0);
 
 /** Without the zero that follows each 0xff there. */
 function synchronised(bytes: Buffer): Buffer {
@@ -62,14 +93,15 @@ function synchronised(bytes: Buffer): Buffer {
   return out.subarray(0, length);
 }
 
-/** The file's end, as much as holds its APE tag. */
+/** The file's end, as much as holds its APE tag, unless that is too large. */
 function endOf(file: TrackBytes): Buffer {
   const end = file.read(file.size - tailBytes, tailBytes);
   const apeEnd = end.toString("latin1", end.length - ID3V1_BYTES).startsWith("TAG") ? ID3V1_BYTES : 0;
   const footer = end.subarray(Math.max(0, end.length - apeEnd - APE_FOOTER_BYTES));
   if (footer.toString("latin1", 0, 8) !== "APETAGEX") return end;
   const length = footer.readUInt32LE(12) + APE_FOOTER_BYTES + apeEnd;
-  return length <= end.length || length > tagBytes ? end : file.read(file.size - length, length);
+  if (length > largeTagBytes) return end.subarray(end.length - apeEnd);
+  return length <= end.length ? end : file.read(file.size - length, length);
 }
 
 function textOf(found: IAudioMetadata): Pick<TrackTags, "title" | "artist" | "album"> {

@@ -29,6 +29,51 @@ async function tagsOf(before: Uint8Array, after: Uint8Array = new Uint8Array(0))
 
 const korean = (text: string): Uint8Array => encodeLegacy(text, "euc-kr") ?? new Uint8Array(0);
 
+describe("a tag of many megabytes", () => {
+  const title = [tags.utf8Text("TIT2", "Title")];
+  test("has its text found among its pictures", async () => {
+    const picture = { id: "APIC", body: new Uint8Array(3_000_000).fill(0x54) };
+    const tag = tags.id3v2(4, [picture, ...title, picture, tags.utf8Text("TPE1", "Artist")]);
+    expect(await tagsOf(tag)).toEqual({ title: "Title", artist: "Artist" });
+  });
+
+  test.each([
+    ["one frame", () => tags.latin1Text("TPE1", "a/".repeat(4e6))],
+    ["one text", () => tags.latin1Text("TALB", Buffer.alloc(8e6, 0xb0))],
+  ])("is not read where %s is beyond any text", async (_, frame) => {
+    expect(await tagsOf(tags.id3v2(3, [frame(), tags.latin1Text("TIT2", "Title")]))).toEqual({
+      title: "Title",
+    });
+  });
+
+  test("has no more frames than anybody shows", async () => {
+    const many = Array.from({ length: 200 }, () => tags.userText("a", "b"));
+    const frames = [...title, ...many, tags.utf8Text("TPE1", "Artist")];
+    expect(await tagsOf(tags.id3v2(4, frames))).toEqual({ title: "Title" });
+    expect(await tagsOf(tags.id3v2(4, frames.slice(2)))).toEqual({ artist: "Artist" });
+  });
+
+  test("hides no other where it is APE's", async () => {
+    const ape = tags.apeV2({ Artist: "a\0".repeat(1e6), REPLAYGAIN_TRACK_GAIN: "-3 dB" });
+    const old = tags.id3v1(Buffer.from("Old"), Buffer.from("Band"));
+    expect(await tagsOf(tags.id3v2(4, title), Buffer.concat([ape, old]))).toEqual({
+      title: "Title",
+      artist: "Band",
+    });
+  });
+});
+
+test.each([
+  [3, [0, 0, 0, 6, 0, 0, 0, 0, 0, 0]],
+  [4, [0, 0, 0, 6, 1, 0]],
+] as const)("a tag of 2.%i with an extended header is read behind it", async (version, extended) => {
+  const frames = tags.id3v2(version, [tags.latin1Text("TIT2", "Title")]).subarray(10);
+  const body = Buffer.concat([Buffer.from(extended), frames]);
+  const head = tags.id3v2(version, [], 0, body.length);
+  head[5] = 0x40;
+  expect(await tagsOf(Buffer.concat([head, body]))).toEqual({ title: "Title" });
+});
+
 describe("title and artist", () => {
   it.each([
     {
