@@ -245,8 +245,8 @@ class FlagReader {
   }
 
   libraryName(typed: string): string {
-    // What settings take as well.
-    if (libraryNamePattern.test(typed) && !typed.includes(".")) return typed;
+    // What settings take as well; a hyphen in front would be a flag the next time.
+    if (libraryNamePattern.test(typed) && /^[0-9a-z]/i.test(typed)) return typed;
     this.problems.push(
       `${quoted(typed)} is no name for a library: up to 64 letters, digits, hyphens and underscores, a letter or digit first`,
     );

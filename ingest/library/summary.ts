@@ -1,3 +1,4 @@
+import { resolve } from "node:path";
 import type { EdgeStation } from "../../shared/edge-station.ts";
 import type { StackSettings } from "../../config/settings.ts";
 import { formatName } from "../autodj/parts.ts";
@@ -57,13 +58,20 @@ function whereLines({ name, settings, edgeUrl }: Told): string[] {
   if (mounts.length > 0) {
     return mounts.map((mount) => `Listen: ${edgeUrl ?? "the edge, at "}${encodeURI(mount)}`);
   }
+  const mount = `/${name}.mp3`;
+  const where =
+    stationFile === undefined
+      ? `into a new file, ${printable(resolve("station.toml"))},`
+      : `at the end of ${printable(stationFile)}`;
   return [
-    `No mount plays it yet. ${stationFile === undefined ? "A station.toml with" : `In ${printable(stationFile)}`} these lines does:`,
+    `No mount plays it yet. Put these lines ${where} and start the station anew:`,
     "",
-    "  [[autodj]]",
-    `  mount = "/${name}.mp3"`,
-    '  kind = "edge"',
-    `  library = "${name}"`,
+    "[[autodj]]",
+    `mount = "${mount}"`,
+    'kind = "edge"',
+    `library = "${name}"`,
+    "",
+    `Then listen: ${edgeUrl ?? "the edge, at "}${mount}`,
   ];
 }
 

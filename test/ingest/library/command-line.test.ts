@@ -127,6 +127,9 @@ describe("the library's command line", () => {
       '--bitrate must be one of 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, got "100"',
     ],
     [["list", "--name", "x"], "--name is for upload only"],
+    [["upload", "a", "--name=-rf"], expect.stringContaining('"-rf" is no name for a library')],
+    [["upload", "a", "--name", "__proto__"], expect.stringContaining("is no name for a library")],
+    [["upload", "a", "--name", "a/../b"], expect.stringContaining("is no name for a library")],
     [["list", "\u001b[31m"], expect.stringContaining(String.raw`x1b[31m" is no name for a library`)],
   ] as const)("%j is answered with what is wrong", (argv, problem) => {
     expect(problemsOf(...argv)).toContainEqual(problem);
