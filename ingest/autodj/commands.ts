@@ -36,12 +36,12 @@ const prefix = "/admin/autodj/";
 
 export const isAutoDjPath = (path: string): boolean => path.startsWith(prefix);
 
-const methods: Readonly<Record<string, readonly string[]>> = {
-  now: ["GET", "HEAD"],
-  next: ["GET", "HEAD"],
-  queue: ["GET", "HEAD", "POST", "DELETE"],
-  skip: ["POST"],
-};
+const methods: ReadonlyMap<string, readonly string[]> = new Map([
+  ["now", ["GET", "HEAD"]],
+  ["next", ["GET", "HEAD"]],
+  ["queue", ["GET", "HEAD", "POST", "DELETE"]],
+  ["skip", ["POST"]],
+]);
 
 interface Answer {
   readonly status: 200 | 201 | 204 | 400 | 403 | 404 | 405 | 409 | 413 | 503;
@@ -72,7 +72,7 @@ export class AutoDjCommands {
   /** "wrong-login": it showed credentials that open nothing; nothing was sent. */
   async answer(request: CommandRequest): Promise<"answered" | "wrong-login"> {
     const { socket, head, target } = request;
-    const allow = methods[target.path.slice(prefix.length)];
+    const allow = methods.get(target.path.slice(prefix.length));
     if (!allow) return send(request, failed(404, "there is no such command"));
     if (head.method === "OPTIONS") return send(request, { status: 204, allow: [...allow, "OPTIONS"] });
     const login = await this.#login(head, peerAddress(socket));
