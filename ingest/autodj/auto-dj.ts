@@ -12,6 +12,8 @@ import { PieceSizes, realTime, SampleClock, type Time } from "./clock.ts";
 import { Desk } from "./desk.ts";
 import { autoDjCredential, autoDjProtocol } from "./house.ts";
 import {
+  arrivalLookMs,
+  arrivalMs,
   behindMs,
   catchUpMs,
   firstTrackMs,
@@ -262,6 +264,11 @@ export class AutoDj {
       const lateMs = time.now() - clock.dueMs;
       if (lateMs < 0) {
         await time.wait(Math.ceil(-lateMs), over);
+        continue;
+      }
+      // Behind what was published for its sake nobody would hear it.
+      if (lateMs < arrivalMs && this.#options.host.mounts.entering(this.mount) !== null) {
+        await time.wait(arrivalLookMs, over);
         continue;
       }
       if (lateMs > behindMs) {

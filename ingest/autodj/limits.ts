@@ -9,6 +9,9 @@ export const pieceMs = 450;
 export const leadMs = 250;
 /** What listeners missed before the stream began is sent at once, up to this: who missed more has heard the break. */
 export const catchUpMs = 4_000;
+/** For so long it sends nothing while another source is let in, and how often it looks: the edge answers in a tenth of a second, and what listeners have in hand lasts. What is held back goes out when the other was refused. */
+export const arrivalMs = 2_000;
+export const arrivalLookMs = 20;
 /** This far behind its time (the process was suspended), the clock is set anew: what was missed is not poured in. */
 export const behindMs = 5_000;
 

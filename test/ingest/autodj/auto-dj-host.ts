@@ -88,6 +88,8 @@ export interface Host {
   readonly refusals: string[];
   /** For how long listeners had nothing, as the next sessions are told; null after that. */
   readonly gaps: number[];
+  /** Another source is being let in, or was refused. */
+  isEntering: boolean;
   /** Another source takes the mount, and goes. */
   takeOver(): void;
   free(): void;
@@ -113,6 +115,7 @@ export function open(
     const last = sessions.at(-1);
     return last && !last.hasEnded ? last : null;
   };
+  const host = { isEntering: false };
   const autodjs = new AutoDjs({
     intake: {
       admit: async (_, given) => {
@@ -129,7 +132,7 @@ export function open(
     mounts: {
       isHeld: () => isTaken || current() !== null,
       session: () => (isTaken ? null : (current() as unknown as SourceSession)),
-      entering: () => null,
+      entering: () => (host.isEntering ? "another" : null),
     },
     events,
     codec: mp3,
@@ -144,7 +147,7 @@ export function open(
   });
   running.push(autodjs);
   autodjs.change([settings]);
-  return {
+  return Object.assign(host, {
     autodjs,
     sessions,
     lines,
@@ -160,7 +163,7 @@ export function open(
       const source = { mount } as SourceSession;
       events.emit({ kind: "disconnected", source, reason: "test", atMs: time.wall() });
     },
-  };
+  });
 }
 
 export const first = async (host: Host, index = 0): Promise<FakeSession> =>

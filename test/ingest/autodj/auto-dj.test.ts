@@ -138,6 +138,32 @@ describe("an AutoDJ", () => {
     expect(after.outline.slice(0, 2)).toEqual(['"a"', `${sent}`]);
   });
 
+  it("sends nothing while another source is let in, for two seconds at most, and all of it when that is refused", async () => {
+    const time = new SimulatedTime();
+    const startMs = time.now();
+    time.untilMs = startMs + 120_000;
+    const pushedMs: number[] = [];
+    let frames = 0;
+    const { wait } = time;
+    time.wait = async (ms, signal) => {
+      const [session] = host.sessions;
+      const atMs = time.now() - startMs;
+      if (session && session.frames > frames) pushedMs.push(atMs);
+      frames = session?.frames ?? 0;
+      host.isEntering = atMs >= 40_000 && atMs < 50_000;
+      await wait.call(time, ms, signal);
+    };
+    const host = open(new Music({ "a.mp3": 100_000 }), { time });
+    const session = await first(host);
+    await until("two minutes", () => time.now() >= time.untilMs);
+    const pauses = pushedMs.map((atMs, index) => atMs - (pushedMs[index - 1] ?? 0)).filter((ms) => ms > 500);
+    expect(pauses).toHaveLength(1);
+    expect(pauses[0]).toBeGreaterThan(2_000);
+    expect(pauses[0]).toBeLessThan(2_500);
+    expect((session.frames * samplesPerFrame) / sampleRate).toBeGreaterThan(120);
+    expect(session.silent).toBe(0);
+  });
+
   it.each([
     ["what listeners missed, when that was little", 1_200, 46],
     ["nothing, when they had silence meanwhile", 9_000, 15],
