@@ -226,7 +226,10 @@ const namesOf = (kind: string, count: number) =>
 function expectTurns(listener: StretchListener, autodj: string, names: readonly string[]): void {
   expect(listener.ended, "dropped").toBe(false);
   expect(listener.problems).toEqual([]);
-  expect(listener.heard.map(({ of }) => of)).toEqual([autodj, ...names.flatMap((name) => [name, autodj])]);
+  expect(listener.stretches.map(({ of }) => of)).toEqual([
+    autodj,
+    ...names.flatMap((name) => [name, autodj]),
+  ]);
   expect(wrongTitles(listener)).toEqual([]);
   expect(listener.titles.map(({ text }) => text)).toEqual(expect.arrayContaining([...names]));
 }
@@ -239,14 +242,14 @@ describe("an AutoDJ and live sources", () => {
     const sent = await takeTurns({ mount: "/live.mp3", autodj: "autodj", names, all });
     for (const listener of all) {
       expectTurns(listener, "autodj", names);
-      const own = listener.heard.filter(({ of }) => of === "autodj");
+      const own = listener.stretches.filter(({ of }) => of === "autodj");
       for (const [index, { first }] of own.entries()) {
         expect(first, "it goes on meanwhile, and nothing comes twice").toBeGreaterThan(
           own[index - 1]?.last ?? -1,
         );
       }
       for (const [index, name] of names.entries()) {
-        const stretch = listener.heard.find(({ of }) => of === name);
+        const stretch = listener.stretches.find(({ of }) => of === name);
         const lastSent = (sent[index] ?? 0) - 1;
         expect(stretch?.first, name).toBe(0);
         // What was on its way in a connection that was killed is lost.
@@ -263,7 +266,7 @@ describe("an AutoDJ and live sources", () => {
     await takeTurns({ mount: "/shared.mp3", autodj: "shared", names, all });
     for (const listener of all) {
       expectTurns(listener, "shared", names);
-      const own = listener.heard.filter(({ of }) => of === "shared");
+      const own = listener.stretches.filter(({ of }) => of === "shared");
       for (const [index, { first }] of own.entries()) {
         if (index > 0) expect(first).toBe((own[index - 1]?.last ?? 0) + 1);
       }

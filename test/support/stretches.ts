@@ -26,11 +26,11 @@ interface Place {
   readonly title: string;
 }
 
-/** Frames of one source in a row, each followed by the next; or silence between them. */
+/** Frames of one source in a row, each followed by the next. */
 export interface Stretch {
-  /** Name of the source, or "silence". */
+  /** Name of the source. */
   readonly of: string;
-  /** Indices of its frames; of silence how many. */
+  /** Indices of its frames. */
   readonly first: number;
   last: number;
   /** Frames in front of it that no source sent. */
@@ -47,7 +47,7 @@ interface TitleStretch {
 
 /**
  * A listener with titles: whose frames it heard, and what was wrong with them. A stretch ends where another source is
- * heard; within it every frame has to follow the one before.
+ * heard; within it every frame has to follow the one before, perhaps after silence and a primer.
  */
 export class StretchListener {
   readonly problems: string[] = [];
@@ -63,7 +63,9 @@ export class StretchListener {
   #held: Uint8Array = new Uint8Array(0);
   /** Bytes of audio before `#held`. */
   #byte = 0;
+  /** Frames since the last that a source sent. */
   #primers = 0;
+  #silent = 0;
   readonly #audio: Uint8Array[] = [];
 
   constructor(url: string, repertoire: Repertoire) {
@@ -80,17 +82,12 @@ export class StretchListener {
     this.#request.on("error", () => (this.ended = true));
   }
 
-  /** Without silence. */
-  get heard(): readonly Stretch[] {
-    return this.stretches.filter(({ of }) => of !== "silence");
-  }
-
   /** The whole frames that it got, metadata blocks taken out. */
   audio(): Uint8Array {
     return Buffer.concat(this.#audio).subarray(0, this.#byte);
   }
 
-  /** Frames of the source that it hears now; 0 when it hears another, or silence. */
+  /** Frames of the source that it heard last; 0 when that is another. */
   hears(of: string): number {
     const last = this.stretches.at(-1);
     return last?.of === of ? last.last - last.first + 1 : 0;
@@ -123,14 +120,15 @@ export class StretchListener {
     const toByte = fromByte + frame.length;
     if (!place) {
       if (frame.subarray(4).some((byte) => byte !== 0)) this.#primers++;
-      else if (open?.of === "silence") open.last++;
-      else this.stretches.push({ of: "silence", first: 1, last: 1, primers: 0, titles: [] });
+      else this.#silent++;
       return;
     }
     const { of, index, title } = place;
     if (open?.of === of) {
       if (index !== open.last + 1) this.#problem(`frame ${index} of ${of} after its frame ${open.last}`);
-      if (this.#primers > 0) this.#problem(`${this.#primers} frames that nobody sent within ${of}`);
+      if (this.#primers > Math.min(1, this.#silent)) {
+        this.#problem(`${this.#primers} frames that nobody sent within ${of}`);
+      }
       open.last = index;
       const told = open.titles.at(-1);
       if (told?.title === title) told.toByte = toByte;
@@ -140,6 +138,7 @@ export class StretchListener {
       this.stretches.push({ of, first: index, last: index, primers: this.#primers, titles });
     }
     this.#primers = 0;
+    this.#silent = 0;
   }
 
   #problem(text: string): void {
