@@ -73,15 +73,23 @@ const canonical = (value: unknown): string =>
   );
 
 /**
- * What `current.json` says once `id` is the newest edition: the first plays at once, another when everybody has read of it;
- * those that nobody hears any more are left out. `now` is ms since the Unix epoch.
+ * What `current.json` says once `id` is the newest edition: the first plays at once, another when everybody has read of it,
+ * or at `borderFrom` of that moment: a later one, at which it cuts off less. Those that nobody hears any more, or ever will,
+ * are left out. `now` is ms since the Unix epoch.
  */
-export function withEdition(current: CurrentEditions | null, id: string, now: number): CurrentEditions {
+export function withEdition(
+  current: CurrentEditions | null,
+  id: string,
+  now: number,
+  borderFrom = (ms: number): number => ms,
+): CurrentEditions {
   const heard = stillHeard(current, now);
+  const wantedMs = heard.length === 0 ? now : borderFrom(now + editionLeadMs);
+  // Who has read of one that begins later will have read that it does not. The first may play already, whatever our clock says.
+  const before = heard.filter(({ fromMs }, index) => index === 0 || fromMs < wantedMs);
   // Many within two minutes: what is about to play never will.
-  const kept = heard.slice(0, maxEditions - 1);
-  const last = kept.at(-1);
-  const fromMs = last === undefined ? now : Math.max(now + editionLeadMs, last.fromMs + 1);
+  const kept = before.slice(0, maxEditions - 1);
+  const fromMs = Math.max(wantedMs, (kept.at(-1)?.fromMs ?? 0) + 1);
   return { version: 1, editions: [...kept, { id, fromMs }] };
 }
 

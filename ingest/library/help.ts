@@ -24,6 +24,7 @@ Of all:
 The storage is that of the stack that runs on the data folder (npm start, in another terminal). For another one, such as
 R2, set SKYWAVE_S3_URL (https://<account>.r2.cloudflarestorage.com/<bucket>), SKYWAVE_S3_ACCESS_KEY_ID and
 SKYWAVE_S3_SECRET_ACCESS_KEY. Only what storage lacks is uploaded: an upload that was broken off goes on with the same
-command. What was taken out of the folder is taken out of the library. Listeners hear a change within three minutes.
+command. What was taken out of the folder is taken out of the library. Listeners hear a change after three minutes, where a
+track ends; what "remove" takes out is gone within three minutes.
 
 Exit codes: 0 done (files that were refused are named), 1 failed, 2 this text or a setting was needed, 130 interrupted.`;

@@ -7,8 +7,9 @@ import {
   libraryEditionKey,
   libraryEditionSchema,
 } from "../../shared/library.ts";
+import { LibrarySchedule, type ScheduledEdition } from "../../shared/library-schedule.ts";
 import { editionName, withEdition } from "./edition.ts";
-import { publishTries } from "./limits.ts";
+import { borderWaitMs, publishTries } from "./limits.ts";
 import { type Condition, type ObjectStore, StorageError } from "./object-store.ts";
 
 /** What is in storage is of another version, or no library's. */
@@ -55,10 +56,14 @@ interface Publishing {
 }
 
 /**
- * Puts an edition into storage and names it as the newest; resolves to when it begins to play. What somebody else named in
+ * Puts an edition into storage and names it as the newest; resolves to when it begins to play: where a track ends, unless that
+ * is too long to wait for, or `isUrgent`. What somebody else named in
  * between stays named, before it.
  */
-export async function publishEdition(edition: LibraryEdition, publishing: Publishing): Promise<number> {
+export async function publishEdition(
+  edition: LibraryEdition,
+  { isUrgent, ...publishing }: Publishing & { readonly isUrgent: boolean },
+): Promise<number> {
   const { store, name, now, warn } = publishing;
   // One that the edge could not read would take the library off the air.
   const text = JSON.stringify(libraryEditionSchema.parse(edition));
@@ -69,12 +74,34 @@ export async function publishEdition(edition: LibraryEdition, publishing: Publis
     const named = read?.current.editions.find((each) => each.id === id);
     // The reply to an earlier try was lost.
     if (named) return named.fromMs;
-    const next = withEdition(read?.current ?? null, id, now());
+    const schedule = isUrgent || !read ? null : await scheduleOf(store, name, read.current);
+    const next = withEdition(read?.current ?? null, id, now(), (ms) => {
+      const border = schedule?.borderFrom(ms) ?? ms;
+      return border - ms <= borderWaitMs ? border : ms;
+    });
     const condition: Condition = read ? { etag: read.etag } : "absent";
     if (await putCurrent(next, { ...publishing, condition })) return next.editions.at(-1)?.fromMs ?? now();
     if (tries === publishTries) throw new LibraryError(`library ${name} is changed by others all the time`);
     if (tries === 1) warn("somebody else changed the library at the same time: what is newest plays");
   }
+}
+
+/** Of the editions named; null when one cannot be had, which is no reason not to name another. */
+async function scheduleOf(
+  store: DocumentStore,
+  name: string,
+  { editions }: CurrentEditions,
+): Promise<LibrarySchedule | null> {
+  const scheduled: ScheduledEdition[] = [];
+  for (const { id, fromMs } of editions) {
+    const edition = await readEdition(store, name, id).catch((error: unknown) => {
+      if (error instanceof LibraryError) return null;
+      throw error;
+    });
+    if (!edition) return null;
+    scheduled.push({ fromMs, edition });
+  }
+  return new LibrarySchedule(scheduled);
 }
 
 /** False when the condition did not hold. A storage that knows no conditions takes the last word. */

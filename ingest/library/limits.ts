@@ -31,6 +31,9 @@ export const replyBytes = 64 * kibi;
 /** Tracks of an edition: what its format allows. */
 export const libraryTracks = 20_000;
 
+/** For how long another edition waits for the end of the track that plays: longer than nearly every song. */
+export const borderWaitMs = 5 * 60_000;
+
 /** How often `current.json` is tried again when somebody else changed it in between. */
 export const publishTries = 8;
 

@@ -33,7 +33,7 @@ export async function removeTracks(name: string, wanted: readonly string[], give
       `no music would be left in ${name}: to take it off the air, remove the library itself`,
     );
   }
-  await publishEdition(left, { ...given, name });
+  await publishEdition(left, { ...given, name, isUrgent: true });
   return [...found].map((index) => edition.tracks[index]?.title ?? "");
 }
 

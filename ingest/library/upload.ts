@@ -271,7 +271,7 @@ export class Upload {
     });
     if (before && playsTheSame(before, edition)) return undefined;
     const warn = (text: string) => progress.say(`note: ${text}`);
-    return publishEdition(edition, { store, name: options.name, now, warn });
+    return publishEdition(edition, { store, name: options.name, now, warn, isUrgent: false });
   }
 
   #tell(): void {

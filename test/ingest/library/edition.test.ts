@@ -88,6 +88,22 @@ describe("current.json", () => {
     ]);
   });
 
+  it("waits for a border, and takes the place of what would begin later", () => {
+    const first = withEdition(null, "a", now);
+    const second = withEdition(first, "b", now + 5, (ms) => ms + 60_000);
+    expect(second.editions.at(-1)).toEqual({ id: "b", fromMs: now + 5 + editionLeadMs + 60_000 });
+    expect(withEdition(second, "c", now + 10).editions).toEqual([
+      { id: "a", fromMs: now },
+      { id: "c", fromMs: now + 10 + editionLeadMs },
+    ]);
+    // Of an uploader whose clock is behind, what plays stays.
+    const behind = now - 3_600_000;
+    expect(withEdition(first, "c", behind).editions).toEqual([
+      { id: "a", fromMs: now },
+      { id: "c", fromMs: now + 1 },
+    ]);
+  });
+
   it("leaves out what nobody hears any more, never what plays", () => {
     const editions = [
       { id: "a", fromMs: now - 2 * editionKeepMs },

@@ -14,9 +14,11 @@ import {
   currentEditionsKey,
   currentEditionsSchema,
   editionKeepMs,
+  editionLeadMs,
   type LibraryEdition,
   libraryEditionKey,
 } from "../../../shared/library.ts";
+import { LibrarySchedule } from "../../../shared/library-schedule.ts";
 import { fixtures } from "../../support/fixture-audio.ts";
 import { type FakeTools, type FakeTrack, fakeTools, framesFrom, trackFile } from "./fake-music.ts";
 import { MemoryObjects } from "./memory-objects.ts";
@@ -244,6 +246,31 @@ describe("an upload", () => {
     expect(store.asked).toEqual([]);
   });
 
+  it("plays from the end of a track on, and cuts into one that lasts too long", async () => {
+    await upload();
+    const [first] = editions();
+    const schedule = new LibrarySchedule([{ fromMs: first?.fromMs ?? 0, edition: newest() }]);
+    store.nowMs += 12_345;
+    const summary = await upload({ flags: ["--memory", "1"] });
+    const atLeast = store.nowMs + editionLeadMs;
+    expect(summary.fromMs).toBe(schedule.borderFrom(atLeast));
+    expect(summary.fromMs).not.toBe(atLeast);
+
+    const long = JSON.stringify({
+      ...newest(),
+      tracks: newest().tracks.map((track) => ({ ...track, samples: 44_100 * 36_000 })),
+    });
+    const id = editions().at(-1)?.id ?? "";
+    await store.put(libraryEditionKey("day", id), {
+      body: new TextEncoder().encode(long),
+      contentType: "",
+      metadata: {},
+    });
+    store.nowMs = (summary.fromMs ?? 0) + 1_000;
+    const { fromMs } = await upload({ flags: ["--memory", "2"] });
+    expect(fromMs).toBe(store.nowMs + editionLeadMs);
+  });
+
   it("keeps what another uploader named in between, and comes after it", async () => {
     await upload();
     store.nowMs += 1_000;
@@ -252,7 +279,7 @@ describe("an upload", () => {
       if (raced || request !== `PUT ${currentEditionsKey("day")}`) return;
       raced = true;
       const read = await store.get(currentEditionsKey("day"));
-      const theirs = { id: "theirs", fromMs: store.nowMs + 200_000 };
+      const theirs = { id: "theirs", fromMs: store.nowMs + 100_000 };
       const text = JSON.stringify({ version: 1, editions: [...editions(), theirs] });
       const body = new TextEncoder().encode(text);
       await store.put(
