@@ -12,6 +12,8 @@ export interface TrackFile {
   readonly listedTitle?: string;
   /** Where its bytes can be read now; of an object, after it was fetched. Rejects when it cannot be had. */
   path(signal?: AbortSignal): Promise<string>;
+  /** Whether what is there is still of `version`. Absent: what `path` leads to never is anything else. */
+  isCurrent?(): Promise<boolean>;
 }
 
 /** What of a file plays, and how. */

@@ -15,7 +15,9 @@ export async function analyseFile(path: string, wantsLevel: boolean, pace: Pace)
   let file: TrackBytes | undefined;
   try {
     file = new TrackBytes(path);
-    return await analyse(file, wantsLevel, pace);
+    const finding = await analyse(file, wantsLevel, pace);
+    // Of a copy that keeps the time of what it copies, the half may pass for the whole.
+    return file.hasChanged ? wasChanged : finding;
   } catch (error) {
     if (error instanceof CancelledError) throw error;
     return { kind: "refused", reason: `cannot be read: ${reasonOf(error)}`, kept: "no" };
@@ -38,6 +40,7 @@ export async function factsOfEncoded(
   return { kind: "facts", facts: { ...playOf(scan), ...level } };
 }
 
+const wasChanged: Finding = { kind: "refused", reason: "was changed while it was looked at", kept: "no" };
 const NO_SOUND = "cannot be decoded: what looks like its frames is no sound";
 
 async function analyse(file: TrackBytes, wantsLevel: boolean, pace: Pace): Promise<Finding> {

@@ -97,6 +97,8 @@ export class Analyser {
     if (kept && (kept.kind === "refused" || !wantsLevel || kept.facts.loudnessLufs !== undefined))
       return kept;
     const finding = await this.#look(file, wantsLevel, signal);
+    if (await hasChanged(file))
+      return { kind: "refused", reason: "has changed since it was listed", kept: "no" };
     if (finding.kind === "facts" || finding.kept === "disk") {
       await this.#findings.put(file, finding).catch((error: unknown) => this.#cacheFailure(error));
     }
@@ -124,6 +126,7 @@ export class Analyser {
       const job = { kind: "transcode", transcode } as const;
       const finding = await this.#thread.run(job, { limitMs: transcodeMs, signal });
       if (finding.kind === "refused") throw new JobError(finding.reason);
+      if (await hasChanged(file)) throw new JobError("it has changed since it was listed");
       return await this.#transcodes.keep(key, to, finding.facts);
     } catch (error) {
       // A thread that died has left it.
@@ -152,5 +155,8 @@ interface TranscodedFile {
   readonly path: string;
   readonly facts: TrackFacts;
 }
+
+/** Nothing is kept of a file that is another one than it is taken for. */
+const hasChanged = async (file: TrackFile): Promise<boolean> => (await file.isCurrent?.()) === false;
 
 const keyOf = ({ id, version }: Pick<TrackFile, "id" | "version">): string => JSON.stringify([id, version]);

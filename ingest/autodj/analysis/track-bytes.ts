@@ -1,4 +1,4 @@
-import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from "node:fs";
 
 /**
  * A file that is read piece by piece, by calls that block: the thread has nothing else to do, and the process's few
@@ -8,6 +8,7 @@ export class TrackBytes {
   /** Bytes when it was opened; what is appended later is not read. */
   readonly size: number;
   readonly #descriptor: number;
+  readonly #opened: Stats;
 
   /** Throws what the file system says, and for what is no regular file. A pipe is not waited for. */
   constructor(path: string) {
@@ -15,6 +16,7 @@ export class TrackBytes {
     try {
       const seen = fstatSync(this.#descriptor);
       if (!seen.isFile()) throw new Error("is no file");
+      this.#opened = seen;
       this.size = seen.size;
     } catch (error) {
       closeSync(this.#descriptor);
@@ -38,6 +40,12 @@ export class TrackBytes {
       yield buffer.subarray(0, count);
       at += count;
     }
+  }
+
+  /** Whether anybody has written to it since, even if its size and time are what they were. */
+  get hasChanged(): boolean {
+    const { size, mtimeMs, ctimeMs } = fstatSync(this.#descriptor);
+    return size !== this.size || mtimeMs !== this.#opened.mtimeMs || ctimeMs !== this.#opened.ctimeMs;
   }
 
   close(): void {

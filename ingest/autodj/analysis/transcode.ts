@@ -22,6 +22,7 @@ export async function transcodeFile(order: TranscodeOrder, pace: Pace): Promise<
     const scan = await scanFrames(file, pace);
     if (scan === null || typeof scan === "string") throw new Error("is another file than it was");
     const samples = await encodeTo(order, file, scan, pace);
+    if (file.hasChanged) throw new Error("was changed meanwhile");
     return await describe(order, samples, pace);
   } catch (error) {
     rmSync(order.to, { force: true });

@@ -1,11 +1,11 @@
-import { mkdir, symlink } from "node:fs/promises";
+import { mkdir, stat, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import type { IngestSettings, MusicPlace } from "../../../config/ingest-settings.ts";
 import type { Log } from "../../log.ts";
 import type { TrackFile } from "../track.ts";
 import { BucketReader } from "./bucket-reader.ts";
-import { type Found, type FoundFile, type FoundObject, isSame } from "./found.ts";
+import { fileVersion, type Found, type FoundFile, type FoundObject, isSame } from "./found.ts";
 import { busyMs, filesAtOnce, placeFiles, quietMs, restShare } from "./limits.ts";
 import { ObjectCache } from "./object-cache.ts";
 import { bytesHash } from "./os-path.ts";
@@ -133,11 +133,11 @@ export class MusicSources {
 
   #track(found: Found): TrackFile {
     const { id, version, name, listedTitle } = found;
-    const path =
+    const own =
       found.kind === "object"
-        ? (signal?: AbortSignal) => this.#fetched(found, signal)
-        : () => this.#nameable(found);
-    return { id, version, name, ...(listedTitle !== undefined && { listedTitle }), path };
+        ? { path: (signal?: AbortSignal) => this.#fetched(found, signal) }
+        : { path: () => this.#nameable(found), isCurrent: () => isCurrent(found) };
+    return { id, version, name, ...(listedTitle !== undefined && { listedTitle }), ...own };
   }
 
   #fetched({ key, size, version }: FoundObject, signal: AbortSignal | undefined): Promise<string> {
@@ -190,3 +190,8 @@ export class MusicSources {
     this.#timer = setTimeout(() => void this.#readNow(), Math.max(0, waitMs)).unref();
   }
 }
+
+const isCurrent = async ({ path, version }: FoundFile): Promise<boolean> => {
+  const seen = await stat(path).catch(() => null);
+  return seen !== null && fileVersion(seen) === version;
+};

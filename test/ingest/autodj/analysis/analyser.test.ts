@@ -1,5 +1,6 @@
-import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
 import { afterEach, beforeAll, describe, expect, test } from "vitest";
 import { Analyser } from "../../../../ingest/autodj/analysis/analyser.ts";
@@ -83,6 +84,37 @@ describe("a file", () => {
     const asIs = planOf(await analyserOf({ cacheDir, loudnessLufs: null }).analyse(file));
     expect(asIs).not.toHaveProperty("loudnessLufs");
     expect(planOf(await analyserOf({ cacheDir }).analyse(file))).toMatchObject({ gainSteps: 3 });
+  });
+
+  test("that is another one than it is taken for is refused, and looked at again the next time", async () => {
+    const file = { ...trackFile(folder, "other.mp3", audio), isCurrent: async () => isCurrent };
+    let isCurrent = false;
+    const analyser = analyserOf();
+    const { kind, ...rest } = await analyser.analyse(file);
+    expect([kind, rest]).toEqual(["refused", { reason: "has changed since it was listed" }]);
+    expect(analyser.known(file)).toBeUndefined();
+    isCurrent = true;
+    const plan = planOf(await analyser.analyse(file));
+    isCurrent = false;
+    const made = analyser.transcoded(file, plan, { sampleRate: 22_050, channels: 2 }, 64);
+    await expect(made).rejects.toThrow("cannot be encoded anew: it has changed since it was listed");
+  });
+
+  test("that is written to while it is looked at is refused, and looked at again the next time", async () => {
+    const bytes = Buffer.concat(Array.from({ length: 300 }, () => audio));
+    const file = trackFile(folder, "written.mp3", bytes);
+    const path = await file.path();
+    const { atime, mtime } = statSync(path);
+    const analyser = analyserOf();
+    const analysis = analyser.analyse(file);
+    const isOver = () => Promise.race([analysis.then(() => true), sleep(20).then(() => false)]);
+    // As a copy does that keeps the time of what it copies.
+    do {
+      writeFileSync(path, bytes);
+      utimesSync(path, atime, mtime);
+    } while (!(await isOver()));
+    expect(await analysis).toEqual({ kind: "refused", reason: "was changed while it was looked at" });
+    expect(await analyser.analyse(file)).toMatchObject({ kind: "plays" });
   });
 
   test("of another version is looked at anew", async () => {

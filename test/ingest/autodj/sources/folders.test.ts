@@ -183,6 +183,16 @@ describe("a change in a folder of music", () => {
     expect(sources.files.map(({ version }) => version.split("-")[0])).toEqual(["1200", "1200"]);
   });
 
+  it("knows whether a file still is what it was listed as", async () => {
+    const path = music.write("a.mp3");
+    const [file] = (await music.open()).files;
+    expect(await file?.isCurrent?.()).toBe(true);
+    fs.utimesSync(path, 1, 1);
+    expect(await file?.isCurrent?.()).toBe(false);
+    fs.rmSync(path);
+    expect(await file?.isCurrent?.()).toBe(false);
+  });
+
   it("that nothing told of is seen when all is read again", async () => {
     const file = music.write("1.mp3", "12345");
     const link = music.path("linked");
