@@ -16,7 +16,7 @@ import { type FakeMusic, settingsOf } from "./fake-parts.ts";
 import { SimulatedTime } from "./simulated-time.ts";
 
 export const mount = mountPath("/autodj.mp3");
-export const segmentMs = 2_000;
+const segmentMs = 2_000;
 
 /** A session that keeps in short what comes: titles, and per push the number of its first frame, or "silence". */
 export class FakeSession {
@@ -174,10 +174,10 @@ export const until = (what: string, is: () => boolean) =>
 /** Fast, and yet so slow that a test can step in. */
 export function slow(): SimulatedTime {
   const time = new SimulatedTime();
-  const { wait } = time;
+  const wait = time.wait.bind(time);
   time.wait = async (ms, signal) => {
     await new Promise((resolve) => setTimeout(resolve, 4));
-    await wait.call(time, ms, signal);
+    await wait(ms, signal);
   };
   return time;
 }
