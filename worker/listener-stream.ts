@@ -9,7 +9,7 @@ import { isThere, lowMs, type PlayDecision, Playout } from "../shared/playout.ts
 import { durationMs, type SegmentRef, type TitleMark } from "../shared/segment.ts";
 import type { TitleEncoding } from "../shared/title-encoding.ts";
 import type { MountPath } from "../shared/units.ts";
-import { knownStation } from "./directory.ts";
+import { directoryListing, knownStation } from "./directory.ts";
 import { loadStoredSegment } from "./file-stage.ts";
 import { firstPieceMs, segmentReadRetryMs, segmentReadTimeoutMs } from "./limits.ts";
 import { BufferPool } from "./buffer-pool.ts";
@@ -237,7 +237,7 @@ class Listener {
         case "end":
           // Nobody is sent away because a stage could not be asked.
           if (hasLooked && this.#stages.every(({ isCertain }) => isCertain)) {
-            if (!this.#isOvertaken()) return null;
+            if (!(await this.#isOvertaken())) return null;
             break;
           }
           if (this.#patienceMs() <= 0) return this.#silence(unsureSilenceMs);
@@ -258,11 +258,13 @@ class Listener {
     this.#playout.moveTo(rules, first);
   }
 
-  /** Settings have another play on its mount than when it came: a source in place of a library, or the other way round. */
-  #isOvertaken(): boolean {
+  /** Settings have another play on its mount than when it came: a library, another one, or a source instead. */
+  async #isOvertaken(): Promise<boolean> {
     const { mount } = this.#home;
+    const asked = directoryListing(this.#host).catch(() => undefined);
+    await settledWithin(asked, this.#patienceMs());
     const { home } = programmeOf(mount, knownStation(this.#host.env));
-    if (home instanceof LibraryMount === this.#home instanceof LibraryMount) return false;
+    if (libraryAt(home) === libraryAt(this.#home)) return false;
     this.#movesTo = mount;
     return true;
   }
@@ -411,6 +413,9 @@ class Listener {
     console.warn(`listeners of ${this.#home.name} hear the format change on ${stage.name}: ${change}`);
   }
 }
+
+/** Undefined where a source plays. */
+const libraryAt = (home: Home): Stage | undefined => (home instanceof LibraryMount ? home.stage : undefined);
 
 /** This isolate's. */
 const buffers = new BufferPool();

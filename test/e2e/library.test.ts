@@ -308,7 +308,7 @@ describe("npm run library", () => {
     expect(stdout).not.toContain("\u202e");
     // oxlint-disable-next-line no-control-regex -- what a terminal is sent
     for (const drawn of stdout.split(/\u001b\[[0-9;?]*[A-Za-z]|[\r\n]/)) {
-      if (/[█░]/.test(drawn)) expect([...drawn].length).toBeLessThan(70);
+      if (/[█░]/.test(drawn)) expect(Array.from(drawn).length).toBeLessThan(70);
     }
     expect(stdout).toContain("left out");
     expect(stdout).toContain("Library terminal: 6 tracks");
@@ -317,13 +317,17 @@ describe("npm run library", () => {
   it.concurrent("keeps what somebody else named at the same time", async () => {
     musicFolder("both", 7);
     await library(["upload", "both"]);
+    const [first] = await currentOf("both");
     const orders = await Promise.all(
       ["3", "4", "5"].map((memory) => library(["upload", "both", "--memory", memory])),
     );
     for (const { status, stderr } of orders) expect(status, stderr).toBe(0);
     const editions = await currentOf("both");
-    expect(editions).toHaveLength(4);
-    expect(new Set(editions.map(({ id }) => id)).size).toBe(4);
+    // What plays stays, the one that came last comes next; those that would begin later than it never will.
+    expect(editions.length).toBeGreaterThanOrEqual(2);
+    expect(editions[0]).toEqual(first);
+    expect(["3", "4", "5"]).toContain(`${(await newestOf("both")).rotations[0]?.memory}`);
+    expect(new Set(editions.map(({ id }) => id)).size).toBe(editions.length);
     expect(editions.map(({ fromMs }) => fromMs)).toEqual(
       editions.map(({ fromMs }) => fromMs).toSorted((a, b) => a - b),
     );

@@ -3,7 +3,8 @@ import type { SegmentRef } from "../../shared/segment.ts";
 import type { SourceInfo } from "../../shared/source/source-info.ts";
 import type { MountPath } from "../../shared/units.ts";
 import { knownStation, stationOf } from "../directory.ts";
-import type { Host } from "../mount-feed.ts";
+import { feedOf, type Host } from "../mount-feed.ts";
+import { msSince } from "../ms-since.ts";
 import { renewRosters } from "../roster/sessions.ts";
 import { renewSeats } from "../seat-desk.ts";
 import type { LoadedSegment } from "../segment-cache.ts";
@@ -11,6 +12,7 @@ import type { Bell } from "../sleepers.ts";
 import type { Home } from "../stage.ts";
 import { libraryOf } from "../station.ts";
 import { libraryStageOf, type LibraryStage } from "./library-stage.ts";
+import { successorMs } from "./limits.ts";
 
 /** A mount that plays a library. Its object is asked for nothing. */
 export class LibraryMount implements Home {
@@ -19,7 +21,8 @@ export class LibraryMount implements Home {
   readonly silentMs = 0;
   readonly patienceMs = 0;
   readonly #library: string;
-  /** The settings say no longer that the library plays here. */
+  /** Since when the settings say no longer that the library plays here. */
+  #unwantedSinceMs: number | null = null;
   #isOver = false;
 
   constructor(mount: MountPath, library: string) {
@@ -82,7 +85,19 @@ export class LibraryMount implements Home {
   /** Whoever listens here for days asks for nothing that brings the settings. */
   #heed(host: Host): void {
     if (this.stage.library.isDue) host.keepAlive(stationOf(host).catch(() => undefined));
-    this.#isOver = libraryOf(knownStation(host.env), this.mount) !== this.#library;
+    const library = libraryOf(knownStation(host.env), this.mount);
+    if (library === this.#library) {
+      this.#unwantedSinceMs = null;
+      this.#isOver = false;
+      return;
+    }
+    this.#unwantedSinceMs ??= Date.now();
+    this.#isOver = library !== undefined || msSince(this.#unwantedSinceMs) >= successorMs;
+    if (this.#isOver) return;
+    // The source that is to play here instead takes a moment.
+    const source = feedOf(this.mount);
+    host.keepAlive(source.refresh(host));
+    this.#isOver = source.phase !== "off";
   }
 }
 

@@ -21,6 +21,9 @@ export const playsKept = 40;
 /** Other tracks that are tried in place of one that storage has lost: those of ten minutes, or what is lost with it. */
 export const mostStandIns = 16;
 
+/** How long a library is heard where the settings want a source instead, and none has come: its connecting, and a claim or two. */
+export const successorMs = 30_000;
+
 /** How old the number of a library's listeners may be, for status pages and tools. */
 export const libraryListenersAgeMs = 2_000;
 
