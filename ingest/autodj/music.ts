@@ -89,7 +89,7 @@ export class Music {
    * Leaves a file out until it is another one; with `forMs` no longer than that, where it need not be the file's fault.
    * Told in the log once.
    */
-  refuse({ id, version, name }: TrackFile, reason: string, forMs?: number | undefined): void {
+  refuse({ id, version, name }: TrackFile, reason: string, forMs?: number): void {
     const known = this.#refused.get(id);
     this.#options.programme.refuse(id);
     const refusal = { version, name, reason };

@@ -16,7 +16,7 @@ const hex = (code: number, digits: number): string => code.toString(16).padStart
 
 /** Not longer than `length` characters, the middle left out: names differ at both ends. */
 export function shortened(text: string, length: number): string {
-  const characters = [...text];
+  const characters = Array.from(text);
   if (characters.length <= length) return text;
   const head = Math.ceil((length - 1) / 2);
   return `${characters.slice(0, head).join("")}…${characters.slice(characters.length - (length - 1 - head)).join("")}`;

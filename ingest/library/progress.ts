@@ -94,7 +94,7 @@ const barWidth = 24;
 
 /** Cells of a terminal at most. */
 const cells = (text: string): number =>
-  [...text].reduce((sum, character) => sum + (character > "\u10ff" ? 2 : 1), 0);
+  Array.from(text).reduce((sum, character) => sum + (character > "\u10ff" ? 2 : 1), 0);
 
 class PlainProgress implements Progress {
   readonly #stream: Terminal;

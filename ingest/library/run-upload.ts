@@ -52,7 +52,7 @@ export async function runUpload(given: Given): Promise<string> {
     const { operations } = store;
     return uploadReport({ name, summary, dryRun, operations, settings, now: now(), ...defined({ edgeUrl }) });
   } finally {
-    await analyser.stop();
+    analyser.stop();
     folder.close();
     between?.close();
   }

@@ -13,7 +13,7 @@ export function size(bytes: number): string {
 export function duration(ms: number): string {
   const seconds = Math.round(ms / 1000);
   const [hours, minutes] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60];
-  const end = `${String(seconds % 60).padStart(2, "0")}`;
+  const end = String(seconds % 60).padStart(2, "0");
   return hours === 0 ? `${minutes}:${end}` : `${hours}:${String(minutes).padStart(2, "0")}:${end}`;
 }
 

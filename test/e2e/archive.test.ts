@@ -149,12 +149,12 @@ describe("the archive of a broadcast with breaks", () => {
 
   it("is told by its track list what each join adds", async () => {
     for (const { tracks, joins } of broadcasts) {
-      const list = (await (await fetch(tracks)).json()) as {
+      const told = (await (await fetch(tracks)).json()) as {
         joins: readonly { readonly addedSamples: number; readonly addedBytes: number }[];
       };
-      expect(list.joins).toMatchObject(joins);
-      expect(list.joins.map(({ addedSamples }) => addedSamples)).toEqual(joins.map(() => samplesPerFrame));
-      for (const { addedBytes } of list.joins) expect(addedBytes).toBeGreaterThan(0);
+      expect(told.joins).toMatchObject(joins);
+      expect(told.joins.map(({ addedSamples }) => addedSamples)).toEqual(joins.map(() => samplesPerFrame));
+      for (const { addedBytes } of told.joins) expect(addedBytes).toBeGreaterThan(0);
     }
   });
 

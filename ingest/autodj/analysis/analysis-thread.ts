@@ -94,7 +94,7 @@ export class AnalysisThread {
       this.#worker ??= this.#open();
       this.#worker.ref();
       // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread, not a window
-      this.#worker.postMessage({ ...task.job, id: task.id } as Order);
+      this.#worker.postMessage({ ...task.job, id: task.id } satisfies Order);
     } catch (error) {
       this.#fail(error);
     }

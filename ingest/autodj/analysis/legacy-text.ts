@@ -134,7 +134,7 @@ function kanjiOrHangul(bytes: Uint8Array, eucJp: string): "euc-jp" | "euc-kr" | 
 
 /** How many of the letters beyond ASCII are of `common`, 0 to 1. */
 function share(text: string, common: ReadonlySet<string>): number {
-  const letters = [...text].filter((letter) => letter > "\u007f" && /\p{L}/u.test(letter));
+  const letters = Array.from(text).filter((letter) => letter > "\u007f" && /\p{L}/u.test(letter));
   return letters.filter((letter) => common.has(letter)).length / Math.max(1, letters.length);
 }
 

@@ -39,7 +39,7 @@ export class BucketReader {
       if (++pages > listingPages) throw new BucketError("the listing does not end");
       const query = new URLSearchParams({ "list-type": "2", "encoding-type": "url", prefix });
       if (next !== null) query.set("continuation-token", next);
-      const page = await this.#page(`${this.#bucketUrl}?${query}`, signal);
+      const page = await this.#page(`${this.#bucketUrl}?${query.toString()}`, signal);
       if (page.next !== null && page.next === next) throw new BucketError("the listing does not go on");
       // Nothing else of what is in the bucket is for the air.
       for (const object of page.objects) if (object.key.startsWith(prefix)) objects.push(object);

@@ -16,7 +16,7 @@ export const bytesOf = (path: OsPath): Buffer => (typeof path === "string" ? Buf
 /** The path of an entry of a folder. */
 export function joined(folder: OsPath, name: Buffer): OsPath {
   if (typeof folder === "string" && isUtf8(name))
-    return folder.endsWith("/") ? `${folder}${name}` : `${folder}/${name}`;
+    return folder + (folder.endsWith("/") ? "" : "/") + name.toString();
   const parent = bytesOf(folder);
   return osPath(Buffer.concat(parent.at(-1) === 0x2f ? [parent, name] : [parent, Buffer.from("/"), name]));
 }

@@ -87,8 +87,8 @@ export function decodeInfoFrame(frame: Uint8Array): InfoFrame | undefined {
 type Fields = Pick<InfoFrame, "kind" | "frames" | "bytes" | "lame">;
 
 /** A number is believed when it is there and not zero. */
-const told = <Name extends "frames" | "bytes">(name: Name, value: number | undefined) =>
-  value === undefined || value === 0 ? {} : ({ [name]: value } as Record<Name, number>);
+const told = (name: "frames" | "bytes", value: number | undefined): Pick<InfoFrame, "frames" | "bytes"> =>
+  value === undefined || value === 0 ? {} : { [name]: value };
 
 function xingFields(view: DataView, marker: number): Fields {
   const kind = view.getUint8(marker) === 0x58 ? "xing" : "info";

@@ -144,14 +144,14 @@ describe("an AutoDJ", () => {
     time.untilMs = startMs + 120_000;
     const pushedMs: number[] = [];
     let frames = 0;
-    const { wait } = time;
+    const wait = time.wait.bind(time);
     time.wait = async (ms, signal) => {
       const [session] = host.sessions;
       const atMs = time.now() - startMs;
       if (session && session.frames > frames) pushedMs.push(atMs);
       frames = session?.frames ?? 0;
       host.isEntering = atMs >= 40_000 && atMs < 50_000;
-      await wait.call(time, ms, signal);
+      await wait(ms, signal);
     };
     const host = open(new Music({ "a.mp3": 100_000 }), { time });
     const session = await first(host);

@@ -18,7 +18,8 @@ function tableOf(label: string): ReadonlyMap<string, readonly number[]> {
   const table = new Map<string, readonly number[]>();
   const add = (code: readonly number[]): void => {
     const letter = decoder.decode(Uint8Array.from(code));
-    if (!letter.includes("\ufffd") && [...letter].length === 1 && !table.has(letter)) table.set(letter, code);
+    if (!letter.includes("\ufffd") && Array.from(letter).length === 1 && !table.has(letter))
+      table.set(letter, code);
   };
   for (let first = 0; first < 256; first++) add([first]);
   if (label.startsWith("windows")) return table;

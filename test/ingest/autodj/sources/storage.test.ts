@@ -225,7 +225,7 @@ describe("objects kept on this host", () => {
   });
 
   it("go when there are too many bytes: those asked for longest ago, never the last few", async () => {
-    const bodies = Object.fromEntries([..."abcdefgh"].map((key) => [key, key.repeat(100)]));
+    const bodies = Object.fromEntries(Array.from("abcdefgh").map((key) => [key, key.repeat(100)]));
     const { path } = cacheOf(bodies, 550);
     const files = new Map<string, string>();
     for (const key of "abcde") files.set(key, await path(key));
@@ -237,7 +237,7 @@ describe("objects kept on this host", () => {
   });
 
   it("stay beyond the bound as long as they are the last few", async () => {
-    const bodies = Object.fromEntries([..."abcdef"].map((key) => [key, key.repeat(100)]));
+    const bodies = Object.fromEntries(Array.from("abcdef").map((key) => [key, key.repeat(100)]));
     const { path } = cacheOf(bodies, 150);
     const files: string[] = [];
     for (const key of "abcdef") files.push(await path(key));
@@ -245,7 +245,7 @@ describe("objects kept on this host", () => {
   });
 
   it("stay for another who shares the folder, until that one is closed", async () => {
-    const bodies = Object.fromEntries([..."abcdef"].map((key) => [key, key.repeat(100)]));
+    const bodies = Object.fromEntries(Array.from("abcdef").map((key) => [key, key.repeat(100)]));
     const [one, two] = [cacheOf(bodies, 150), cacheOf(bodies, 150)];
     const played = await one.path("a");
     for (const key of "bcd") await two.path(key);
