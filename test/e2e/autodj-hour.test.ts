@@ -105,7 +105,7 @@ let prepared: Promise<void> | null = null;
 beforeEach(async (context) => {
   requireClient(context, "lame");
   await (prepared ??= prepare());
-}, 240_000);
+}, 400_000);
 afterAll(async () => {
   await ingest?.stop();
   await stack?.stop();
@@ -172,7 +172,7 @@ async function play(): Promise<void> {
     );
     for (const file of files) await request(port, file ?? "");
   }
-  await waitFor("the hour", () => time.now() > wantedSeconds * 1_000, 150_000);
+  await waitFor("the hour", () => time.now() > wantedSeconds * 1_000, 200_000);
   expect(await ingest.stop()).toBe(0);
 }
 
@@ -296,7 +296,7 @@ describe("an hour of an AutoDJ", () => {
     const { said, pauses } = await pausesOf(recording);
     expect(said).toBe("");
     expect(pauses).toEqual([]);
-  }, 60_000);
+  }, 120_000);
 });
 
 /** The files of the rotation that played last before, each once. */
