@@ -110,7 +110,7 @@ describe("a file", () => {
     const isOver = () => Promise.race([analysis.then(() => true), sleep(20).then(() => false)]);
     // As a copy does that keeps the time of what it copies.
     do {
-      writeFileSync(path, bytes);
+      writeFileSync(path, bytes, { flag: "r+" });
       utimesSync(path, atime, mtime);
     } while (!(await isOver()));
     expect(await analysis).toEqual({ kind: "refused", reason: "was changed while it was looked at" });
