@@ -1,4 +1,4 @@
-import { open } from "node:fs/promises";
+import { constants, open } from "node:fs/promises";
 import { mp3 } from "../../shared/codec/mp3/mp3.ts";
 import { voteBytes, votes } from "./limits.ts";
 import { formatName, type Mp3Format, type TrackAnalyser } from "./parts.ts";
@@ -46,7 +46,8 @@ async function formatOf(file: TrackFile, analyser: Pick<TrackAnalyser, "known">)
 
 /** Of the first frame behind the tag. */
 async function firstFormat(path: string): Promise<Mp3Format | null> {
-  const file = await open(path);
+  // A pipe may stand there by now: to open one that nobody writes to would wait for ever.
+  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
     if (!(await file.stat()).isFile()) return null;
     const head = Buffer.alloc(10);

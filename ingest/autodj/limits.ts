@@ -19,8 +19,8 @@ export const behindMs = 5_000;
 export const readAheadMs = 4_000;
 /** A track of which nothing has come for so long is given up: its disk hangs, and others may be on another. */
 export const stallMs = 10_000;
-/** How long a track may take to be ready while nothing plays, before others are tried beside it: to measure the loudness of an album in one file takes longer, of a song 2 s at most. */
-export const patienceMs = 10_000;
+/** How long a track may take to be ready, from when all of the one before has been read, before others are tried beside it: a second more than what is read ahead, so that no gap is longer than a segment where something else is ready. To measure a song takes 2 s at most. */
+export const patienceMs = readAheadMs + 1_000;
 /** Tracks that are prepared beside each other after that. */
 export const slowTracks = 4;
 /** After a track could not be had for a reason that need not be its own, before the next is tried. */
