@@ -126,7 +126,7 @@ describe("two runtimes that know nothing of each other, without an ingest", () =
     // The one that came first has a frame or two more.
     const [early, late] = placeOf(one.slice(0, 50), other) >= 0 ? [other, one] : [one, other];
     const at = placeOf(late.slice(0, 50), early);
-    expect(at, `${one.slice(0, 5)} and ${other.slice(0, 5)}`).toBeGreaterThanOrEqual(0);
+    expect(at, `${one.slice(0, 5).join()} and ${other.slice(0, 5).join()}`).toBeGreaterThanOrEqual(0);
     expect(at).toBeLessThan(40);
     const common = Math.min(early.length - at, late.length);
     expect(common).toBeGreaterThan(600);
@@ -135,7 +135,10 @@ describe("two runtimes that know nothing of each other, without an ingest", () =
     // And it is what the clock says, both editions of it: a burst before the moment at which they came.
     const fromMs = begunMs - 30_000;
     const expected = programme(editions, [...tracks, ...others], fromMs, 5_000);
-    expect(placeOf(late, expected), `${late.slice(0, 5)} … ${late.slice(-5)}`).toBeGreaterThanOrEqual(0);
+    expect(
+      placeOf(late, expected),
+      `${late.slice(0, 5).join()} … ${late.slice(-5).join()}`,
+    ).toBeGreaterThanOrEqual(0);
     const begins = new Set(others.map(({ from }) => from));
     const change = late.findIndex((frame, index) => begins.has(frame) && late[index - 1] !== frame - 1);
     expect(change, "where the second edition begins").toBeGreaterThan(0);
@@ -157,9 +160,13 @@ describe("two runtimes that know nothing of each other, without an ingest", () =
     }
 
     expect(await Promise.all(edges.map((edge) => edge.list()))).toEqual(before);
-    for (const { url, log } of edges) {
-      expect(await health(url), log()).toMatchObject({ mountCalls: 0, seatCalls: 0, cacheWrites: 0 });
-      expect(log()).not.toContain('"level":50');
+    for (const edge of edges) {
+      expect(await health(edge.url), edge.log()).toMatchObject({
+        mountCalls: 0,
+        seatCalls: 0,
+        cacheWrites: 0,
+      });
+      expect(edge.log()).not.toContain('"level":50');
     }
   });
 
