@@ -8,27 +8,13 @@ import type { MountTable } from "../mount-table.ts";
 import type { SourceEvents } from "../source-events.ts";
 import type { SourceIntake } from "../source-intake.ts";
 import type { SourceSession } from "../source-session.ts";
-import { PieceSizes, realTime, SampleClock, type Time } from "./clock.ts";
+import { realTime, type Time } from "./clock.ts";
 import { Desk } from "./desk.ts";
 import { autoDjCredential, autoDjProtocol } from "./house.ts";
-import {
-  arrivalLookMs,
-  arrivalMs,
-  behindMs,
-  catchUpMs,
-  firstTrackMs,
-  goodbyeMs,
-  lastTrackMs,
-  leadMs,
-  pieceMs,
-  retryFirstMs,
-  retryMaxMs,
-  saveMs,
-  yieldMs,
-} from "./limits.ts";
+import { firstTrackMs, goodbyeMs, lastTrackMs, retryFirstMs, retryMaxMs, yieldMs } from "./limits.ts";
+import { Player } from "./player.ts";
 import type { Parts, TrackAnalyser } from "./parts.ts";
 import type { AutoDjState } from "./state-file.ts";
-import type { ReadyTrack } from "./upcoming.ts";
 
 /** What an AutoDJ needs of the ingest it belongs to. */
 export interface AutoDjHost {
@@ -79,11 +65,7 @@ export class AutoDj {
   #over = new AbortController();
   /** Another one takes its place: nothing more goes out, and the mount is left to be taken. */
   #isHandedOver = false;
-  #isToldIdle = false;
-  #savedMs = 0;
-  /** Silence in place of music so far, samples and their rate. */
-  #silentMs = 0;
-  #tracks = 0;
+  readonly #player: Player;
 
   constructor(options: AutoDjOptions) {
     this.mount = options.mount;
@@ -92,6 +74,8 @@ export class AutoDj {
     this.#time = options.host.time ?? realTime;
     this.#log = options.host.log.child({ mount: options.mount });
     this.#credential = autoDjCredential(options.mount);
+    const { host, settings, mount } = options;
+    this.#player = new Player({ host, settings, mount, time: this.#time, log: this.#log });
   }
 
   /** Null until its music has been looked at for the first time. */
@@ -105,12 +89,12 @@ export class AutoDj {
 
   /** Silence that went out because nothing was ready to play, ms. */
   get silentMs(): number {
-    return this.#silentMs;
+    return this.#player.silentMs;
   }
 
   /** Tracks that it began. */
   get tracks(): number {
-    return this.#tracks;
+    return this.#player.tracks;
   }
 
   /**
@@ -238,10 +222,12 @@ export class AutoDj {
       return { kind: "ended", reason: "stopped" };
     }
     this.#session = session;
-    this.#isToldIdle = false;
     try {
       await desk.deck.cue();
-      await this.#play(session, desk, over.signal);
+      const goesOn = () => !this.#isHandedOver && !desk.deck.isOver;
+      await this.#player.play(session, desk, { over: over.signal, goesOn });
+      // Its last frames are its successor's to follow.
+      if (!goesOn()) await untilAborted(over.signal, this.#stopped.signal);
       return { kind: "ended", reason: "the mount is another's" };
     } catch (error) {
       await session.end(reasonOf(error));
@@ -249,82 +235,6 @@ export class AutoDj {
     } finally {
       if (!this.#stopped.signal.aborted && !this.#isHandedOver) desk.save();
     }
-  }
-
-  /** Frames in real time until the mount is lost. */
-  async #play(session: SourceSession, desk: Desk, over: AbortSignal): Promise<void> {
-    const time = this.#time;
-    const segmentMs = this.#options.host.segmentMs();
-    const sizesOf = (format: Desk["format"]) => new PieceSizes({ segmentMs, pieceMs, ...format });
-    let { format } = desk;
-    let sizes = sizesOf(format);
-    const clock = new SampleClock(time.now() - aheadMsAfter(session.gapMs));
-    const goesOn = () => !this.#isHandedOver && !desk.deck.isOver;
-    while (!over.aborted && !session.hasEnded && goesOn()) {
-      const lateMs = time.now() - clock.dueMs;
-      if (lateMs < 0) {
-        await time.wait(Math.ceil(-lateMs), over);
-        continue;
-      }
-      // Behind what was published for its sake nobody would hear it.
-      if (lateMs < arrivalMs && this.#options.host.mounts.entering(this.mount) !== null) {
-        await time.wait(arrivalLookMs, over);
-        continue;
-      }
-      if (lateMs > behindMs) {
-        this.#log.warn({ lateMs: Math.round(lateMs) }, "an AutoDJ was not let play for a while");
-        clock.restart(time.now() - leadMs);
-      }
-      if (desk.format !== format) sizes = sizesOf((format = desk.format));
-      this.#push(session, desk, { frames: sizes.next(), clock });
-    }
-    if (!goesOn()) await untilAborted(over, this.#stopped.signal);
-  }
-
-  #push(
-    session: SourceSession,
-    desk: Desk,
-    { frames, clock }: { readonly frames: number; readonly clock: SampleClock },
-  ): void {
-    let left = frames;
-    let begun = false;
-    for (const part of desk.deck.take(frames)) {
-      if (part.begins) this.#begin(session, part.begins);
-      begun ||= part.begins !== undefined;
-      session.push(part.bytes);
-      clock.add(part.samples, part.sampleRate);
-      left -= part.frames;
-    }
-    // Behind its last track comes its successor's first.
-    if (left > 0 && !desk.deck.isOver) {
-      const { silence, samplesPerFrame, sampleRate } = desk.format;
-      if (desk.isIdle) this.#tellIdle(session);
-      session.push(repeated(silence, left));
-      clock.add(left * samplesPerFrame, sampleRate);
-      this.#silentMs += (left * samplesPerFrame * 1000) / sampleRate;
-    }
-    const now = performance.now();
-    if (!begun && now - this.#savedMs < saveMs) return;
-    this.#savedMs = now;
-    desk.save();
-  }
-
-  #begin(session: SourceSession, { pick, file, plan }: ReadyTrack): void {
-    this.#tracks++;
-    if (this.#isToldIdle) this.#log.info("there is music again");
-    this.#isToldIdle = false;
-    this.#log.info({ file: file.name, kind: pick.kind, rotation: pick.rotation }, "the AutoDJ plays");
-    session.setTitle({ text: plan.title });
-  }
-
-  #tellIdle(session: SourceSession): void {
-    if (this.#isToldIdle) return;
-    this.#isToldIdle = true;
-    const shown = [...this.settings.rotations, ...this.settings.jingles].flatMap(({ places }) =>
-      places.map((place) => place.shown),
-    );
-    this.#log.warn({ music: shown }, "an AutoDJ has nothing to play: it is silent until there is music");
-    session.setTitle({ text: this.settings.info.name ?? this.#options.host.stationName() });
   }
 
   #info(desk: Desk) {
@@ -339,21 +249,6 @@ export class AutoDj {
       protocol: autoDjProtocol,
     };
   }
-}
-
-/**
- * How far ahead of its time a stream begins. Those who listened to the source before get what they missed, and no more: it would
- * be so much more with each source that comes and goes.
- */
-function aheadMsAfter(gapMs: number | null): number {
-  if (gapMs === null) return leadMs;
-  return gapMs <= catchUpMs ? gapMs : 0;
-}
-
-function repeated(frame: Uint8Array, count: number): Uint8Array {
-  const bytes = new Uint8Array(frame.length * count);
-  for (let index = 0; index < count; index++) bytes.set(frame, index * frame.length);
-  return bytes;
 }
 
 function untilAborted(...signals: readonly AbortSignal[]): Promise<void> {
