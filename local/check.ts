@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 
-/** `npm run check`: every check runs, a line for each; what failed is shown at the end. */
+/** `npm run check`: every check runs, a line for each; what failed is shown at the end. `--no-tests` for who runs those anyway. */
 const root = join(import.meta.dirname, "..");
 
 const steps: readonly (readonly [what: string, command: string, ...args: string[]])[] = [
@@ -9,7 +9,9 @@ const steps: readonly (readonly [what: string, command: string, ...args: string[
   ["lint", "oxlint", "--type-aware", "--deny-warnings"],
   ["format", "biome", "format", "."],
   ["unused", "knip"],
-  ["unit tests", "vitest", "run", "--project", "unit", "--reporter=dot"],
+  ...(process.argv.includes("--no-tests")
+    ? []
+    : [["unit tests", "vitest", "run", "--project", "unit", "--reporter=dot"] as const]),
 ];
 
 const failures: string[] = [];
