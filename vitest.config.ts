@@ -14,6 +14,8 @@ export default defineConfig({
           name: "unit",
           include: ["test/{shared,config,ingest,worker,local}/**/*.test.ts", "bench/test/*.test.ts"],
           testTimeout: 30_000,
+          // One for each core: half of them by default, on a small machine one.
+          maxWorkers: "100%",
           sequence: { groupOrder: 0 },
         },
       },
