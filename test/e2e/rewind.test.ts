@@ -226,7 +226,7 @@ beforeAll(async () => {
   await first;
   await sleep(3_000);
   const second = broadcast(parts[1] ?? [], { 2: "four" });
-  [barred, limited] = await Promise.all([barredFrom(), heardUntilEnd("offset=-12")]);
+  [barred, limited] = await Promise.all([barredFrom(), heardUntilEnd("offset=-8")]);
   await second;
   const pausedMs = Date.now();
   (await closed).destroy();

@@ -184,6 +184,7 @@ async function orders(server: Server): Promise<void> {
   const id = (await idOn(server, "/b.mp3")) ?? "none";
   await server.ask("killclient", command("killclient", `mount=/b.mp3&id=${id}`));
   await waitFor("the listener to be gone", async () => (await idOn(server, "/b.mp3")) === undefined, 15_000);
+  await server.untilListeners("/b.mp3", 0);
   await server.ask("fallbacks", command("fallbacks", "mount=/b.mp3&fallback=/a.mp3"));
   await server.askAll({
     "fallbacks: none named": command("fallbacks", "mount=/b.mp3"),
