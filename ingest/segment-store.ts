@@ -1,10 +1,8 @@
-import type { IngestSettings } from "../config/ingest-settings.ts";
 import { exchange, type HttpReply } from "./http-exchange.ts";
 import { replyBytes } from "./limits.ts";
-import { type Log, reasonOf } from "./log.ts";
+import { reasonOf } from "./log.ts";
 import type { SegmentObject, SegmentStore } from "./segment-publisher.ts";
-import { StorageClock } from "./storage-clock.ts";
-import { signedHeaders, StorageKey } from "./storage-signer.ts";
+import { SignedBucket } from "./signed-bucket.ts";
 
 /** Storage did not take an object; worth another try. */
 class StoreError extends Error {
@@ -24,21 +22,11 @@ class StoreError extends Error {
   }
 }
 
-/** The S3 API of R2, path style, region `auto`. Local storage and Cloudflare's answer alike. */
 export class S3SegmentStore implements SegmentStore {
-  readonly #bucketUrl: string;
-  readonly #key: StorageKey;
-  readonly #clock: StorageClock;
-  readonly #log: Pick<Log, "warn"> | undefined;
+  readonly #bucket: SignedBucket;
 
-  constructor(
-    storage: IngestSettings["storage"],
-    { clock = new StorageClock(), log }: { clock?: StorageClock; log?: Pick<Log, "warn"> } = {},
-  ) {
-    this.#bucketUrl = storage.bucketUrl;
-    this.#key = new StorageKey(storage);
-    this.#clock = clock;
-    this.#log = log;
+  constructor(...bucket: ConstructorParameters<typeof SignedBucket>) {
+    this.#bucket = new SignedBucket(...bucket);
   }
 
   async put(key: string, object: SegmentObject, signal: AbortSignal): Promise<"stored" | "exists"> {
@@ -58,24 +46,15 @@ export class S3SegmentStore implements SegmentStore {
     throw new StoreError(`storage answered ${reply.status}`, reply);
   }
 
-  async #send(request: StoreRequest): Promise<HttpReply> {
-    const reply = await this.#signed(request);
-    const offsetMs = reply.status === 403 ? this.#clock.learn(reply.headers.date) : null;
-    if (offsetMs === null) return reply;
-    this.#log?.warn(
-      { offsetMs },
-      "the clock of this host is wrong: requests are signed with that of storage",
-    );
-    return this.#signed(request);
-  }
-
-  async #signed({ method, key, headers, body, signal }: StoreRequest): Promise<HttpReply> {
-    const url = `${this.#bucketUrl}/${key}`;
+  async #send({ method, key, headers, body, signal }: StoreRequest): Promise<HttpReply> {
+    const url = `${this.#bucket.url}/${key}`;
+    const sent = body === undefined ? {} : { body };
     try {
-      const datetime = this.#clock.signingDate;
-      const signed = await signedHeaders({ url, method, headers, datetime }, this.#key);
-      const sent = body === undefined ? {} : { body };
-      return await exchange({ url, method, headers: signed, ...sent, signal, maxReplyBytes: replyBytes });
+      return await this.#bucket.ask({ url, method, headers }, async (signed) => {
+        const request = { url, method, headers: signed, ...sent, signal, maxReplyBytes: replyBytes };
+        const reply = await exchange(request);
+        return { reply, status: reply.status, date: reply.headers.date };
+      });
     } catch (error) {
       throw new StoreError(reasonOf(error));
     }

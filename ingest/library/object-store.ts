@@ -4,8 +4,7 @@ import { Backoff } from "../backoff.ts";
 import { exchange, type HttpReply, type HttpRequest } from "../http-exchange.ts";
 import { reasonOf } from "../log.ts";
 import type { SegmentObject } from "../segment-publisher.ts";
-import { StorageClock } from "../storage-clock.ts";
-import { signedHeaders, StorageKey } from "../storage-signer.ts";
+import { SignedBucket } from "../signed-bucket.ts";
 import {
   documentBytes,
   listBytes,
@@ -85,9 +84,7 @@ interface Given {
  */
 export class ObjectStore {
   readonly operations: Operations = { puts: 0, lists: 0, reads: 0, deletes: 0 };
-  readonly #bucketUrl: string;
-  readonly #key: StorageKey;
-  readonly #clock = new StorageClock();
+  readonly #bucket: SignedBucket;
   readonly #given: Given;
   readonly #now: () => number;
   readonly #patienceMs: number;
@@ -95,8 +92,7 @@ export class ObjectStore {
   #failingSinceMs: number | null = null;
 
   constructor(storage: IngestSettings["storage"], given: Given) {
-    this.#bucketUrl = storage.bucketUrl;
-    this.#key = new StorageKey(storage);
+    this.#bucket = new SignedBucket(storage);
     this.#given = given;
     this.#now = given.now ?? (() => performance.now());
     this.#patienceMs = given.patienceMs ?? patienceMs;
@@ -205,23 +201,19 @@ export class ObjectStore {
     }
   }
 
-  async #send(request: StoreRequest): Promise<HttpReply> {
-    const reply = await this.#signed(request);
-    if (reply.status !== 403 || this.#clock.learn(reply.headers.date) === null) return reply;
-    return this.#signed(request);
-  }
-
-  async #signed({ method, key, query, headers = {}, body, maxReplyBytes }: StoreRequest): Promise<HttpReply> {
+  async #send({ method, key, query, headers = {}, body, maxReplyBytes }: StoreRequest): Promise<HttpReply> {
     const { signal } = this.#given;
     const search =
       query === undefined ? "" : `?${new URLSearchParams(query).toString().replaceAll("+", "%20")}`;
-    const url = `${this.#bucketUrl}${key === undefined ? "" : `/${key}`}${search}`;
+    const url = `${this.#bucket.url}${key === undefined ? "" : `/${key}`}${search}`;
+    const sent = body === undefined ? {} : { body };
+    const timeoutMs = requestTimeoutMs;
     try {
-      const datetime = this.#clock.signingDate;
-      const signed = await signedHeaders({ url, method, headers, datetime }, this.#key);
-      const sent = body === undefined ? {} : { body };
-      const timeoutMs = requestTimeoutMs;
-      return await exchange({ url, method, headers: signed, ...sent, signal, timeoutMs, maxReplyBytes });
+      return await this.#bucket.ask({ url, method, headers }, async (signed) => {
+        const request = { url, method, headers: signed, ...sent, signal, timeoutMs, maxReplyBytes };
+        const reply = await exchange(request);
+        return { reply, status: reply.status, date: reply.headers.date };
+      });
     } catch (error) {
       signal.throwIfAborted();
       const code = error instanceof Error && "code" in error ? { code: String(error.code) } : {};

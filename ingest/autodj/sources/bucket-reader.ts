@@ -1,7 +1,6 @@
 import type { IngestSettings } from "../../../config/ingest-settings.ts";
 import { reasonOf, type Log } from "../../log.ts";
-import { StorageClock } from "../../storage-clock.ts";
-import { signedHeaders, StorageKey } from "../../storage-signer.ts";
+import { SignedBucket } from "../../signed-bucket.ts";
 import { type ListedObject, parseListing } from "./bucket-listing.ts";
 import { fetchStallMs, listingBytes, listingMs, listingPages, placeObjects } from "./limits.ts";
 
@@ -19,15 +18,10 @@ export class BucketError extends Error {
 
 /** The station's bucket by the S3 API, path style: what it has, and what is in it. */
 export class BucketReader {
-  readonly #bucketUrl: string;
-  readonly #key: StorageKey;
-  readonly #clock = new StorageClock();
-  readonly #log: Pick<Log, "warn">;
+  readonly #bucket: SignedBucket;
 
   constructor(storage: IngestSettings["storage"], log: Pick<Log, "warn">) {
-    this.#bucketUrl = storage.bucketUrl;
-    this.#key = new StorageKey(storage);
-    this.#log = log;
+    this.#bucket = new SignedBucket(storage, { log });
   }
 
   /** Objects whose keys begin with `prefix`, `placeObjects` at most, in order of their keys. Rejects with BucketError. */
@@ -39,7 +33,7 @@ export class BucketReader {
       if (++pages > listingPages) throw new BucketError("the listing does not end");
       const query = new URLSearchParams({ "list-type": "2", "encoding-type": "url", prefix });
       if (next !== null) query.set("continuation-token", next);
-      const page = await this.#page(`${this.#bucketUrl}?${query.toString()}`, signal);
+      const page = await this.#page(`${this.#bucket.url}?${query.toString()}`, signal);
       if (page.next !== null && page.next === next) throw new BucketError("the listing does not go on");
       // Nothing else of what is in the bucket is for the air.
       for (const object of page.objects) if (object.key.startsWith(prefix)) objects.push(object);
@@ -53,7 +47,7 @@ export class BucketReader {
    * has taken its place, and when nothing comes for `fetchStallMs`.
    */
   async *read({ key, etag }: ListedObject, signal: AbortSignal): AsyncGenerator<Uint8Array> {
-    const url = `${this.#bucketUrl}/${key.split("/").map(keyPart).join("/")}`;
+    const url = `${this.#bucket.url}/${key.split("/").map(keyPart).join("/")}`;
     const stalled = new AbortController();
     const stall = () => stalled.abort(new BucketError("nothing came in time"));
     let timer = setTimeout(stall, fetchStallMs);
@@ -90,19 +84,13 @@ export class BucketReader {
   }
 
   async #get(url: string, headers: Record<string, string>, signal: AbortSignal): Promise<Response> {
-    const response = await this.#signed(url, headers, signal);
-    const offsetMs =
-      response.status === 403 ? this.#clock.learn(response.headers.get("date") ?? undefined) : null;
-    if (offsetMs === null) return response;
-    await response.body?.cancel();
-    this.#log.warn({ offsetMs }, "the clock of this host is wrong: requests are signed with that of storage");
-    return this.#signed(url, headers, signal);
-  }
-
-  async #signed(url: string, headers: Record<string, string>, signal: AbortSignal): Promise<Response> {
-    const datetime = this.#clock.signingDate;
-    const signed = await signedHeaders({ url, method: "GET", headers, datetime }, this.#key);
-    return await fetch(url, { headers: signed, signal, redirect: "error" });
+    let refused: Response | undefined;
+    return this.#bucket.ask({ url, method: "GET", headers }, async (signed) => {
+      await refused?.body?.cancel();
+      const reply = await fetch(url, { headers: signed, signal, redirect: "error" });
+      refused = reply;
+      return { reply, status: reply.status, date: reply.headers.get("date") ?? undefined };
+    });
   }
 }
 
