@@ -1,3 +1,5 @@
+import { mixed32 } from "./murmur.ts";
+
 /**
  * How many different names there were, without keeping any: HyperLogLog (Flajolet et al. 2007) with 4,096 registers of one
  * byte each. The standard error is 1.04 / √4096 = 1.6 %; below some thousands it counts empty registers and errs by less.
@@ -61,8 +63,5 @@ function hash(name: string, seed: number): number {
     value ^= block;
     value = Math.imul((value << 13) | (value >>> 19), 5) + 0xe6546b64;
   }
-  value ^= 2 * name.length;
-  value = Math.imul(value ^ (value >>> 16), 0x85ebca6b);
-  value = Math.imul(value ^ (value >>> 13), 0xc2b2ae35);
-  return (value ^ (value >>> 16)) >>> 0;
+  return mixed32(value ^ (2 * name.length)) >>> 0;
 }

@@ -1,3 +1,5 @@
+import { mixed32 } from "./murmur.ts";
+
 /**
  * In which order a list plays, for ever, so that any part of it can be worked out without what was before: rounds of the same
  * length, each made from the seed and its own number. Pure, and integers only: every machine gets the same.
@@ -125,14 +127,6 @@ function randomOf(seed: readonly number[]): (below: number) => number {
     // A product below 2^53 is exact.
     return Math.floor(((mixed32(state) >>> 0) * below) / 2 ** 32);
   };
-}
-
-/** The finaliser of MurmurHash3: each bit of the argument changes half of the result's. */
-function mixed32(value: number): number {
-  let mixed = value | 0;
-  mixed = Math.imul(mixed ^ (mixed >>> 16), 0x85ebca6b);
-  mixed = Math.imul(mixed ^ (mixed >>> 13), 0xc2b2ae35);
-  return mixed ^ (mixed >>> 16);
 }
 
 /** Identifies a seed's variant: of one part of a day, of the jingles. */
