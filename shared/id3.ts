@@ -105,7 +105,7 @@ export function frame(id: string, parts: readonly Uint8Array[]): Uint8Array {
 }
 
 /** Four times seven bits, so that no tag looks like a frame's sync word. */
-const syncSafe = (value: number): Uint8Array =>
+export const syncSafe = (value: number): Uint8Array =>
   Uint8Array.of((value >> 21) & 0x7f, (value >> 14) & 0x7f, (value >> 7) & 0x7f, value & 0x7f);
 
 const encoder = new TextEncoder();

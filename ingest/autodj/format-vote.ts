@@ -1,5 +1,6 @@
 import { constants, open } from "node:fs/promises";
 import { mp3 } from "../../shared/codec/mp3/mp3.ts";
+import { tagSize } from "../../shared/codec/mp3/tags.ts";
 import { voteBytes, votes } from "./limits.ts";
 import { formatName, type Mp3Format, type TrackAnalyser } from "./parts.ts";
 import type { TrackFile } from "./track.ts";
@@ -52,11 +53,8 @@ async function firstFormat(path: string): Promise<Mp3Format | null> {
     if (!(await file.stat()).isFile()) return null;
     const head = Buffer.alloc(10);
     await file.read(head, 0, 10, 0);
-    const hasTag = head.toString("latin1", 0, 3) === "ID3";
-    // ID3v2 4.0, 3.1: four bytes of seven bits, without the head.
-    const tagBytes = hasTag
-      ? 10 + [6, 7, 8, 9].reduce((size, at) => size * 128 + ((head[at] ?? 0) & 127), 0)
-      : 0;
+    const size = tagSize(head, 0, head.length, true);
+    const tagBytes = size === "wait" ? 0 : size;
     const bytes = Buffer.alloc(voteBytes);
     const { bytesRead } = await file.read(bytes, 0, voteBytes, tagBytes);
     const [frame] = mp3.createParser().push(bytes.subarray(0, bytesRead));

@@ -1,5 +1,6 @@
 import { type IAudioMetadata, parseBuffer } from "music-metadata";
 import { plainSilence } from "../../../shared/codec/mp3/silence.ts";
+import { syncSafe } from "../../../shared/id3.ts";
 import type { GainTags } from "./level.ts";
 import { repairLegacyText } from "./legacy-text.ts";
 import { frameBytes, largeTagBytes, tagBytes, tagFrames, tailBytes, textLength } from "./limits.ts";
@@ -47,7 +48,7 @@ function id3v2Of(file: TrackBytes): Buffer {
     body = synchronised(body);
   }
   body = textFramesOf(body, head);
-  for (let i = 0; i < 4; i++) head[6 + i] = (body.length >>> (7 * (3 - i))) & 0x7f;
+  head.set(syncSafe(body.length), 6);
   return Buffer.concat([head, body]);
 }
 
