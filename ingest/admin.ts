@@ -1,6 +1,6 @@
 import type { Socket } from "node:net";
 import { adminCgiResponse, iceResponse, refusal } from "../shared/icecast-reply.ts";
-import { MountPathError, mountPath } from "../shared/mount-path.ts";
+import { mountOrNull } from "../shared/mount-path.ts";
 import { parseBasicAuth } from "../shared/source/basic-auth.ts";
 import { bodyFraming } from "../shared/source/body-framing.ts";
 import type { MetadataRequest } from "../shared/source/metadata-request.ts";
@@ -105,13 +105,7 @@ interface Target {
 
 /** Undefined when the request names none, null when the name cannot be a mount. */
 function namedMount(request: MetadataRequest): MountPath | null | undefined {
-  if (request.mount === undefined) return undefined;
-  try {
-    return mountPath(request.mount);
-  } catch (error) {
-    if (error instanceof MountPathError) return null;
-    throw error;
-  }
+  return request.mount === undefined ? undefined : mountOrNull(request.mount);
 }
 
 /** An administrator or operator, else the login of the mount's own source. */

@@ -74,6 +74,16 @@ export function isReservedPath(path: string): boolean {
   );
 }
 
+/** Null for what cannot be the name of a mount. */
+export function mountOrNull(text: string): MountPath | null {
+  try {
+    return mountPath(text);
+  } catch (error) {
+    if (error instanceof MountPathError) return null;
+    throw error;
+  }
+}
+
 /** The path of the mount in a URL, percent-encoded. */
 export function encodeMountPath(mount: MountPath): string {
   return mount.split("/").map(encodeURIComponent).join("/");

@@ -1,7 +1,7 @@
 import type { Socket } from "node:net";
 import type { IngestSettings } from "../../config/ingest-settings.ts";
 import { httpDate, unauthorized } from "../../shared/icecast-reply.ts";
-import { MountPathError, mountPath } from "../../shared/mount-path.ts";
+import { mountOrNull } from "../../shared/mount-path.ts";
 import { parseBasicAuth } from "../../shared/source/basic-auth.ts";
 import { header, type RequestHead } from "../../shared/source/request-head.ts";
 import { millis, type MountPath } from "../../shared/units.ts";
@@ -99,7 +99,7 @@ export class AutoDjCommands {
   async #carryOut(command: string, method: string, parameters: URLSearchParams): Promise<Answer> {
     const named = parameters.get("mount");
     if (named === null || named === "") return failed(400, "mount is missing");
-    const mount = mountOf(named);
+    const mount = mountOrNull(named);
     const autodj = mount && this.#options.autodjs.find(mount);
     if (!autodj) return failed(404, `${named} has no AutoDJ on this host`);
     const { desk } = autodj;
@@ -230,15 +230,6 @@ function mayChange(head: RequestHead): boolean {
   if (site !== undefined) return site === "same-origin" || site === "none";
   if (origin === undefined) return true;
   return URL.canParse(origin) && new URL(origin).host === header(head, "host")?.toLowerCase();
-}
-
-function mountOf(name: string): MountPath | null {
-  try {
-    return mountPath(name);
-  } catch (error) {
-    if (error instanceof MountPathError) return null;
-    throw error;
-  }
 }
 
 const words: Readonly<Record<Answer["status"], string>> = {

@@ -1,3 +1,4 @@
+import { mountOrNull } from "../../shared/mount-path.ts";
 import { Hono } from "hono";
 import type { Context } from "hono";
 import { admit } from "../access/admit.ts";
@@ -10,7 +11,6 @@ import { answerAdmin } from "./answer-admin.ts";
 import { adminCss, adminPage, adminScripts } from "./admin-page.ts";
 import { consoleLog, consoleMount, consoleOverview } from "./console.ts";
 import { liveStation } from "./live-station.ts";
-import { mountOrNull } from "./mount-name.ts";
 
 /** Everything below `/admin/`: the console for people, and Icecast's commands. */
 export const admin = new Hono<App>();

@@ -1,3 +1,4 @@
+import { mountOrNull } from "../../shared/mount-path.ts";
 import type { Visitor } from "../access/admit.ts";
 import { badRequest } from "../icecast-errors.ts";
 import { tooLarge } from "./refusals.ts";
@@ -11,7 +12,6 @@ import {
   type Outcome,
   plainCommands,
 } from "./commands.ts";
-import { mountOrNull } from "./mount-name.ts";
 import { type Fields, readFields } from "./parameters.ts";
 import { replyHeaders } from "../reply-headers.ts";
 import type { StationAdmin } from "./station-admin.ts";

@@ -1,4 +1,5 @@
 import type { Role } from "../../shared/edge-secrets.ts";
+import { mountOrNull } from "../../shared/mount-path.ts";
 import { parseMetadataRequest } from "../../shared/source/metadata-request.ts";
 import { sanitiseTitle } from "../../shared/title.ts";
 import type { MountPath } from "../../shared/units.ts";
@@ -6,7 +7,6 @@ import { badRequest } from "../icecast-errors.ts";
 import { replyHeaders } from "../reply-headers.ts";
 import { manageAuth } from "./account-commands.ts";
 import type { AdminAnswer } from "./answers.ts";
-import { mountOrNull } from "./mount-name.ts";
 import type { Fields } from "./parameters.ts";
 import type { StationAdmin } from "./station-admin.ts";
 

@@ -1,3 +1,4 @@
+import { mountOrNull } from "../../shared/mount-path.ts";
 import { Hono, type Context, type Next } from "hono";
 import { directoryListing, isKnownMount, secretsOf, stationOf } from "../directory.ts";
 import type { Host } from "../mount-feed.ts";
@@ -6,7 +7,6 @@ import { rulesOf } from "../station.ts";
 import { audienceOf, authenticatorOf, icecastStatistics } from "../statistics.ts";
 import { shownStatus } from "../stream-info.ts";
 import { liveStation } from "./live-station.ts";
-import { mountOrNull } from "./mount-name.ts";
 import { listenerLogin, serverVersion, status2 } from "./public-pages.ts";
 import { answerAdminCgi, streamOf } from "./shoutcast-admin.ts";
 import {

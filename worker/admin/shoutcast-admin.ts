@@ -1,11 +1,11 @@
 import type { Role } from "../../shared/edge-secrets.ts";
+import { mountOrNull } from "../../shared/mount-path.ts";
 import { parseMetadataRequest } from "../../shared/source/metadata-request.ts";
 import { splitLogin } from "../../shared/source/shoutcast-login.ts";
 import { sanitiseTitle } from "../../shared/title.ts";
 import { badRequest } from "../icecast-errors.ts";
 import { replyHeaders } from "../reply-headers.ts";
 import { secondsSince } from "./answers.ts";
-import { mountOrNull } from "./mount-name.ts";
 import { type Fields, readFields } from "./parameters.ts";
 import { tooLarge } from "./refusals.ts";
 import {

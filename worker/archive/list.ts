@@ -1,8 +1,8 @@
 import type { EdgeStation } from "../../shared/edge-station.ts";
+import { mountOrNull } from "../../shared/mount-path.ts";
 import { comparePosition } from "../../shared/segment.ts";
 import type { Epoch, MountPath } from "../../shared/units.ts";
 import { millis } from "../../shared/units.ts";
-import { mountOrNull } from "../admin/mount-name.ts";
 import type { Host } from "../mount-feed.ts";
 import { rulesOf } from "../station.ts";
 import { sourceInfoOf } from "../stream-info.ts";

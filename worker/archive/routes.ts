@@ -1,9 +1,9 @@
 import { type Context, Hono } from "hono";
 import type { EdgeStation } from "../../shared/edge-station.ts";
+import { mountOrNull } from "../../shared/mount-path.ts";
 import { parseRfc3339 } from "../../shared/rfc3339.ts";
 import type { MountPath } from "../../shared/units.ts";
 import { isForAnybody } from "../access/listener-users.ts";
-import { mountOrNull } from "../admin/mount-name.ts";
 import { directoryListing, isKnownMount, secretsOf, stationOf } from "../directory.ts";
 import { fileNotFound, forbidden, unavailable } from "../icecast-errors.ts";
 import { logIn } from "../listener-auth/log-in.ts";

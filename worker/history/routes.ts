@@ -1,8 +1,7 @@
 import { type Context, Hono, type Next } from "hono";
-import { encodeMountPath } from "../../shared/mount-path.ts";
+import { encodeMountPath, mountOrNull } from "../../shared/mount-path.ts";
 import type { MountPath } from "../../shared/units.ts";
 import { admit } from "../access/admit.ts";
-import { mountOrNull } from "../admin/mount-name.ts";
 import { archive } from "../archive/archive-reader.ts";
 import { refusal } from "../archive/replies.ts";
 import { isKnownMount, stationOf } from "../directory.ts";

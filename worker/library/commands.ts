@@ -1,7 +1,7 @@
 import { startMs } from "../../shared/library-schedule.ts";
 import type { LibraryPlay } from "../../shared/library-span.ts";
+import { mountOrNull } from "../../shared/mount-path.ts";
 import { stationOf } from "../directory.ts";
-import { mountOrNull } from "../admin/mount-name.ts";
 import type { Host } from "../mount-feed.ts";
 import { replyHeaders } from "../reply-headers.ts";
 import { libraryOf } from "../station.ts";
