@@ -1,6 +1,5 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { decodeBase64Url, encodeBase64Url } from "../../shared/base64.ts";
 import {
   decodeSegmentMetadata,
   encodeSegmentMetadata,
@@ -122,18 +121,6 @@ describe("segment metadata", () => {
           }
         },
       ),
-    );
-  });
-});
-
-describe("base64url", () => {
-  it("agrees with Node's", () => {
-    fc.assert(
-      fc.property(fc.uint8Array({ maxLength: 64 }), (bytes) => {
-        const text = encodeBase64Url(bytes);
-        expect(text).toBe(Buffer.from(bytes).toString("base64url"));
-        expect(decodeBase64Url(text)).toEqual(new Uint8Array(bytes));
-      }),
     );
   });
 });
