@@ -1,6 +1,8 @@
 import { reachable, urlHost } from "../config/listening.ts";
 import type { StackSettings } from "../config/settings.ts";
 
+type Row = readonly [label: string, text: string];
+
 /** What an operator needs to go on air, printed once both processes answer; `pid` is the process that takes signals. */
 export function readyBlock(settings: StackSettings, pid: number): string {
   const { ingest, edge } = settings;
@@ -8,8 +10,9 @@ export function readyBlock(settings: StackSettings, pid: number): string {
   const listen = `http://${urlHost(address)}:${settings.edgePort}`;
   const sourcePassword = settings.generatedSourcePassword ? ingest.sourcePassword : "<your source password>";
   const adminPassword = settings.generatedAdminPassword ? ingest.adminPassword : "<your admin password>";
-  const rows: (readonly [string, string])[] = [
+  const rows: Row[] = [
     ...listenNow(settings, listen),
+    ...byTheClock(settings, listen),
     ["Status page", `${listen}/`],
     ["Listen", `${listen}/<mount>, e.g. ${listen}/live.mp3; port ${ingest.port} serves listeners as well`],
     [
@@ -20,16 +23,11 @@ export function readyBlock(settings: StackSettings, pid: number): string {
       "SHOUTcast",
       `host ${address}, port ${ingest.port} in the encoder (it sends on ${ingest.shoutcastPort}), same password`,
     ],
+    ...overTls(ingest),
     ["Admin", `user ${ingest.adminUser}, password ${adminPassword}`],
     ["Data", settings.dataDir],
     ["Process", `${pid}; what its signals do: npm start -- --help`],
   ];
-  if (ingest.tls !== undefined) {
-    rows.splice(4, 0, [
-      "TLS",
-      `sources on port ${ingest.tls.port}, SHOUTcast on ${ingest.tls.shoutcastPort}`,
-    ]);
-  }
   if (["0.0.0.0", "::"].includes(settings.host)) {
     rows.push(["Open to", "the network: all ports, on every address of this machine"]);
   }
@@ -54,12 +52,24 @@ export function ownMount({ ingest, music }: Pick<StackSettings, "ingest" | "musi
   return ingest.autodjs.at(music === undefined ? 0 : -1)?.mount;
 }
 
-function listenNow(settings: StackSettings, listen: string): (readonly [string, string])[] {
+function listenNow(settings: StackSettings, listen: string): Row[] {
   const mount = ownMount(settings);
   if (mount === undefined) return [];
   const { music, demo } = settings;
   const what = demo ? " (music that comes with Skywave; --no-demo turns it off)" : "";
   return [["Listen now", `${listen}${mount}${music === undefined ? what : ` (plays ${music})`}`]];
+}
+
+const overTls = ({ tls }: StackSettings["ingest"]): readonly Row[] =>
+  tls === undefined ? [] : [["TLS", `sources on port ${tls.port}, SHOUTcast on ${tls.shoutcastPort}`]];
+
+/** Mounts that the edge computes play whoever sends, once their library is stored. */
+function byTheClock({ edge }: StackSettings, listen: string): Row[] {
+  return Object.entries(edge.mounts ?? {}).flatMap(([mount, { autodj }]) =>
+    autodj === undefined
+      ? []
+      : [["By the clock", `${listen}${mount} (plays what "npm run library" stores as ${autodj.library})`]],
+  );
 }
 
 /** What in the station file is not as it reads, printed before anything runs; nothing where there is nothing to say. */

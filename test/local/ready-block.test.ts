@@ -43,6 +43,15 @@ describe("what an operator reads at the start", () => {
     expect(readyBlock(settingsOf(passwords), 1)).not.toContain("Listen now");
   });
 
+  it("names the mounts that the edge computes, and their libraries", () => {
+    const file = join(folder, "station.toml");
+    writeFileSync(file, '[[autodj]]\nmount = "/night.mp3"\nkind = "edge"\nlibrary = "night"\n');
+    const argv = ["--data", join(folder, "data"), "--config", file, "--no-demo"];
+    expect(readyBlock(loadStackSettings(argv, {}), 1)).toContain(
+      '  By the clock http://127.0.0.1:8787/night.mp3 (plays what "npm run library" stores as night)\n',
+    );
+  });
+
   it("begins with what of the configuration has no effect, if there is something", () => {
     const silent = "<logging><accesslog>a</accesslog></logging>";
     expect(notesBlock(settingsOf(passwords + silent))).toBe("");
