@@ -1,7 +1,7 @@
 import type { IngestSettings } from "../../../config/ingest-settings.ts";
 import { reasonOf, type Log } from "../../log.ts";
 import { SignedBucket } from "../../signed-bucket.ts";
-import { type ListedObject, parseListing } from "./bucket-listing.ts";
+import { type ListedObject, parseListing } from "../../bucket-listing.ts";
 import { fetchStallMs, listingBytes, listingMs, listingPages, placeObjects } from "./limits.ts";
 
 /** Storage did not do what it was asked for; trying later may help. */

@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from "node:crypto";
 import { mkdir, open, readdir, rename, rm, stat, utimes } from "node:fs/promises";
 import { join } from "node:path";
-import type { ListedObject } from "./bucket-listing.ts";
+import type { ListedObject } from "../../bucket-listing.ts";
 import { BucketError } from "./bucket-reader.ts";
 import { cacheBytes, cacheInUse, staleFetchMs } from "./limits.ts";
 

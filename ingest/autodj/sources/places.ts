@@ -5,7 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { MusicPlace } from "../../../config/ingest-settings.ts";
 import type { Log } from "../../log.ts";
 import { reasonOf } from "../../log.ts";
-import type { ListedObject } from "./bucket-listing.ts";
+import type { ListedObject } from "../../bucket-listing.ts";
 import type { BucketReader } from "./bucket-reader.ts";
 import { FolderTree } from "./folder-tree.ts";
 import { fileVersion, type Found, isHidden, isMp3Name } from "./found.ts";

@@ -1,6 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { parseListing } from "../../../../ingest/autodj/sources/bucket-listing.ts";
+import { parseListing } from "../../ingest/bucket-listing.ts";
 
 const contents = (key: string, etag = "&quot;e&quot;", size = "5") =>
   `<Contents><Key>${key}</Key><LastModified>2026-11-21T14:59:59.005Z</LastModified><Size>${size}</Size><ETag>${etag}</ETag><Owner><ID>1</ID><Key>no</Key></Owner></Contents>`;
