@@ -1,7 +1,8 @@
 import { clockBeatMs, clockBeats } from "./limits.ts";
+import { pause } from "./pause.ts";
 import { type ClockReading, SteadyClock } from "./steady-clock.ts";
 
-/** A steady clock of an object: it reads itself every second, for as long after a `beat` as anything hangs on it. */
+/** A steady clock of an object: it reads itself every few seconds, for as long after a `beat` as anything hangs on it. */
 export class BeatingClock {
   readonly #keepAlive: (work: Promise<void>) => void;
   readonly #clock: SteadyClock;
@@ -37,8 +38,9 @@ export class BeatingClock {
 
   async #beatOn(): Promise<void> {
     for (; this.#beatsLeft > 0; this.#beatsLeft--) {
-      this.now();
-      await scheduler.wait(clockBeatMs);
+      const fromMs = this.now();
+      await pause(clockBeatMs);
+      this.#clock.passed(fromMs, clockBeatMs);
     }
   }
 }

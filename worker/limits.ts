@@ -72,8 +72,10 @@ export const recentListeners = 10_000;
 /** While listeners are there clocks are read every few seconds: a longer step is a clock that was set. */
 export const clockStepMs = 30_000;
 /** Between two readings of an object's clock, and how many follow the last question. */
-export const clockBeatMs = 1_000;
-export const clockBeats = 15;
+export const clockBeatMs = 5_000;
+export const clockBeats = 3;
+/** A clock that shows less than has passed was put back by more than timers and clocks are inexact. */
+export const clockSlackMs = 50;
 
 /** Mounts that a listener may fall back through, as in Icecast. */
 export const maxFallbacks = 10;
@@ -126,15 +128,19 @@ export const stationSeatsRecallMs = stationSeatsEveryMs + 1_000;
 
 /** How long a listener may take nothing before it is let go: a phone that changes networks is back within seconds. */
 export const stuckListenerMs = 60_000;
+/** Listeners who came within so long are looked at together. */
+export const stuckTogetherMs = 2_000;
 
 /** How late a listener may be woken: less than the quarter of a second that is in hand when silence is due. */
 export const watchMs = 100;
+/** The longest time between two looks of a watchman: a clock that was set is noticed by then. */
+export const longestWatchMs = 1_000;
 /** Requests that keep watch at a time: two, for one may end at any moment and its watch with it... */
 export const watchmen = 2;
-/** ...of whom the second looks this often: it is there for the first one's end. */
-export const secondWatchMs = 500;
-/** A watch that has not looked for so long is over. */
-export const watchLostMs = 1_000;
+/** ...of whom the second looks so much later: it is there for the first one's end. */
+export const secondWatchMs = 400;
+/** A watch that has not looked for so long after it was to is over. */
+export const watchLostMs = 500;
 
 /** Listeners woken at a time: their buffers stay in the processor, while the next wait for a turn of the event loop. */
 export const sleepersPerRound = 32;

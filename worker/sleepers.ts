@@ -1,6 +1,7 @@
 import { clock } from "./isolate-clock.ts";
-import { secondWatchMs, sleepersPerRound, watchLostMs, watchmen, watchMs } from "./limits.ts";
+import { longestWatchMs, secondWatchMs, sleepersPerRound, watchLostMs, watchmen, watchMs } from "./limits.ts";
 import type { Host } from "./mount-feed.ts";
+import { pause } from "./pause.ts";
 
 /** News that listeners wait for. */
 export class Bell {
@@ -24,7 +25,7 @@ export class Bell {
       // Woken meanwhile by something else, or gone.
       if (!this.#sleepers.has(sleeper)) continue;
       sleeper.wake();
-      if (++woken % sleepersPerRound === 0) await scheduler.wait(0);
+      if (++woken % sleepersPerRound === 0) await pause(0);
     }
   }
 }
@@ -74,21 +75,22 @@ export class Sleeper {
 /**
  * Where listeners wait without a timer each: a timer costs the runtime more than all else that is done for a listener at
  * a segment (bench/RESULTS.md). A few requests of those who wait keep watch for all with one timer each, and wake those
- * whose time has come; bells wake the others.
+ * whose time has come; bells wake the others. Watchmen look when somebody's time comes, and not much more often: a look
+ * wakes the whole process.
  *
  * Requests end at any moment, and watchmen with them: whoever lies down next takes the place of one that is missing. A
  * request whose sleep is all it has must have a timer of its own besides, or the runtime takes it for dead.
  */
 export class Sleepers {
   readonly #sleeping = new Set<Sleeper>();
-  readonly #watches = new Map<Host, { lookedMs: number }>();
+  readonly #watches = new Map<Host, Watch>();
   /** Nobody's time comes before. */
   #nextMs = Number.POSITIVE_INFINITY;
 
   add(sleeper: Sleeper, now: number): void {
     this.#sleeping.add(sleeper);
     this.#nextMs = Math.min(this.#nextMs, sleeper.atMs);
-    this.#keepWatch(sleeper.host, now);
+    this.#keepWatch(sleeper, now);
   }
 
   remove(sleeper: Sleeper): void {
@@ -97,9 +99,10 @@ export class Sleepers {
 
   /** The request ends, and so does its watch. */
   dismiss(host: Host): void {
+    const now = clock.now();
     this.#watches.delete(host);
-    this.#forgetLost(clock.now());
-    if (this.#watches.size < watchmen) this.#callWatchmen();
+    this.#forgetLost(now);
+    if (this.#watches.size < watchmen || !this.#isCovered(lookMs(this.#nextMs, now))) this.#callWatchmen();
   }
 
   /**
@@ -116,26 +119,50 @@ export class Sleepers {
 
   #forgetLost(now: number): void {
     for (const [other, watch] of this.#watches) {
-      if (now - watch.lookedMs > watchLostMs) this.#watches.delete(other);
+      if (now - watch.atMs > watchLostMs) this.#watches.delete(other);
     }
   }
 
-  #keepWatch(host: Host, now: number): void {
+  /** Also where there are watchmen enough, but none who looks in time. */
+  #keepWatch({ host, atMs }: Sleeper, now: number): void {
     this.#forgetLost(now);
-    if (this.#watches.size >= watchmen || this.#watches.has(host)) return;
-    host.keepAlive(this.#watch(host));
+    if (this.#watches.has(host)) return;
+    if (this.#watches.size < watchmen || !this.#isCovered(lookMs(atMs, now)))
+      host.keepAlive(this.#watch(host));
   }
 
   async #watch(host: Host): Promise<void> {
-    const watch = { lookedMs: clock.now() };
+    const watch: Watch = { atMs: 0 };
     this.#watches.set(host, watch);
-    while (this.#watches.get(host) === watch && this.#sleeping.size > 0) {
-      const [first] = this.#watches.values();
-      await scheduler.wait(first === watch ? watchMs : secondWatchMs);
-      watch.lookedMs = clock.now();
-      this.#wakeDue(watch.lookedMs);
-    }
+    do {
+      const fromMs = clock.now();
+      watch.atMs = this.#nextLook(watch, fromMs);
+      const waitMs = Math.ceil(watch.atMs - fromMs);
+      await pause(waitMs);
+      clock.passed(fromMs, waitMs);
+      this.#wakeDue(clock.now());
+    } while (this.#goesOn(host, watch));
     if (this.#watches.get(host) === watch) this.#watches.delete(host);
+  }
+
+  /** When somebody's time comes; for a watchman's end soon afterwards, where another looks by then. */
+  #nextLook(watch: Watch, now: number): number {
+    const atMs = lookMs(this.#nextMs, now);
+    return this.#isCovered(atMs, watch) ? atMs + secondWatchMs : atMs;
+  }
+
+  #goesOn(host: Host, watch: Watch): boolean {
+    if (this.#watches.get(host) !== watch || this.#sleeping.size === 0) return false;
+    const first = [...this.#watches.values()].slice(0, watchmen);
+    return first.includes(watch) || !this.#isCovered(lookMs(this.#nextMs, clock.now()), watch);
+  }
+
+  /** Whether somebody, other than `but`, looks until then. */
+  #isCovered(ms: number, but?: Watch): boolean {
+    for (const watch of this.#watches.values()) {
+      if (watch !== but && watch.atMs <= ms) return true;
+    }
+    return false;
   }
 
   #wakeDue(now: number): void {
@@ -148,6 +175,15 @@ export class Sleepers {
     this.#nextMs = next;
   }
 }
+
+interface Watch {
+  /** When it looks next. */
+  atMs: number;
+}
+
+/** When to look for somebody whose time comes at `atMs`: those who are due at nearly the same time are woken together. */
+const lookMs = (atMs: number, now: number): number =>
+  Math.min(Math.max(atMs, now + watchMs), now + longestWatchMs);
 
 /** This isolate's. */
 const sleepers = new Sleepers();

@@ -1,4 +1,4 @@
-import { clockStepMs } from "./limits.ts";
+import { clockSlackMs, clockStepMs } from "./limits.ts";
 
 /** Where a steady clock was: who keeps its times keeps this with them. */
 export interface ClockReading {
@@ -34,6 +34,15 @@ export class SteadyClock {
     if (isSet) this.#offsetMs -= stepMs;
     this.#wallMs = wallMs;
     return wallMs + this.#offsetMs;
+  }
+
+  /**
+   * A timer that was begun at `fromMs` of this clock has ended after `ms`. Timers know nothing of the machine's clock and are
+   * never early: what this clock lost of that time when it was set, it gets back.
+   */
+  passed(fromMs: number, ms: number): void {
+    const lostMs = fromMs + ms - this.now();
+    if (lostMs > clockSlackMs) this.#offsetMs += lostMs;
   }
 
   /** A time of this clock as the machine's clock has it now, ms since the Unix epoch. */

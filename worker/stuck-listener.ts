@@ -1,26 +1,34 @@
-import { stuckListenerMs } from "./limits.ts";
+import { stuckListenerMs, stuckTogetherMs } from "./limits.ts";
 
 /**
  * Notices a listener whose socket asks for nothing: no sooner than `stuckListenerMs` after the last buffer was handed
- * over, no later than twice that. Counts the ticks of one timer, not the time of day, which may jump by an hour.
+ * over, no later than twice that. Those who came at different times look in the same turns of the event loop, which is half of
+ * what a look costs. Counts the ticks of one timer, not the time of day, which may jump by an hour.
  *
  * What can be done about it is to end the stream and let go of the seat. The runtime has no way to close a socket that it
  * is writing to: the last buffer stays with it until the client reads on and sees the end, or until TCP gives up.
  */
 export class StuckWatch {
-  readonly #timer: ReturnType<typeof setInterval>;
+  #timer: ReturnType<typeof setInterval>;
   #isUntaken = false;
   #isFresh = false;
 
   /** Runs in the listener's request, and ends with it. `onStuck` is called once, unless `stop` was. */
   constructor(onStuck: () => void) {
-    this.#timer = setInterval(() => {
+    const look = (): void => {
       if (this.#isUntaken && !this.#isFresh) {
         this.stop();
         onStuck();
       }
       this.#isFresh = false;
-    }, stuckListenerMs);
+    };
+    this.#timer = setTimeout(
+      () => {
+        this.#timer = setInterval(look, stuckListenerMs);
+        look();
+      },
+      stuckListenerMs - (Date.now() % stuckTogetherMs),
+    );
   }
 
   /** The socket asks: from now on it waits, however long it takes. */

@@ -17,18 +17,15 @@ let timers = 0;
 beforeEach(() => {
   vi.useFakeTimers();
   timers = 0;
-  vi.stubGlobal("scheduler", {
-    wait: (ms: number) => {
-      const owner = current;
-      timers++;
-      return new Promise<void>((resolve) =>
-        setTimeout(() => {
-          if (owner?.isAlive() === false) return;
-          current = owner;
-          resolve();
-        }, ms),
-      );
-    },
+  const later = globalThis.setTimeout;
+  vi.stubGlobal("setTimeout", (run: () => void, ms: number) => {
+    const owner = current;
+    timers++;
+    return later(() => {
+      if (owner?.isAlive() === false) return;
+      current = owner;
+      run();
+    }, ms);
   });
 });
 
@@ -93,13 +90,44 @@ describe("listeners that wait", () => {
     expect(other.wokeMs).toBe(null);
   });
 
-  it("have two timers among them, however many they are", async () => {
+  it("have two timers among them, however many they are, that look once a second while nobody's time comes", async () => {
     const sleepers = new Sleepers();
     for (let count = 0; count < 500; count++) lieDown(sleepers, request(), 60_000);
+    expect(vi.getTimerCount()).toBe(2);
     timers = 0;
-    await vi.advanceTimersByTimeAsync(1_000);
-    expect(timers).toBeLessThanOrEqual(22);
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(timers).toBeLessThanOrEqual(20);
     expect(timers).toBeGreaterThanOrEqual(10);
+  });
+
+  it("have no more looks than ten a second, however many different times they wait for", async () => {
+    const sleepers = new Sleepers();
+    const all = Array.from({ length: 900 }, (_, index) => ({
+      ms: 5_000 - index,
+      slept: lieDown(sleepers, request(), 5_000 - index),
+    }));
+    expect(vi.getTimerCount()).toBe(2);
+    timers = 0;
+    await vi.advanceTimersByTimeAsync(5_100);
+    expect(timers).toBeLessThanOrEqual(25);
+    for (const { ms, slept } of all) {
+      expect(slept.wokeMs).toBeGreaterThanOrEqual(ms);
+      expect(slept.wokeMs).toBeLessThanOrEqual(ms + 100);
+    }
+  });
+
+  it("wake in time when they lie down for less than those who keep watch wait", async () => {
+    const sleepers = new Sleepers();
+    for (let count = 0; count < 10; count++) lieDown(sleepers, request(), 60_000);
+    await vi.advanceTimersByTimeAsync(10);
+    const soon = [900, 500, 300, 150].map((ms) => ({ ms, slept: lieDown(sleepers, request(), ms) }));
+    await vi.advanceTimersByTimeAsync(1_100);
+    for (const { ms, slept } of soon) {
+      expect(slept.wokeMs).toBeGreaterThanOrEqual(ms);
+      expect(slept.wokeMs).toBeLessThanOrEqual(ms + 100);
+    }
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect(vi.getTimerCount()).toBe(2);
   });
 
   it("are woken when a watchman has gone, and by those who lie down later when all have", async () => {

@@ -35,6 +35,28 @@ describe("a steady clock", () => {
     expect(at(after(), 1_002_000)).toBe(1_000_000);
   });
 
+  it("gets back what it lost when the machine's clock was set, once a timer has run", () => {
+    const clock = new SteadyClock(() => true);
+    at(clock, 1_000_000);
+    // Set an hour ahead 400 ms later, and back again: neither reading tells how long ago the one before was.
+    expect(at(clock, 4_600_400)).toBe(1_000_000);
+    expect(at(clock, 1_000_700)).toBe(1_000_000);
+    vi.setSystemTime(1_001_000);
+    clock.passed(1_000_000, 1_000);
+    expect(clock.now()).toBe(1_001_000);
+    expect(at(clock, 1_001_500)).toBe(1_001_500);
+  });
+
+  it("is not moved by a timer that is late, or a hair early", () => {
+    const clock = new SteadyClock(() => true);
+    at(clock, 1_000_000);
+    at(clock, 1_001_300);
+    clock.passed(1_000_000, 1_000);
+    expect(clock.now()).toBe(1_001_300);
+    clock.passed(1_001_300, 2);
+    expect(clock.now()).toBe(1_001_300);
+  });
+
   it("believes a long step that nobody watched", () => {
     const clock = new SteadyClock(() => false);
     expect(at(clock, 1_000_000)).toBe(1_000_000);
