@@ -6,7 +6,12 @@ export interface ListedObject {
   readonly size: number;
   /** As it stands in a header: in quotes. */
   readonly etag: string;
+  /** When it was put, ms since the Unix epoch, on storage's clock. */
+  readonly putMs: number;
 }
+
+/** One version of an object, of which a part or the whole may be read. */
+export type ObjectVersion = Omit<ListedObject, "putMs">;
 
 /** A page of ListObjectsV2. */
 export interface ListingPage {
@@ -15,7 +20,7 @@ export interface ListingPage {
   readonly next: string | null;
 }
 
-/** The answer to ListObjectsV2 with `encoding-type=url`. Throws Error when it is none. */
+/** The answer to ListObjectsV2, best asked for with `encoding-type=url`. Throws Error when it is none. */
 export function parseListing(xml: string): ListingPage {
   const parser = new SaxesParser();
   const path: string[] = [];
@@ -60,11 +65,12 @@ export function parseListing(xml: string): ListingPage {
   };
 }
 
-function objectOf({ Key, Size, ETag }: Record<string, string>): ListedObject {
+function objectOf({ Key, Size, ETag, LastModified }: Record<string, string>): ListedObject {
   const size = /^\d+$/.test(Size ?? "") ? Number(Size) : Infinity;
-  if (!Key || !ETag || !Number.isSafeInteger(size))
-    throw new Error("the listing has an object without a key, a size or an ETag");
-  return { key: Key, size, etag: ETag.startsWith('"') ? ETag : `"${ETag}"` };
+  const putMs = Date.parse(LastModified ?? "");
+  if (!Key || !ETag || !Number.isSafeInteger(size) || !Number.isFinite(putMs))
+    throw new Error("the listing has an object without a key, a size, a date or an ETag");
+  return { key: Key, size, etag: ETag.startsWith('"') ? ETag : `"${ETag}"`, putMs };
 }
 
 function urlDecoded(key: string): string {

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { IngestSettings } from "../../config/ingest-settings.ts";
 import { Backoff } from "../backoff.ts";
+import { type ListedObject, type ListingPage, parseListing } from "../bucket-listing.ts";
 import { exchange, type HttpReply, type HttpRequest } from "../http-exchange.ts";
 import { reasonOf } from "../log.ts";
 import type { SegmentObject } from "../segment-publisher.ts";
@@ -48,13 +49,6 @@ export type Condition = "absent" | { readonly etag: string };
 export interface StoredDocument {
   readonly text: string;
   readonly etag: string;
-}
-
-export interface ListedObject {
-  readonly key: string;
-  readonly bytes: number;
-  /** When it was put, ms since the Unix epoch, on storage's clock. */
-  readonly putMs: number;
 }
 
 /** The bucket as the commands use it. */
@@ -162,23 +156,17 @@ export class ObjectStore {
 
   /** In the order of their keys. */
   async *list(prefix: string): AsyncGenerator<ListedObject> {
-    let token: string | undefined;
+    let token: string | null = null;
     do {
-      const query = {
-        "list-type": "2",
-        prefix,
-        ...(token === undefined ? {} : { "continuation-token": token }),
-      };
+      const query: Record<string, string> = { "list-type": "2", "encoding-type": "url", prefix };
+      if (token !== null) query["continuation-token"] = token;
       const page = await this.#patiently(async () => {
         this.operations.lists++;
-        return ok(await this.#send({ method: "GET", query, maxReplyBytes: listBytes })).body;
+        return pageOf(ok(await this.#send({ method: "GET", query, maxReplyBytes: listBytes })));
       });
-      for (const [, entry = ""] of page.matchAll(/<Contents>(.*?)<\/Contents>/gs)) {
-        const putMs = Date.parse(field(entry, "LastModified"));
-        yield { key: field(entry, "Key"), bytes: Number(field(entry, "Size")), putMs };
-      }
-      token = field(page, "NextContinuationToken") || undefined;
-    } while (token !== undefined);
+      yield* page.objects;
+      token = page.next;
+    } while (token !== null);
   }
 
   async #patiently<T>(act: () => Promise<T>): Promise<T> {
@@ -243,6 +231,10 @@ function ok(reply: HttpReply): HttpReply {
   });
 }
 
-/** Of a flat element; keys of ours have nothing that XML escapes. */
-const field = (xml: string, name: string): string =>
-  new RegExp(`<${name}>([^<]*)</${name}>`).exec(xml)?.[1] ?? "";
+function pageOf({ status, body }: HttpReply): ListingPage {
+  try {
+    return parseListing(body);
+  } catch (error) {
+    throw new StorageError(reasonOf(error), { status });
+  }
+}

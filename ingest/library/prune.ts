@@ -114,7 +114,7 @@ async function deleteTrack(store: PruneStore, id: string): Promise<{ objects: nu
   let bytes = 0;
   for await (const object of store.list(prefix)) {
     keys.push(object.key);
-    bytes += object.bytes;
+    bytes += object.size;
   }
   if (keys.length === 0) return { objects: 0, bytes: 0 };
   await store.delete(indexKey);

@@ -2,7 +2,8 @@ import { createHash } from "node:crypto";
 import { setInterval } from "node:timers";
 import { editionKeepMs } from "../../shared/library.ts";
 import { signRefreshMs, signValidMs } from "./limits.ts";
-import type { ListedObject, ObjectStore } from "./object-store.ts";
+import type { ListedObject } from "../bucket-listing.ts";
+import type { ObjectStore } from "./object-store.ts";
 
 /**
  * Uploads rely on tracks that are in storage already, and `prune` deletes tracks that nobody plays: each puts up a sign,

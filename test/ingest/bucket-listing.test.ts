@@ -7,6 +7,8 @@ const contents = (key: string, etag = "&quot;e&quot;", size = "5") =>
 const listing = (...parts: readonly string[]) =>
   `<?xml version="1.0"?><ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Name>b</Name>${parts.join("")}</ListBucketResult>`;
 
+const putMs = Date.UTC(2026, 10, 21, 14, 59, 59, 5);
+
 describe("a listing of a bucket", () => {
   it("has keys with entities, and ETags as they stand in headers", () => {
     const xml = listing(
@@ -16,8 +18,8 @@ describe("a listing of a bucket", () => {
     );
     expect(parseListing(xml)).toEqual({
       objects: [
-        { key: "a&b고<.mp3", size: 5, etag: '"e"' },
-        { key: "c", size: 5, etag: '"abc"' },
+        { key: "a&b고<.mp3", size: 5, etag: '"e"', putMs },
+        { key: "c", size: 5, etag: '"abc"', putMs },
       ],
       next: null,
     });
@@ -40,6 +42,10 @@ describe("a listing of a bucket", () => {
     ["an error", "<Error><Code>NoSuchBucket</Code></Error>"],
     ["cut off", listing(contents("a")).slice(0, -5)],
     ["with an object without a size", listing(contents("a", "e", ""))],
+    [
+      "with an object without a date",
+      listing(contents("a").replace(/<LastModified>[^<]*/, "<LastModified>")),
+    ],
     ["with a document type", `<!DOCTYPE x [<!ENTITY a "b">]>${listing()}`],
     ["that goes on nowhere", listing("<IsTruncated>true</IsTruncated>")],
     ["with a key that is wrongly encoded", listing(contents("%zz"), "<EncodingType>url</EncodingType>")],

@@ -1,7 +1,7 @@
 import type { IngestSettings } from "../../../config/ingest-settings.ts";
 import { reasonOf, type Log } from "../../log.ts";
 import { SignedBucket } from "../../signed-bucket.ts";
-import { type ListedObject, parseListing } from "../../bucket-listing.ts";
+import { type ListedObject, type ObjectVersion, parseListing } from "../../bucket-listing.ts";
 import { fetchStallMs, listingBytes, listingMs, listingPages, placeObjects } from "./limits.ts";
 
 /** Storage did not do what it was asked for; trying later may help. */
@@ -46,7 +46,7 @@ export class BucketReader {
    * The bytes of an object as they arrive, of that version alone: rejects with BucketError and status 412 when another
    * has taken its place, and when nothing comes for `fetchStallMs`.
    */
-  async *read({ key, etag }: ListedObject, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+  async *read({ key, etag }: ObjectVersion, signal: AbortSignal): AsyncGenerator<Uint8Array> {
     const url = `${this.#bucket.url}/${key.split("/").map(keyPart).join("/")}`;
     const stalled = new AbortController();
     const stall = () => stalled.abort(new BucketError("nothing came in time"));

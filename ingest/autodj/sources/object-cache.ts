@@ -1,14 +1,14 @@
 import { createHash, randomBytes } from "node:crypto";
 import { mkdir, open, readdir, rename, rm, stat, utimes } from "node:fs/promises";
 import { join } from "node:path";
-import type { ListedObject } from "../../bucket-listing.ts";
+import type { ObjectVersion } from "../../bucket-listing.ts";
 import { BucketError } from "./bucket-reader.ts";
 import { cacheBytes, cacheInUse, staleFetchMs } from "./limits.ts";
 
 interface Options {
   readonly dir: string;
   /** The bytes of one version of an object. */
-  readonly read: (object: ListedObject, signal: AbortSignal) => AsyncIterable<Uint8Array>;
+  readonly read: (object: ObjectVersion, signal: AbortSignal) => AsyncIterable<Uint8Array>;
   readonly maxBytes?: number;
 }
 
@@ -55,7 +55,7 @@ export class ObjectCache {
   }
 
   /** Where the object's bytes are; fetches it unless it is there. Who asks for the same shares the fetch. */
-  async path(object: ListedObject, signal: AbortSignal): Promise<string> {
+  async path(object: ObjectVersion, signal: AbortSignal): Promise<string> {
     if (object.size > this.#maxBytes)
       throw new BucketError(`is larger than the ${this.#maxBytes} bytes that are kept of storage`);
     await (this.#tidied ??= this.#tidy().catch((error: unknown) => {
@@ -81,7 +81,7 @@ export class ObjectCache {
   }
 
   /** One fetch for all who ask; it ends when nobody waits any more. */
-  async #shared(name: string, object: ListedObject, signal: AbortSignal): Promise<string> {
+  async #shared(name: string, object: ObjectVersion, signal: AbortSignal): Promise<string> {
     if (signal.aborted) throw new BucketError(givenUp);
     const fetch = this.#fetches.get(name) ?? this.#begin(name, object);
     fetch.waiting++;
@@ -99,7 +99,7 @@ export class ObjectCache {
     }
   }
 
-  #begin(name: string, object: ListedObject): Fetch {
+  #begin(name: string, object: ObjectVersion): Fetch {
     const abort = new AbortController();
     const fetch: Fetch = { path: this.#fetch(name, object, abort.signal), abort, waiting: 0 };
     this.#fetches.set(name, fetch);
@@ -112,7 +112,7 @@ export class ObjectCache {
     if (this.#fetches.get(name) === fetch) this.#fetches.delete(name);
   }
 
-  async #fetch(name: string, object: ListedObject, signal: AbortSignal): Promise<string> {
+  async #fetch(name: string, object: ObjectVersion, signal: AbortSignal): Promise<string> {
     const { dir } = this.#options;
     await this.#makeRoom(object.size);
     const part = join(dir, `${name}.${randomBytes(4).toString("hex")}${partEnding}`);
@@ -127,7 +127,7 @@ export class ObjectCache {
     }
   }
 
-  async #write(part: string, object: ListedObject, signal: AbortSignal): Promise<void> {
+  async #write(part: string, object: ObjectVersion, signal: AbortSignal): Promise<void> {
     const file = await open(part, "wx");
     try {
       const hash = createHash("md5");
@@ -191,5 +191,5 @@ const givenUp = "given up";
 const ending = ".mp3";
 const partEnding = ".part";
 
-const fileName = ({ key, etag }: ListedObject): string =>
+const fileName = ({ key, etag }: ObjectVersion): string =>
   createHash("sha256").update(`${key}\n${etag}`).digest("hex").slice(0, 32) + ending;

@@ -51,8 +51,8 @@ export class MemoryObjects implements Objects {
 
   async *list(prefix: string) {
     await this.#ask(`LIST ${prefix}`);
-    for (const [key, { body, putMs }] of [...this.kept].toSorted(([a], [b]) => (a < b ? -1 : 1)))
-      if (key.startsWith(prefix)) yield { key, bytes: body.length, putMs };
+    for (const [key, { body, etag, putMs }] of [...this.kept].toSorted(([a], [b]) => (a < b ? -1 : 1)))
+      if (key.startsWith(prefix)) yield { key, size: body.length, etag, putMs };
   }
 
   /** Keys that begin so, sorted. */

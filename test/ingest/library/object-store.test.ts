@@ -93,12 +93,14 @@ test("conditions go with a put, and one that does not hold is no failure", async
 test("a listing of several pages is read to its end, each page when it is wanted", async () => {
   const asked: string[] = [];
   const entry = (key: string, size: number) =>
-    `<Contents><Key>${key}</Key><Size>${size}</Size><LastModified>2026-11-21T10:00:00.000Z</LastModified></Contents>`;
+    `<Contents><Key>${key}</Key><Size>${size}</Size><ETag>&quot;e&quot;</ETag><LastModified>2026-11-21T10:00:00.000Z</LastModified></Contents>`;
   const url = await serve((request, response) => {
     asked.push(request.url ?? "");
     const second = (request.url ?? "").includes("continuation-token");
     const page = second ? entry("p/c", 3) : `${entry("p/a", 1)}${entry("p/b", 2)}`;
-    const more = second ? "" : "<NextContinuationToken>t+/=</NextContinuationToken>";
+    const more = second
+      ? ""
+      : "<IsTruncated>true</IsTruncated><NextContinuationToken>t+/=</NextContinuationToken>";
     response.writeHead(200).end(`<ListBucketResult>${more}${page}</ListBucketResult>`);
   });
   const { store } = open(url);
@@ -106,9 +108,9 @@ test("a listing of several pages is read to its end, each page when it is wanted
   for await (const each of store.list("p/ q")) listed.push(each);
   const putMs = Date.UTC(2026, 10, 21, 10);
   expect(listed).toEqual([
-    { key: "p/a", bytes: 1, putMs },
-    { key: "p/b", bytes: 2, putMs },
-    { key: "p/c", bytes: 3, putMs },
+    { key: "p/a", size: 1, etag: '"e"', putMs },
+    { key: "p/b", size: 2, etag: '"e"', putMs },
+    { key: "p/c", size: 3, etag: '"e"', putMs },
   ]);
   expect(asked.map((each) => new URL(each, url).searchParams.get("prefix"))).toEqual(["p/ q", "p/ q"]);
   expect(new URL(asked[1] ?? "", url).searchParams.get("continuation-token")).toBe("t+/=");

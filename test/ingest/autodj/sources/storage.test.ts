@@ -6,7 +6,7 @@ import { convertV4MiniflareOptions, Miniflare } from "miniflare";
 import { AwsClient } from "aws4fetch";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { IngestSettings, MusicPlace } from "../../../../config/ingest-settings.ts";
-import type { ListedObject } from "../../../../ingest/bucket-listing.ts";
+import type { ObjectVersion } from "../../../../ingest/bucket-listing.ts";
 import { BucketReader } from "../../../../ingest/autodj/sources/bucket-reader.ts";
 import { ObjectCache } from "../../../../ingest/autodj/sources/object-cache.ts";
 import { freePorts } from "../../../support/free-port.ts";
@@ -165,7 +165,7 @@ describe("objects kept on this host", () => {
     key: string,
     body: string,
     etag = `"${createHash("md5").update(body).digest("hex")}"`,
-  ): ListedObject => ({
+  ): ObjectVersion => ({
     key,
     size: body.length,
     etag,
