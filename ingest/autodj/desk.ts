@@ -164,8 +164,10 @@ export class Desk {
     return picks.filter(({ kind }) => kind === "request").map(({ id }) => id);
   }
 
+  /** "waiting" is also what plays next in any case. */
   enqueue(file: TrackFile): Enqueued {
-    if (this.#begun.includes(file.id)) return "waiting";
+    const isNext = this.deck.waiting.some(({ id }) => id === file.id);
+    if (isNext || this.#begun.includes(file.id)) return "waiting";
     const enqueued = this.#programme.enqueue(file.id);
     if (enqueued === "queued") this.#upcoming.requested();
     this.save();

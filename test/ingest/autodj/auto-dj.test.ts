@@ -255,4 +255,17 @@ describe("an AutoDJ", () => {
     expect(session.outline.filter((word) => word.startsWith('"'))).toEqual(['"a"', '"d"', '"b"']);
     expect(session.silent).toBe(0);
   });
+
+  it("does not play twice what is asked for just before it begins", async () => {
+    const host = open(new Music({ "a.mp3": 300, "b.mp3": 1_500, "c.mp3": 300 }), { time: slow() });
+    const session = await first(host);
+    const desk = host.autodjs.find(mount)?.desk;
+    await until("the next track in the deck", () => desk?.deck.waiting.length === 1);
+    const [file] = (await desk?.search("b.mp3")) ?? [];
+    expect(desk?.deck.waiting[0]?.id).toBe(file?.id);
+    expect(file && desk?.enqueue(file)).toBe("waiting");
+    expect(desk?.next(2).map((track) => track.file)).toEqual(["b.mp3", "c.mp3"]);
+    await until("it to play", () => session.outline.includes('"b"'));
+    expect(desk?.queue).toEqual([]);
+  });
 });
