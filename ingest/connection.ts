@@ -114,6 +114,7 @@ export class Connections {
     if (isMetadataPath(target.path) && (isRead || head.method === "POST")) {
       return this.#serveMetadata({ socket, head, target, rest, secure });
     }
+    if (target.path === "/health" && target.query === "alive" && isRead) return finish(socket, emptyReply);
     if (target.path === "/health" && isRead) return this.#serveHealth(socket, head.method === "HEAD");
     const request = { socket, head, target, rest, secure };
     const answer = await this.#options.services.answer(request);

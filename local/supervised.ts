@@ -1,6 +1,12 @@
 import type { ChildProcess } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
-import { healthFailures, healthIntervalMs, startupIntervalMs, startupMs } from "./limits.ts";
+import {
+  healthFailures,
+  healthIntervalMs,
+  startupIntervalMs,
+  startupMs,
+  wholeHealthEvery,
+} from "./limits.ts";
 import { LineSplitter, type LogLine, level, parseLine } from "./log.ts";
 import { askToStop, killTree, spawnTree, type TreeOptions } from "./process-tree.ts";
 import { probe } from "./probe.ts";
@@ -8,7 +14,7 @@ import { afterExit, neverFailed } from "./restart.ts";
 
 export interface SupervisedOptions extends TreeOptions {
   readonly name: string;
-  /** Answers 200 when the process is ready. */
+  /** Answers 200 when the process is ready; with `?alive` anything, at once, as long as it runs. */
   readonly healthUrl: string;
   readonly log: (line: LogLine) => void;
 }
@@ -164,12 +170,15 @@ export class Supervised {
     const startsUntil = performance.now() + startupMs;
     let answered = false;
     let failures = 0;
+    let looks = 0;
     while (!over.aborted) {
       await sleep(answered ? healthIntervalMs : startupIntervalMs, undefined, { signal: over }).catch(
         () => undefined,
       );
       if (over.aborted) return;
-      const sign = await probe(this.#options.healthUrl);
+      // One that lives may hang in its parts: they are asked now and then, and whenever something is wrong.
+      const isWhole = !answered || !this.#wasReady || failures > 0 || ++looks % wholeHealthEvery === 0;
+      const sign = await probe(`${this.#options.healthUrl}${isWhole ? "" : "?alive"}`);
       if (sign === "ready") {
         this.#wasReady = true;
         this.#ready.resolve();

@@ -15,7 +15,12 @@ import { addHeaders, stationHeaders } from "./station-headers.ts";
 /** What stands before every route of the site: the station's headers, CORS, aliases. */
 export const app = new Hono<App>();
 
-// Before everything: a Host that is none makes an address that is none, and every route would throw on it.
+// A sign of life for who looks every two seconds: nothing is asked, and nothing is told.
+app.get("/health", (context, next) =>
+  context.req.query("alive") === undefined ? next() : Promise.resolve(context.body(null, 204)),
+);
+
+// Before everything else: a Host that is none makes an address that is none, and every route would throw on it.
 app.use((context, next) =>
   URL.canParse(context.req.url) ? next() : Promise.resolve(badRequest("malformed request")),
 );

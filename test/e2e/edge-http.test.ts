@@ -361,6 +361,12 @@ describe("the server", () => {
     expect((await fetch(url("/health"))).status).toBe(200);
   });
 
+  it.each(ports)("shows on the %s port that it lives, and tells nothing", async (port) => {
+    const reply = await fetch(`http://127.0.0.1:${portOf(port)}/health?alive`);
+    expect(reply.ok).toBe(true);
+    expect(await reply.text()).toBe("");
+  });
+
   it.each(ports)("is well on the %s port", async (port) => {
     const reply = await fetch(`http://127.0.0.1:${portOf(port)}/health`);
     expect(reply.status).toBe(200);

@@ -1,8 +1,9 @@
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { wholeHealthEvery } from "../../local/limits.ts";
 import type { LogLine } from "../../local/log.ts";
 import { probe } from "../../local/probe.ts";
 import { Supervised } from "../../local/supervised.ts";
@@ -97,6 +98,39 @@ describe("a supervised process", () => {
     const supervised = supervise(`listen(); process.once("SIGTERM", () => process.exit(1));`);
     await supervised.ready;
     expect(await supervised.stop(10_000)).toBe(false);
+  });
+
+  it("is asked for more than a sign of life until it is ready, and now and then", async () => {
+    const supervised = supervise(`
+      const { appendFileSync } = require("node:fs");
+      let asked = 0;
+      server.removeAllListeners("request");
+      server.on("request", ({ url }, response) => {
+        appendFileSync(file, url + " ");
+        response.statusCode = ++asked < 3 ? 503 : 200;
+        response.end();
+      });
+      listen();`);
+    await supervised.ready;
+    const asked = (): string[] => readFileSync(join(folder, "file"), "utf8").trim().split(" ");
+    await waitFor("some looks", () => asked().length > 3 + 2 * wholeHealthEvery);
+    const [whole, alive] = ["/health", "/health?alive"];
+    const round = [...Array.from({ length: wholeHealthEvery - 1 }, () => alive), whole];
+    expect(asked().slice(0, 3 + round.length * 2)).toEqual([whole, whole, whole, ...round, ...round]);
+    expect(said("does not answer")).toEqual([]);
+  });
+
+  it("is replaced when it shows life and answers nothing else", async () => {
+    const supervised = supervise(`
+      let hangs = false;
+      server.removeAllListeners("request");
+      server.on("request", ({ url }, response) => {
+        if (url === "/health?alive") hangs = true;
+        if (url === "/health?alive" || !hangs) response.end();
+      });
+      listen();`);
+    await supervised.ready;
+    await waitFor("the part to be replaced", () => said("does not answer, replacing it").length > 0);
   });
 
   it("is replaced at once when that is asked for, after it has finished its work", async () => {
