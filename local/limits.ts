@@ -7,7 +7,7 @@ export const recoveredAfterMs = 10_000;
 
 /** Between two looks at a running process. */
 export const healthIntervalMs = 2_000;
-/** Of so many looks one is whole: what it asks of the edge costs four times as much as a sign of life. */
+/** Of so many looks one is whole: for that the edge asks its directory, and the ingest the edge. */
 export const wholeHealthEvery = 5;
 /** An answer later than this is none. Twice what ingest's own answer may take, which asks the edge first (`healthProbeMs`). */
 export const healthTimeoutMs = 2_000;

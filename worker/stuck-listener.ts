@@ -2,8 +2,8 @@ import { stuckListenerMs, stuckTogetherMs } from "./limits.ts";
 
 /**
  * Notices a listener whose socket asks for nothing: no sooner than `stuckListenerMs` after the last buffer was handed
- * over, no later than twice that. Those who came at different times look in the same turns of the event loop, which is half of
- * what a look costs. Counts the ticks of one timer, not the time of day, which may jump by an hour.
+ * over, no later than twice that. Counts the ticks of one timer, not the time of day, which may jump by an hour. Listeners
+ * who came at nearly the same time tick together, so that the process is woken once for all of them.
  *
  * What can be done about it is to end the stream and let go of the seat. The runtime has no way to close a socket that it
  * is writing to: the last buffer stays with it until the client reads on and sees the end, or until TCP gives up.
