@@ -260,9 +260,10 @@ describe("an AutoDJ", () => {
     const host = open(new Music({ "a.mp3": 300, "b.mp3": 1_500, "c.mp3": 300 }), { time: slow() });
     const session = await first(host);
     const desk = host.autodjs.find(mount)?.desk;
-    await until("the next track in the deck", () => desk?.deck.waiting.length === 1);
+    await until("the folder read", () => desk?.isRead === true);
     const [file] = (await desk?.search("b.mp3")) ?? [];
-    expect(desk?.deck.waiting[0]?.id).toBe(file?.id);
+    // At once from here on: what waits begins in a moment.
+    await until("it in the deck", () => file !== undefined && desk?.deck.waiting[0]?.id === file.id);
     expect(file && desk?.enqueue(file)).toBe("waiting");
     expect(desk?.next(2).map((track) => track.file)).toEqual(["b.mp3", "c.mp3"]);
     await until("it to play", () => session.outline.includes('"b"'));
