@@ -19,6 +19,7 @@ import { type PassOnOptions, type PassOnRequest, passOn } from "./pass-on.ts";
 import { serveShoutcast } from "./shoutcast-connection.ts";
 import { type SourceConnectionOptions, serveSource } from "./source-connection.ts";
 import type { StationServices } from "./station-services.ts";
+import { Standstill } from "./standstill.ts";
 import { splitTarget } from "./target.ts";
 
 export interface ConnectionOptions
@@ -40,6 +41,7 @@ export class Connections {
   readonly #options: ConnectionOptions;
   readonly #throttle = new LoginThrottle();
   readonly #loginLog: LoginLog;
+  readonly #standstill = new Standstill();
 
   constructor(options: ConnectionOptions) {
     this.#options = options;
@@ -133,6 +135,8 @@ export class Connections {
     const client = peerAddress(socket);
     const request = parseMetadataRequest(path, query, form.toString("utf8"));
     const reply = await answerMetadata({ head, request, ip: client }, this.#options);
+    // Half a minute late it would take the place of titles that were set on another host since.
+    if (reply === null && this.#standstill.isJustOver) return finish(socket, stoodStill());
     if (reply === null) return passOn({ ...asked, rest: form }, this.#options);
     if (reply.refusal) {
       const { kind, reason } = reply.refusal;
@@ -202,6 +206,8 @@ function malformedRequest(error: ProtocolError): Uint8Array {
 
 /** SHOUTcast has no words for a refusal. */
 const closedUnheard = () => new Uint8Array(0);
+
+const stoodStill = (): Uint8Array => errorReply(503, "this host stood still, try again", millis(Date.now()));
 
 const emptyReply = Buffer.from(
   "HTTP/1.0 200 OK\r\nServer: Skywave\r\nConnection: Close\r\nContent-Length: 0\r\n\r\n",

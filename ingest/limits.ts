@@ -175,3 +175,8 @@ export const diskPollMs = 20;
 
 /** At the end, for what waits: below `shutdownPublishMs`, within which segments are published. */
 export const shutdownDeliveryMs = 2_000;
+
+/** A process that has done nothing for so long has stood still: who asked for a title has given up by then. */
+export const standstillMs = 3_000;
+/** ...and for so long afterwards it reads what came meanwhile. */
+export const standstillOverMs = 1_000;
