@@ -19,7 +19,7 @@ import { type PassOnOptions, type PassOnRequest, passOn } from "./pass-on.ts";
 import { serveShoutcast } from "./shoutcast-connection.ts";
 import { type SourceConnectionOptions, serveSource } from "./source-connection.ts";
 import type { StationServices } from "./station-services.ts";
-import { Standstill } from "./standstill.ts";
+import type { Standstill } from "./standstill.ts";
 import { splitTarget } from "./target.ts";
 
 export interface ConnectionOptions
@@ -30,6 +30,7 @@ export interface ConnectionOptions
   readonly headerTimeoutMs: number;
   /** Answers what this host has an answer of its own to, Icecast's STATS method among it. The socket is paused. */
   readonly services: Pick<StationServices, "answer" | "isHidden">;
+  readonly standstill: Pick<Standstill, "isJustOver">;
   readonly onWrongPassword: () => void;
 }
 
@@ -41,7 +42,6 @@ export class Connections {
   readonly #options: ConnectionOptions;
   readonly #throttle = new LoginThrottle();
   readonly #loginLog: LoginLog;
-  readonly #standstill = new Standstill();
 
   constructor(options: ConnectionOptions) {
     this.#options = options;
@@ -136,7 +136,7 @@ export class Connections {
     const request = parseMetadataRequest(path, query, form.toString("utf8"));
     const reply = await answerMetadata({ head, request, ip: client }, this.#options);
     // Half a minute late it would take the place of titles that were set on another host since.
-    if (reply === null && this.#standstill.isJustOver) return finish(socket, stoodStill());
+    if (reply === null && this.#options.standstill.isJustOver) return finish(socket, stoodStill());
     if (reply === null) return passOn({ ...asked, rest: form }, this.#options);
     if (reply.refusal) {
       const { kind, reason } = reply.refusal;

@@ -29,6 +29,7 @@ import { type Ports, Servers } from "./server.ts";
 import { SourceIntake } from "./source-intake.ts";
 import { SourceEvents } from "./source-events.ts";
 import { Spool } from "./spool.ts";
+import { Standstill } from "./standstill.ts";
 import { StationPush, type StationToTell } from "./station-push.ts";
 import { StationServices } from "./station-services.ts";
 import { Webhooks } from "./webhooks.ts";
@@ -53,6 +54,7 @@ export class Ingest {
   readonly #push: StationPush;
   readonly #services: StationServices;
   readonly #eventLoop = new EventLoopDelay();
+  readonly #standstill = new Standstill();
   /** What happens to the sources. */
   readonly events: SourceEvents;
   #station: StationToTell | undefined;
@@ -134,6 +136,7 @@ export class Ingest {
     });
     const connections = new Connections({
       services,
+      standstill: this.#standstill,
       onWrongPassword: () => metrics.loginRefused(),
       credentials: new CredentialCheck({ settings: current, passwords, urlAuth }),
       intake,
@@ -298,6 +301,7 @@ export class Ingest {
     this.#servers.destroyConnections();
     this.#bans.close();
     this.#eventLoop.stop();
+    this.#standstill.stop();
     if (spooled > 0) this.#log.info({ segments: spooled }, "what waits for storage is in the spool");
     if (lost > 0) this.#log.error({ segments: lost }, "stopped before everything was published");
     return lost;

@@ -5,17 +5,22 @@ export class Standstill {
   readonly #now: () => number;
   #lookedMs: number;
   #overMs = Number.NEGATIVE_INFINITY;
+  readonly #timer: NodeJS.Timeout;
 
   constructor(now = () => performance.now()) {
     this.#now = now;
     this.#lookedMs = now();
-    setInterval(() => this.#look(), standstillMs / 4).unref();
+    this.#timer = setInterval(() => this.#look(), standstillMs / 4).unref();
   }
 
   /** What is read now may have been sent while nobody read, by somebody who has given up since. */
   get isJustOver(): boolean {
     this.#look();
     return this.#now() - this.#overMs < standstillOverMs;
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
   }
 
   #look(): void {
