@@ -37,6 +37,8 @@ export class AutoDjs {
   readonly #places = new Map<MountPath, Place>();
   /** By the loudness that they aim at. */
   readonly #analysers = new Map<number | null, TrackAnalyser>();
+  /** Changes under way, also of places that are no more. */
+  readonly #changes = new Set<Promise<void>>();
   #stopped = false;
 
   constructor(host: AutoDjHost) {
@@ -74,7 +76,7 @@ export class AutoDjs {
     for (const [mount, place] of this.#places) {
       place.wanted = wanted.get(mount) ?? null;
       wanted.delete(mount);
-      if (!place.isChanging) void this.#follow(mount, place);
+      if (!place.isChanging) this.#track(this.#follow(mount, place));
       // It does not play to its track's end for a successor that is not to come.
       else if (place.wanted === null) void place.running.stop(takenAway);
     }
@@ -88,8 +90,13 @@ export class AutoDjs {
   async stop(): Promise<void> {
     this.#stopped = true;
     const ending = Array.from(this.#places.values(), ({ running }) => running.stop("the ingest is stopping"));
-    await Promise.all(ending);
+    await Promise.all([...ending, ...this.#changes]);
     await Promise.all(Array.from(this.#analysers.values(), (analyser) => analyser.stop()));
+  }
+
+  #track(change: Promise<void>): void {
+    this.#changes.add(change);
+    void change.finally(() => this.#changes.delete(change));
   }
 
   /** One at a time for each place, until what runs is what is wanted. */

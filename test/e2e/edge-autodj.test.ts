@@ -143,15 +143,17 @@ describe("two runtimes that know nothing of each other, without an ingest", () =
     const change = late.findIndex((frame, index) => begins.has(frame) && late[index - 1] !== frame - 1);
     expect(change, "where the second edition begins").toBeGreaterThan(0);
 
-    // Titles come with the first frames of their tracks, a block every 16,000 bytes.
+    // Titles come with the first frames of their tracks, a block every 16,000 bytes; the first of all with the join.
     const byTitle = new Map([...tracks, ...others].map((track) => [track.title, track]));
     const { audio, titles } = titlesOf(titled);
+    // A machine that is slow to read what plays begins with silence, without a title.
+    const later = titles.slice(titles.findIndex(({ text }) => text !== "") + 1);
     const between = heardFrames(audio, all).filter((index) => index >= 0);
     expect(placeOf(between, expected), "what is between the blocks").toBeGreaterThanOrEqual(0);
     for (const each of [tracks, others]) {
-      expect(titles.slice(1).some(({ text }) => each.some(({ title }) => title === text))).toBe(true);
+      expect(later.some(({ text }) => each.some(({ title }) => title === text))).toBe(true);
     }
-    for (const { text, atByte } of titles.slice(1)) {
+    for (const { text, atByte } of later) {
       const track = byTitle.get(text);
       const upTo = heardFrames(audio.subarray(0, atByte), all).filter((index) => index >= 0);
       const last = upTo.at(-1) ?? -1;
