@@ -143,11 +143,13 @@ export const secondWatchMs = 400;
 export const watchLostMs = 500;
 
 /** Listeners woken at a time: their buffers stay in the processor, while the next wait for a turn of the event loop. */
-export const sleepersPerRound = 32;
+export const sleepersPerRound = 4;
+/** Sleepers who are called when watchmen are missing: of those who leave together each calls others. */
+export const calledForWatch = 32;
 
 /** Buffers for listeners are multiples of this, bytes. */
 export const pooledBufferBytes = 4_096;
-/** Buffers kept for the next segment, bytes: a round's at 320 kb/s. */
+/** Buffers kept for the next segment, bytes: those of two hundred listeners at 128 kb/s, far more than are in use at a time. */
 export const pooledBuffersBytes = 8 * 1024 * 1024;
 /**
  * Relays take over when a mount would be asked more than half as often as one object can answer (documented: about 1,000

@@ -183,11 +183,14 @@ class Listener {
   }
 
   /** The next buffer; null when there is nothing left to play or the listener has gone (`isOpen`). */
-  async next(isOpen: () => boolean): Promise<Uint8Array | null> {
+  next(isOpen: () => boolean): Promise<Uint8Array | null> {
+    return this.#hasBegun ? this.#next(isOpen) : this.#first(isOpen);
+  }
+
+  async #first(isOpen: () => boolean): Promise<Uint8Array | null> {
     const bytes = await this.#next(isOpen);
-    const isFirst = !this.#hasBegun;
     this.#hasBegun = true;
-    return bytes && isFirst ? this.#withSegment(bytes) : bytes;
+    return bytes && this.#withSegment(bytes);
   }
 
   /**

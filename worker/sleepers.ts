@@ -1,5 +1,13 @@
 import { clock } from "./isolate-clock.ts";
-import { longestWatchMs, secondWatchMs, sleepersPerRound, watchLostMs, watchmen, watchMs } from "./limits.ts";
+import {
+  calledForWatch,
+  longestWatchMs,
+  secondWatchMs,
+  sleepersPerRound,
+  watchLostMs,
+  watchmen,
+  watchMs,
+} from "./limits.ts";
 import type { Host } from "./mount-feed.ts";
 import { pause } from "./pause.ts";
 
@@ -112,7 +120,7 @@ export class Sleepers {
   #callWatchmen(): void {
     let woken = 0;
     for (const sleeper of this.#sleeping) {
-      if (woken++ === sleepersPerRound) break;
+      if (woken++ === calledForWatch) break;
       sleeper.wake();
     }
   }
