@@ -33,7 +33,12 @@ export interface EdgeResult {
   readonly skywave: readonly EdgeRound[];
   /** Empty where Icecast is not installed or not asked for. */
   readonly icecast: readonly EdgeRound[];
+  /** What the processes that serve need with the source on the air and no listener left, µs of CPU per second; of each round. */
+  readonly alone: ReadonlyMap<Side["name"], readonly number[]>;
 }
+
+/** The rounds of each side, and what it needs without listeners. */
+type Found = Map<Side["name"], { readonly rounds: readonly EdgeRound[]; readonly alone: readonly number[] }>;
 
 /** Listeners arrive over this long, ms. */
 const arrivalMs = 4_000;
@@ -67,8 +72,9 @@ export async function measureEdge(rounds: number, say: (line: string) => void): 
           results.push({
             listeners,
             segmentSeconds,
-            skywave: found.get("Skywave") ?? [],
-            icecast: found.get("Icecast") ?? [],
+            skywave: found.get("Skywave")?.rounds ?? [],
+            icecast: found.get("Icecast")?.rounds ?? [],
+            alone: new Map([...found].map(([name, { alone }]) => [name, alone])),
           });
         }
       } finally {
@@ -87,14 +93,15 @@ export async function measureEdge(rounds: number, say: (line: string) => void): 
 
 /**
  * Both are listened to at the same time by listeners who stay, and each round is the same 20 s for both: after two
- * minutes, when everything is compiled. Together they use a fifth of a core or less.
+ * minutes, when everything is compiled. Together they use a fifth of a core or less. Afterwards what both need without
+ * listeners is measured as often.
  */
 async function together(
   sides: readonly Side[],
   listeners: number,
   rounds: number,
   say: (line: string) => void,
-): Promise<Map<string, EdgeRound[]>> {
+): Promise<Found> {
   const opened: Opened[] = [];
   try {
     for (const side of sides) opened.push(await open(side, listeners, residentOf(usagesOf(side.serving))));
@@ -109,11 +116,26 @@ async function together(
         say(lineOf(each.side, round, found));
       }
     }
-    return new Map(opened.map((each) => [each.side.name, each.rounds]));
   } finally {
     for (const { load } of opened) await load.close();
     await sleep(leavingMs);
   }
+  const alone = new Map<Side["name"], number[]>(sides.map(({ name }) => [name, []]));
+  for (let round = 0; round < rounds; round++) {
+    const before = sides.map(({ serving }) => usagesOf(serving));
+    await sleep(measuredMs);
+    for (const [index, { name, serving }] of sides.entries()) {
+      const used = total(costsOf(before[index] ?? new Map(), usagesOf(serving), 1));
+      alone.get(name)?.push(used);
+      say(`  ${name} ${round + 1}, the source alone: ${(used / 1000).toFixed(1)} ms/s`);
+    }
+  }
+  return new Map(
+    opened.map(({ side: { name }, rounds: measured }) => [
+      name,
+      { rounds: measured, alone: alone.get(name) ?? [] },
+    ]),
+  );
 }
 
 /** Listeners of a side, who stay. */
@@ -130,8 +152,8 @@ async function inTurns(
   listeners: number,
   rounds: number,
   say: (line: string) => void,
-): Promise<Map<string, EdgeRound[]>> {
-  const found = new Map<string, EdgeRound[]>();
+): Promise<Found> {
+  const found = new Map<Side["name"], EdgeRound[]>();
   const emptyKib = new Map(sides.map(({ name, serving }) => [name, residentOf(usagesOf(serving))]));
   for (let round = 0; round < rounds; round++) {
     for (const side of sides) {
@@ -147,7 +169,7 @@ async function inTurns(
       }
     }
   }
-  return found;
+  return new Map([...found].map(([name, measured]) => [name, { rounds: measured, alone: [] }]));
 }
 
 function lineOf({ name }: Side, round: number, measured: EdgeRound): string {
@@ -167,19 +189,23 @@ async function measure({ side, load, emptyKib }: Opened, listeners: number): Pro
   await sleep(measuredMs);
   const [servingAfter, besidesAfter] = [usagesOf(side.serving), usagesOf(side.besides)];
   const report = await load.report();
-  const costs = (before: typeof serving, after: typeof serving): Map<string, number> =>
-    new Map(
-      [...before].map(([name, usage]) => [name, cpuMicroseconds(usage, after.get(name) ?? usage, listeners)]),
-    );
   return {
-    serving: costs(serving, servingAfter),
-    besides: costs(besides, besidesAfter),
+    serving: costsOf(serving, servingAfter, listeners),
+    besides: costsOf(besides, besidesAfter, listeners),
     memoryKb: ((residentOf(servingAfter) - emptyKib) * 1.024) / listeners,
     load: report,
     receivedShare: report.receivedBytes / (listeners * bytesPerSecond * (measuredMs / 1000)),
     loadCpuShare: (report.cpuSeconds - cpuSeconds) / (measuredMs / 1000),
   };
 }
+
+type Usages = ReturnType<typeof usagesOf>;
+
+/** Microseconds of CPU per second and listener of each process. */
+const costsOf = (before: Usages, after: Usages, listeners: number): Map<string, number> =>
+  new Map(
+    [...before].map(([name, usage]) => [name, cpuMicroseconds(usage, after.get(name) ?? usage, listeners)]),
+  );
 
 /** What is to be told of the measurements. */
 export function edgeFindings(results: readonly EdgeResult[]): Findings {
@@ -191,19 +217,25 @@ export function edgeFindings(results: readonly EdgeResult[]): Findings {
   return {
     rows: results.flatMap(rowsOf),
     notes: [
-      `Edge: 128 kb/s, titles asked for, default bursts; medians of ${Math.max(0, ...results.map(({ skywave }) => skywave.length))} rounds (least–most). The rounds of 1,000 at 2 s are the same 20 s for both, listened to at the same time from the third minute on; the others take turns; Icecast's process takes the source in as well, which at Skywave the ingest does. Memory is what is resident; the kernel's socket buffers are not in it. At 100 listeners it is mostly what a server needs for the first of them.`,
+      `Edge: 128 kb/s, titles asked for, default bursts; medians of ${Math.max(0, ...results.map(({ skywave }) => skywave.length))} rounds (least–most). The rounds of 1,000 at 2 s are the same 20 s for both, listened to at the same time from the third minute on; the others take turns. Icecast's process takes the source in as well, which at Skywave the ingest does; workerd stores its segments as well, which in a deployment the bucket does: what both need for the source alone was measured afterwards, without listeners. Memory is what is resident; the kernel's socket buffers are not in it. At 100 listeners it is mostly what a server needs for the first of them.`,
       `Edge: the load process used at most ${percent(most)} of a core; ${missing} listeners were not served or were cut off, ${dry} model players ran dry; what came was ${percent(Math.min(...got))} to ${percent(Math.max(...got))} of the audio's bytes (a round of 20 s holds 9 to 11 segments of 2 s).`,
     ],
   };
 }
 
-function rowsOf({ listeners, segmentSeconds, skywave, icecast }: EdgeResult): Row[] {
+function rowsOf({ listeners, segmentSeconds, skywave, icecast, alone }: EdgeResult): Row[] {
   const of = `${listeners.toLocaleString("en-US")} listeners, ${segmentSeconds} s segments`;
   const both = (value: (round: EdgeRound) => number): { skywave: Figure | null; icecast: Figure | null } => ({
     skywave: medianOf(skywave.map(value)),
     icecast: medianOf(icecast.map(value)),
   });
   const serving = both((round) => total(round.serving));
+  /** Of what a server needs in all: what its listeners cause. */
+  const ownOf = (name: Side["name"], whole: Figure | null): Figure | null => {
+    const source = medianOf(alone.get(name) ?? []);
+    return whole && source && { value: whole.value - source.value / listeners };
+  };
+  const own = { skywave: ownOf("Skywave", serving.skywave), icecast: ownOf("Icecast", serving.icecast) };
   const isTheBudget = listeners === 1_000 && segmentSeconds === 2;
   return [
     {
@@ -212,6 +244,15 @@ function rowsOf({ listeners, segmentSeconds, skywave, icecast }: EdgeResult): Ro
       digits: 1,
       ...(isTheBudget && { budget: shareBudget(0.8, serving) }),
     },
+    ...(own.skywave
+      ? [
+          {
+            what: "edge: … of it what the listeners cause: less what the source alone needs",
+            ...own,
+            digits: 1,
+          },
+        ]
+      : []),
     ...[...(skywave[0]?.serving.keys() ?? [])].map((name) => ({
       what: `edge: … of it ${name}`,
       skywave: medianOf(skywave.map((round) => round.serving.get(name) ?? 0)),
