@@ -141,6 +141,7 @@ class Listener {
   #silentBytes = 0;
   /** What was handed over last, to be filled again. */
   #buffer: Uint8Array | null = null;
+  readonly #take = (size: number): Uint8Array => (this.#buffer = buffers.take(size));
 
   constructor({ stages, rules, first, home, from }: Programme, wish: ListenerWish, host: Host) {
     this.#stages = stages;
@@ -347,7 +348,7 @@ class Listener {
   #silence(ms: number): Uint8Array {
     const { bytes, audioMs } = silence(this.#last, ms);
     this.#playout.sentSilence(audioMs, clock.now());
-    const sent = this.#icy?.push(bytes, []) ?? bytes;
+    const sent = this.#icy?.push(bytes, [], this.#take) ?? bytes;
     this.#silentBytes += sent.length;
     return sent;
   }
@@ -401,7 +402,7 @@ class Listener {
       titles
         .filter(({ offset }) => offset >= from)
         .map(({ offset, block }) => ({ offset: offset - from + before, block })),
-      (size) => (this.#buffer = buffers.take(size)),
+      this.#take,
     );
   }
 

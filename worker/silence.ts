@@ -12,6 +12,8 @@ export interface Silence {
 interface SilentFrame {
   readonly bytes: Uint8Array;
   readonly ms: number;
+  /** What was made of it last: all who wait for a source are sent pieces of one length. */
+  made: Silence | null;
 }
 
 const frames = new WeakMap<LoadedSegment, SilentFrame>();
@@ -21,9 +23,12 @@ let plain: SilentFrame | undefined;
 export function silence(like: LoadedSegment | null, ms: number): Silence {
   const frame = like ? frameLike(like) : (plain ??= measured(mp3.plainSilence()));
   const count = Math.ceil(ms / frame.ms);
-  const bytes = new Uint8Array(count * frame.bytes.length);
+  const length = count * frame.bytes.length;
+  if (frame.made?.bytes.length === length) return frame.made;
+  const bytes = new Uint8Array(length);
   for (let index = 0; index < count; index++) bytes.set(frame.bytes, index * frame.bytes.length);
-  return { bytes, audioMs: count * frame.ms };
+  frame.made = { bytes, audioMs: count * frame.ms };
+  return frame.made;
 }
 
 function frameLike(segment: LoadedSegment): SilentFrame {
@@ -42,5 +47,5 @@ function frameLike(segment: LoadedSegment): SilentFrame {
 
 function measured(bytes: Uint8Array, sampleRate = 44_100): SilentFrame {
   const samples = mp3.indexFrames(bytes)[0]?.samples ?? 1_152;
-  return { bytes, ms: (samples * 1000) / sampleRate };
+  return { bytes, ms: (samples * 1000) / sampleRate, made: null };
 }

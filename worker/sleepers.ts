@@ -51,7 +51,7 @@ export class Sleeper {
     this.#all = all;
   }
 
-  /** Resolves when one of the bells is rung, or `ms` from now, `watchMs` later at most, or sooner by `wake`. */
+  /** Resolves when one of the bells is rung, or `ms` from now, `watchMs` and the rounds of others later at most, or sooner by `wake`. */
   sleep(ms: number, bells: readonly Bell[] = []): Promise<void> {
     this.wake();
     const now = clock.now();
@@ -148,7 +148,7 @@ export class Sleepers {
       const waitMs = Math.ceil(watch.atMs - fromMs);
       await pause(waitMs);
       clock.passed(fromMs, waitMs);
-      this.#wakeDue(clock.now());
+      await this.#wakeDue(clock.now());
     } while (this.#goesOn(host, watch));
     if (this.#watches.get(host) === watch) this.#watches.delete(host);
   }
@@ -173,13 +173,18 @@ export class Sleepers {
     return false;
   }
 
-  #wakeDue(now: number): void {
+  /** Some at a time, as a bell does: who wait for a source that is away are due together. */
+  async #wakeDue(now: number): Promise<void> {
     if (now < this.#nextMs) return;
-    let next = Number.POSITIVE_INFINITY;
-    for (const sleeper of this.#sleeping) {
-      if (sleeper.atMs <= now) sleeper.wake();
-      else next = Math.min(next, sleeper.atMs);
+    let woken = 0;
+    for (const sleeper of [...this.#sleeping]) {
+      if (sleeper.atMs > now || !this.#sleeping.has(sleeper)) continue;
+      sleeper.wake();
+      if (++woken % sleepersPerRound === 0) await pause(0);
     }
+    // Not before: should this request end meanwhile, the others are due when the next watchman looks.
+    let next = Number.POSITIVE_INFINITY;
+    for (const { atMs } of this.#sleeping) next = Math.min(next, atMs);
     this.#nextMs = next;
   }
 }
