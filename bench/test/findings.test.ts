@@ -79,7 +79,7 @@ test("a storm meets its budgets when all are served and soon enough, cold and wa
     skywave: { cold: result({}), warm: result({ served: 1_999, firstByte: all(501).encode() }) },
     icecast: null,
   });
-  expect(budgetsOf(found).map(([, isMet]) => isMet)).toEqual([true, true, false, false]);
+  expect(budgetsOf(found).map(([, isMet]) => isMet)).toEqual([true, true, false, false, false]);
   expect(found.notes.join()).toContain("cold bucketReads +3");
 });
 
