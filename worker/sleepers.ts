@@ -23,18 +23,26 @@ export class Bell {
     this.#sleepers.delete(sleeper);
   }
 
-  /**
-   * Wakes those who wait now, some at a time: each fills a buffer, which is free again when the runtime has taken it, and
-   * nobody's socket waits for all the others' buffers.
-   */
-  async ring(): Promise<void> {
-    let woken = 0;
-    for (const sleeper of [...this.#sleepers]) {
-      // Woken meanwhile by something else, or gone.
-      if (!this.#sleepers.has(sleeper)) continue;
-      sleeper.wake();
-      if (++woken % sleepersPerRound === 0) await pause(0);
-    }
+  /** Wakes those who wait now. */
+  ring(): Promise<void> {
+    return wakeInRounds(this.#sleepers);
+  }
+}
+
+/**
+ * Wakes those whose time is not after `untilMs`, some at a time: each fills a buffer, which is free again when the runtime
+ * has taken it, and nobody's socket waits for all the others' buffers.
+ */
+async function wakeInRounds(
+  sleepers: ReadonlySet<Sleeper>,
+  untilMs = Number.POSITIVE_INFINITY,
+): Promise<void> {
+  let woken = 0;
+  for (const sleeper of [...sleepers]) {
+    // Woken meanwhile by something else, or gone.
+    if (!sleepers.has(sleeper) || sleeper.atMs > untilMs) continue;
+    sleeper.wake();
+    if (++woken % sleepersPerRound === 0) await pause(0);
   }
 }
 
@@ -173,15 +181,10 @@ export class Sleepers {
     return false;
   }
 
-  /** Some at a time, as a bell does: who wait for a source that is away are due together. */
+  /** Those who wait for a source that is away are due together. */
   async #wakeDue(now: number): Promise<void> {
     if (now < this.#nextMs) return;
-    let woken = 0;
-    for (const sleeper of [...this.#sleeping]) {
-      if (sleeper.atMs > now || !this.#sleeping.has(sleeper)) continue;
-      sleeper.wake();
-      if (++woken % sleepersPerRound === 0) await pause(0);
-    }
+    await wakeInRounds(this.#sleeping, now);
     // Not before: should this request end meanwhile, the others are due when the next watchman looks.
     let next = Number.POSITIVE_INFINITY;
     for (const { atMs } of this.#sleeping) next = Math.min(next, atMs);
