@@ -132,12 +132,11 @@ describe.concurrent("an ingest that ends while segments wait", () => {
       const source = await stream(first, mount);
       await waitFor("two segments", () => stored(mount).length >= 2);
       away.add(mount);
-      await waitFor("six segments on disk", () => spooled(first).length >= 6);
+      await waitFor("six segments on disk", () => spooled(first).filter(isWhole).length >= 6);
       await first.end("SIGKILL");
       const files = spooled(first);
-      // The kill may have come while the last one was being written.
+      // The kill may have come while another one was being written.
       const left = files.filter(isWhole);
-      expect(left.length).toBeGreaterThanOrEqual(5);
       source.destroy();
 
       second = await start("killed");
